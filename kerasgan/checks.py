@@ -1,0 +1,161 @@
+"""What is refused at the doors, before any training: networks that do not fit each other, and images that do not fit."""
+
+import warnings
+
+import keras
+import numpy as np
+
+TOLERANCE = 0.01
+FINITE_RULE = "Images must be finite"
+RANGE_RULE = "Images must lie in [-1, 1]"
+MEND = "Drop or mend the images that hold NaN or infinity"
+RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
+
+
+def networks(generator, discriminator, latent_dim):
+    """Checks that latents fit the generator, its output the discriminator, and that this ends in one logit.
+
+    Unbuilt networks are built on the way. Returns the shape of one image, a tuple without the batch axis.
+
+    Raises:
+        ValueError: for each of these that does not hold.
+    """
+    if not isinstance(latent_dim, int) or latent_dim < 1:
+        raise ValueError(f"latent_dim must be a whole number of at least 1. Received: latent_dim={latent_dim!r}.")
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model):
+            raise ValueError(f"The {name} must be a Keras model. Received: {name}={network!r}.")
+    image = _image_of(generator, latent_dim)
+    _one_logit(discriminator, image)
+    return tuple(image.shape[1:])
+
+
+def _image_of(generator, latent_dim):
+    width = generator.input_shape[-1] if generator.built and hasattr(generator, "input_shape") else latent_dim
+    if width is not None and width != latent_dim:
+        raise ValueError(
+            f"The generator must take latents of shape (batch, latent_dim). Received: latent_dim={latent_dim} and a "
+            f"generator with input shape {generator.input_shape}. Use GAN(..., latent_dim={width})."
+        )
+    image = _try_call(generator, keras.KerasTensor((None, latent_dim)), "generator", f"(batch, {latent_dim})")
+    if not hasattr(image, "shape"):
+        raise ValueError(f"The generator must return one batch of images. Received: {type(image).__name__}.")
+    return image
+
+
+def _one_logit(discriminator, image):
+    expected = discriminator.input_shape if discriminator.built and hasattr(discriminator, "input_shape") else None
+    fits = expected is None or (
+        isinstance(expected, tuple)
+        and len(expected) == len(image.shape)
+        and all(a is None or b is None or a == b for a, b in zip(expected[1:], image.shape[1:]))
+    )
+    if not fits:
+        raise ValueError(
+            "The generator's output must fit the discriminator's input. Received: a generator that returns "
+            f"{image.shape} and a discriminator that takes {expected}. Build both for one image_shape, "
+            "for example with kerasgan.networks.dcgan(image_shape)."
+        )
+    logits = _try_call(discriminator, image, "discriminator", str(image.shape))
+    if not hasattr(logits, "shape") or tuple(logits.shape[1:]) not in ((), (1,)):
+        received = f"shape {logits.shape}" if hasattr(logits, "shape") else f"{len(logits)} outputs"
+        raise ValueError(
+            "The discriminator must end in one logit for each image, of shape (batch, 1). "
+            f"Received: {received}. End it with keras.layers.Dense(1)."
+        )
+    squashed = _ends_in_probability(discriminator)
+    if squashed:
+        raise ValueError(
+            "The discriminator must end in a logit, any real number, not in a probability: the losses apply the "
+            f"sigmoid themselves. Received: a discriminator that ends in {squashed!r}. Leave that activation out."
+        )
+
+
+def _try_call(network, inputs, name, shape):
+    try:
+        return network(inputs)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"The {name} must accept inputs of shape {shape}. Received this from it: {reason}") from error
+
+
+def _ends_in_probability(network):
+    """The name of the squashing activation in which a network ends, or None. Looks through nested models."""
+    squashing = (keras.activations.sigmoid, keras.activations.softmax, keras.activations.hard_sigmoid)
+    layer = network
+    while isinstance(layer, keras.Model):
+        outputs = getattr(layer, "outputs", None) or []
+        if outputs and hasattr(outputs[0], "_keras_history"):
+            layer = outputs[0]._keras_history.operation
+        elif layer.layers:
+            layer = layer.layers[-1]
+        else:
+            return None
+    activation = getattr(layer, "activation", None)
+    if activation in squashing:
+        return activation.__name__
+    name = type(layer).__name__.lower()
+    return name if name in ("sigmoid", "softmax", "hardsigmoid") else None
+
+
+def images_spec(shape, dtype, image_shape):
+    """Checks the shape (with the batch axis) and the dtype of one batch against the game's images.
+
+    Raises:
+        ValueError: if the images are not floats, or not of `image_shape`.
+    """
+    dtype = keras.backend.standardize_dtype(dtype)
+    if not dtype.startswith(("float", "bfloat")):
+        raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RESCALE}.")
+    shape = tuple(shape)
+    if len(shape) != len(image_shape) + 1 or any(
+        a is not None and b is not None and a != b for a, b in zip(shape[1:], image_shape)
+    ):
+        raise ValueError(
+            f"Images must have the shape of the game, (batch, {', '.join(map(str, image_shape))}). Received: shape "
+            f"{shape}. Resize the images, or build the networks for image_shape={shape[1:]}."
+        )
+
+
+def array(images, image_shape, batch_size, smallest_batch):
+    """Checks a whole array of images, shape (n, ...), before it is trained on.
+
+    Raises:
+        ValueError: for an empty array, wrong dtype, shape or range, NaN, or batches too small for the order of play.
+    """
+    images = np.asarray(images)
+    if images.size == 0:
+        raise ValueError(f"There must be images to train on. Received: an empty array of shape {images.shape}.")
+    images_spec(images.shape, images.dtype, image_shape)
+    low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
+    if len(image_shape) == 1:
+        return _batches_hold(len(images), batch_size, smallest_batch)  # points have no range of their own
+    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
+        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
+    if low >= 0:
+        warnings.warn(
+            f"The images use only half of [-1, 1]. Received: values from {low:g} to {high:g}. "
+            "If they were scaled to [0, 1], train on `2 * images - 1`, the range of the generator's tanh.",
+            stacklevel=3,
+        )
+    _batches_hold(len(images), batch_size, smallest_batch)
+
+
+def _batches_hold(count, batch_size, smallest_batch):
+    last = count % batch_size or batch_size
+    batch_holds(min(last, batch_size, count), smallest_batch)
+
+
+def batch_holds(batch_size, smallest_batch):
+    """Checks that each discriminator step of a round gets an image.
+
+    Raises:
+        ValueError: if a batch holds fewer images than the order of play needs.
+    """
+    if batch_size is not None and batch_size < smallest_batch:
+        raise ValueError(
+            "Every batch must hold an image for each discriminator step. Received: a batch of "
+            f"{batch_size} for d_steps={smallest_batch}. Use larger batches or fewer d_steps."
+        )

@@ -1,0 +1,125 @@
+"""The command line: train, sample, export, recipes. What is heavy is imported by the command that needs it."""
+
+import argparse
+import importlib.metadata
+import os
+import sys
+
+from kerasgan import recipes, runs
+
+
+def main(arguments=None):
+    """Runs one command and returns its exit code: 0, or 2 with one line on standard error for what is refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (ValueError, OSError) as error:
+        print(f"kerasgan: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("kerasgan"))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_train(commands)
+
+    sample = commands.add_parser("sample", help="draw samples from a finished run")
+    sample.add_argument("run", metavar="RUN", help="the run's folder, such as tensorboard_logs/00001-digits")
+    sample.add_argument("-n", type=_positive, default=64, help="how many samples (default: %(default)s)")
+    sample.add_argument("--seed", type=int, help="the same samples every time (default: new ones)")
+    sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
+    sample.set_defaults(command=_sample)
+
+    export = commands.add_parser("export", help="write a finished run's generator for use without Keras")
+    export.add_argument("run", metavar="RUN", help="the run's folder")
+    export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
+    formats = ("tf_saved_model", "onnx", "litert", "openvino")
+    export.add_argument("--format", choices=formats, default=formats[0], help="default: %(default)s")
+    export.set_defaults(command=_export)
+
+    listing = commands.add_parser("recipes", help="list the named settings that `train` knows")
+    listing.set_defaults(command=_recipes)
+    return parser
+
+
+def _add_train(commands):
+    train = commands.add_parser("train", help="train a GAN and export its generator")
+    train.add_argument(
+        "what",
+        nargs="?",
+        default="digits",
+        metavar="WHAT",
+        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos (default: %(default)s)",
+    )
+    train.add_argument("--epochs", type=_positive, help="default: the recipe's")
+    train.add_argument("--batch-size", type=_positive, help="images a batch (default: the recipe's)")
+    train.add_argument("--seed", type=int, help="of weights, latents and data order (default: 0)")
+    train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
+    train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
+    train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
+    train.add_argument("--dry-run", action="store_true", help="check everything, train and write nothing")
+    train.set_defaults(command=_train)
+
+
+def _positive(text):
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1. Received: {text!r}")
+    return number
+
+
+def _import_tensorflow_quietly():
+    """Imports TensorFlow without the notes on its build, which no setting silences and which bury the losses."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _train(options):
+    runs.check_writable(options.log_dir)
+    settings = runs.read_settings(options.settings) if options.settings else {"what": options.what}
+    _import_tensorflow_quietly()
+    from kerasgan import training
+
+    changes = {"epochs": options.epochs, "batch_size": options.batch_size}
+    training.train(
+        training.plan(settings, changes, options.seed, options.deterministic),
+        options.log_dir,
+        dry_run=options.dry_run,
+    )
+
+
+def _sample(options):
+    model = runs.find(options.run, runs.MODEL)
+    _import_tensorflow_quietly()
+    import keras
+
+    from kerasgan import pictures
+
+    gan = keras.models.load_model(model)
+    pictures.save_png(options.out, pictures.picture_of(gan.generate(options.n, options.seed)))
+    print(f"{options.n} samples: {options.out}")
+
+
+def _export(options):
+    model = runs.find(options.run, runs.MODEL)
+    _import_tensorflow_quietly()
+    import keras
+
+    keras.models.load_model(model).export(options.out, format=options.format)
+    print(f"{options.format}: {options.out}")
+
+
+def _recipes(options):
+    width = max(len(name) for name in recipes.RECIPES)
+    for name, recipe in recipes.RECIPES.items():
+        print(f"{name:<{width}}  {recipe.title}")

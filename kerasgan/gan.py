@@ -1,0 +1,271 @@
+"""The game as a Keras model."""
+
+import secrets
+import warnings
+
+import keras
+import numpy as np
+
+from kerasgan import checks, inputs, objectives, optimizers
+from kerasgan import export as exporting
+from kerasgan import updates as orders
+from kerasgan.backend import tensorflow as engine
+
+LOGS = ("d_loss", "g_loss", "d_real", "d_fake")
+
+
+@keras.saving.register_keras_serializable(package="kerasgan")
+class GAN(keras.Model):
+    """A generator and a discriminator that learn from each other.
+
+    Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,
+    and `predict`, maps latents of shape (batch, latent_dim) to images.
+
+    During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
+    `d_real` (mean D(x)) and `d_fake` (mean D(G(z))). With `validation_data` (real images the discriminator has not
+    trained on) the same with `val_`: the gap between `d_real` and `val_d_real` is how much it has learnt by heart.
+
+    Args:
+        generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
+        discriminator: a Keras model from images to one logit each, shape (batch, 1); positive means real.
+        latent_dim: width of the latents, a positive int.
+        seed: int that fixes the latents drawn in training, or None for a seed from Keras's global generator
+            (`keras.utils.set_random_seed`).
+        name: name of the model.
+
+    Raises:
+        ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability.
+
+    Reference: Goodfellow et al., 2014, arXiv:1406.2661.
+    """
+
+    def __init__(self, generator, discriminator, latent_dim, seed=None, name="gan"):
+        super().__init__(name=name)
+        self.image_shape = checks.networks(generator, discriminator, latent_dim)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent_dim = latent_dim
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        # Looking at held-out images must not change the latents that training draws next.
+        self.validation_seed_generator = keras.random.SeedGenerator(0)
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
+        self._sample = engine.sampler(generator, latent_dim)
+        self.built = True
+
+    def compile(
+        self,
+        d_optimizer="adam",
+        g_optimizer="adam",
+        objective="non_saturating",
+        updates="alternating",
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+    ):
+        """Sets the rules of the game.
+
+        Args:
+            d_optimizer, g_optimizer: Keras optimizers, one each, or their names; `"adam"` is Adam(2e-4, beta_1=0.5).
+            objective: what each player minimises: a name or a value of `kerasgan.objectives`.
+            updates: the order of play: a name or a value of `kerasgan.updates`.
+            run_eagerly: True runs the step as plain Python, for debugging.
+            steps_per_execution: training steps for each call into TensorFlow; above 1 saves Python's overhead for
+                small networks, and callbacks see only the last step of each call.
+            jit_compile: True compiles the step with XLA; `"auto"` does so where there is a GPU.
+
+        Raises:
+            ValueError: for an unknown name, or one optimizer for both players.
+        """
+        objective, updates = objectives.get(objective), orders.get(updates)
+        if objective.no_total_loss:
+            warnings.warn(objective.no_total_loss, stacklevel=2)
+        self.objective = objective
+        self.updates = updates
+        self.d_optimizer, self.g_optimizer = optimizers.for_both(
+            d_optimizer, g_optimizer, self.discriminator, self.generator
+        )
+        super().compile(
+            optimizer=optimizers.OptimizerPair(self.d_optimizer, self.g_optimizer),
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,  # each player's optimizer scales its own loss
+        )
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains both networks; every argument is that of `keras.Model.fit`.
+
+        Args:
+            x: real images in [-1, 1]: a `tf.data.Dataset` of batches, an array (n, height, width, channels), or
+                anything else that `keras.Model.fit` takes. Only arrays are shuffled here.
+            y: None: this game is played without labels.
+            validation_data: real images that are not trained on, as `x`, for the `val_` logs.
+
+        Returns:
+            The `keras.callbacks.History` of the logs.
+
+        Raises:
+            ValueError: before any training, if the model is not compiled, or the images are empty, not floats in
+                [-1, 1], of another shape, hold NaN, or come in batches too small for the order of play. A dataset's
+                values are checked as they are read, each batch before it is trained on.
+        """
+        self._must_be_compiled("fit")
+        inputs.no_labels(y)
+        smallest = self.updates.smallest_batch
+        x = inputs.checked(x, self.image_shape, batch_size, smallest)
+        if validation_data is not None:
+            validation_data = inputs.checked(validation_data, self.image_shape, validation_batch_size or batch_size, 1)
+        with inputs.refusals_raised():
+            return super().fit(
+                x=x,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle and hasattr(x, "__array__"),  # Keras warns of it, at its default, for anything else
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
+
+    def evaluate(self, x=None, y=None, **options):
+        """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same."""
+        self._must_be_compiled("evaluate")
+        self.validation_seed_generator.state.assign([0, 0])
+        return super().evaluate(x, y, **options)
+
+    def train_step(self, data):
+        return self._report(engine.train_step(self, self._images_of(data)))
+
+    def test_step(self, data):
+        return self._report(engine.test_step(self, self._images_of(data), self.validation_seed_generator))
+
+    def call(self, latents, training=False):
+        return self.generator(latents, training=training)
+
+    def generate(self, n=None, seed=None, latents=None, batch_size=256):
+        """Draws samples from the generator, without touching anything that training depends on.
+
+        Args:
+            n: how many samples; may be left out where `latents` are given.
+            seed: int for the same samples every time, on one machine with the same weights; None for new ones.
+            latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
+            batch_size: how many are computed at a time; bounds the memory, changes nothing else.
+
+        Returns:
+            NumPy float32 array (n, height, width, channels), in [-1, 1] as far as the generator keeps to it.
+
+        Raises:
+            ValueError: if n is negative or left out without latents, or the latents have another width.
+        """
+        latents = self._latents(n, seed) if latents is None else np.asarray(latents, "float32")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"Latents must have shape (n, latent_dim) = (n, {self.latent_dim}). Received: {latents.shape}."
+            )
+        pieces = [self._sample(latents[i : i + batch_size]) for i in range(0, len(latents), batch_size)]
+        return np.concatenate([np.empty((0, *self.image_shape), "float32"), *pieces])
+
+    def _latents(self, n, seed):
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise ValueError(f"n must be a whole number of at least 0, unless latents are given. Received: n={n!r}.")
+        seed = secrets.randbelow(2**31) if seed is None else int(seed)
+        return keras.ops.convert_to_numpy(keras.random.normal((int(n), self.latent_dim), seed=seed))
+
+    @property
+    def metrics(self):
+        """The running means behind the logs; the total loss is among them only where it means something."""
+        metrics = super().metrics
+        if self.compiled and not self.objective.has_total_loss:
+            metrics = [metric for metric in metrics if metric is not self._loss_tracker]
+        return metrics
+
+    def export(self, filepath, format="tf_saved_model", **options):
+        """Writes the generator for use without Keras: see `kerasgan.export.export`."""
+        return exporting.export(self, filepath, format, **options)
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latent_dim": self.latent_dim,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
+            for name in ("generator", "discriminator")
+        }
+        return cls(**{**config, **networks})
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        values = {name: getattr(self, name) for name in ("d_optimizer", "g_optimizer", "objective", "updates")}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def save_own_variables(self, store):
+        # Keras leaves the state of seed generators out of its files; without it, training on after a load would
+        # draw other latents (and other dropout masks) than training on without one.
+        for number, generator in enumerate(self._all_seed_generators()):
+            store[f"seed_{number}"] = generator.state
+
+    def load_own_variables(self, store):
+        for number, generator in enumerate(self._all_seed_generators()):
+            generator.state.assign(store[f"seed_{number}"])
+
+    def _all_seed_generators(self):
+        layers = self._flatten_layers()
+        return list({id(each): each for layer in layers for each in layer._seed_generators}.values())
+
+    def _report(self, results):
+        """Updates the running means from one step's results, and returns all of them as the logs."""
+        if self.objective.has_total_loss:
+            self._loss_tracker.update_state(results["d_loss"] + results["g_loss"])
+        for name, tracker in self._trackers.items():
+            tracker.update_state(results[name])
+        return self.get_metrics_result()
+
+    def _images_of(self, data):
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs.no_labels(labels)
+        checks.images_spec(images.shape, images.dtype, self.image_shape)
+        return keras.ops.cast(images, "float32")
+
+    def _must_be_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(
+                f"The game needs its rules before `{method}`. Received: a GAN that is not compiled. "
+                "Call gan.compile() first; its defaults are a good start."
+            )

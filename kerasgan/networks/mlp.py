@@ -1,0 +1,58 @@
+"""Fully connected networks, for points and for small images."""
+
+import math
+
+import keras
+from keras import layers
+
+
+def mlp(image_shape, latent_dim, width=128, depth=3):
+    """Returns a fully connected generator and discriminator.
+
+    The generator has ReLU units and ends in tanh for images; for points (an `image_shape` of one axis) it ends
+    linear, since points have no range. The discriminator has LeakyReLU(0.2) units and ends in one logit. Neither
+    normalises across the batch.
+
+    Args:
+        image_shape: shape of one image (height, width, channels), or of one point (dimension,).
+        latent_dim: width of the latents.
+        width: units in each hidden layer.
+        depth: hidden layers in each network, at least 1.
+
+    Returns:
+        A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1).
+
+    Raises:
+        ValueError: if a size is not positive.
+    """
+    if min(*image_shape, latent_dim, width, depth) < 1:
+        raise ValueError(
+            f"All sizes must be at least 1. Received: image_shape={image_shape}, latent_dim={latent_dim}, "
+            f"width={width}, depth={depth}."
+        )
+    return _generator(image_shape, latent_dim, width, depth), _discriminator(image_shape, width, depth)
+
+
+def _generator(image_shape, latent_dim, width, depth):
+    hidden = [layers.Dense(width, activation="relu", kernel_initializer="he_normal") for _ in range(depth)]
+    end = "tanh" if len(image_shape) > 1 else "linear"
+    return keras.Sequential(
+        [
+            keras.Input((latent_dim,), name="z"),
+            *hidden,
+            layers.Dense(math.prod(image_shape)),
+            layers.Reshape(image_shape),
+            layers.Activation(end, dtype="float32"),
+        ],
+        name="generator",
+    )
+
+
+def _discriminator(image_shape, width, depth):
+    hidden = []
+    for _ in range(depth):
+        hidden += [layers.Dense(width, kernel_initializer="he_normal"), layers.LeakyReLU(negative_slope=0.2)]
+    return keras.Sequential(
+        [keras.Input(image_shape, name="image"), layers.Flatten(), *hidden, layers.Dense(1, dtype="float32")],
+        name="discriminator",
+    )

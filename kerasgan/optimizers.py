@@ -1,0 +1,97 @@
+"""Two optimizers where Keras expects one."""
+
+import keras
+
+
+def for_both(d_optimizer, g_optimizer, discriminator, generator):
+    """Returns the two players' Keras optimizers, built on their networks' weights.
+
+    Building them here, not at the first step, is what lets a saved model restore their slots. The name `"adam"` gives
+    the Adam of the GAN literature, learning rate 2e-4 and beta_1 0.5, rather than Keras's own defaults (1e-3 and 0.9),
+    with which GANs oscillate; every other name gives Keras's optimizer as it is.
+
+    Args:
+        d_optimizer, g_optimizer: `keras.optimizers.Optimizer`s or their names.
+        discriminator, generator: the networks they are to move.
+
+    Raises:
+        ValueError: for an unknown name, one optimizer for both players, or one that moves another model's weights.
+
+    Reference: Radford et al., 2016, arXiv:1511.06434 (section 4).
+    """
+    if d_optimizer is g_optimizer and not isinstance(d_optimizer, str):
+        raise ValueError(
+            "Each player needs an optimizer of its own, for its own slots and steps. "
+            f"Received: the same {type(d_optimizer).__name__} as d_optimizer and g_optimizer. Make two."
+        )
+    d_optimizer, g_optimizer = _get(d_optimizer, "d", discriminator), _get(g_optimizer, "g", generator)
+    if d_optimizer.name == g_optimizer.name:  # TensorBoard tells their learning rates apart by name alone
+        d_optimizer.name, g_optimizer.name = f"d_{d_optimizer.name}", f"g_{g_optimizer.name}"
+    return d_optimizer, g_optimizer
+
+
+def _get(optimizer, player, network):
+    if optimizer == "adam":
+        optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+    optimizer = keras.optimizers.get(optimizer)
+    if network.dtype_policy.name == "mixed_float16" and not hasattr(optimizer, "inner_optimizer"):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if not optimizer.built:
+        optimizer.build(network.trainable_variables)
+    elif [id(v) for v in optimizer._trainable_variables] != [id(v) for v in network.trainable_variables]:
+        raise ValueError(
+            f"An optimizer moves the weights of one network. Received: a {player}_optimizer that was built for other "
+            "weights. Make a new one."
+        )
+    return optimizer
+
+
+class OptimizerPair(keras.optimizers.Optimizer):
+    """Shows the two optimizers of a game to callbacks that look for one `model.optimizer`.
+
+    `learning_rate` reads as the generator's. Setting it moves both: the discriminator's rate keeps its ratio to the
+    generator's, so that a two-time-scale rule survives a schedule, and equal rates stay equal. `iterations` counts
+    generator steps. Nothing is saved through the pair: the model saves the two optimizers themselves.
+
+    Reference: Heusel et al., 2017, arXiv:1706.08500 (two time scales).
+    """
+
+    def __init__(self, d_optimizer, g_optimizer):
+        super().__init__(learning_rate=0.0, name="optimizer_pair")
+        self.optimizers = [d_optimizer, g_optimizer]
+        self.ratio = 1.0
+        self.built = True
+
+    @property
+    def variables(self):
+        return [variable for optimizer in self.optimizers for variable in optimizer.variables]
+
+    @property
+    def iterations(self):
+        return self.optimizers[1].iterations
+
+    @property
+    def learning_rate(self):
+        return self.optimizers[1].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        d_optimizer, g_optimizer = self.optimizers
+        d_rate, g_rate = (float(keras.ops.convert_to_numpy(each.learning_rate)) for each in self.optimizers)
+        if d_rate > 0 and g_rate > 0:  # a warm-up that starts at zero must not lose the ratio
+            self.ratio = d_rate / g_rate
+        g_optimizer.learning_rate = learning_rate
+        d_optimizer.learning_rate = learning_rate * self.ratio
+
+    def finalize_variable_values(self, var_list):
+        for optimizer in self.optimizers:
+            optimizer.finalize_variable_values(optimizer._trainable_variables)
+
+    def save_own_variables(self, store):
+        """Saves nothing: the two optimizers are saved with the model."""
+
+    def load_own_variables(self, store):
+        """Loads nothing: see `save_own_variables`."""
+
+    def get_config(self):
+        raise ValueError("The pair is rebuilt by GAN.compile and is never serialised. Save the GAN instead.")
