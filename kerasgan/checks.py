@@ -1,4 +1,4 @@
-"""What is refused at the doors, before any training: networks that do not fit each other, and images that do not fit."""
+"""What is refused at the doors, before any training: networks, and images, that do not fit each other."""
 
 import warnings
 
@@ -45,12 +45,7 @@ def _image_of(generator, latent_dim):
 
 def _one_logit(discriminator, image):
     expected = discriminator.input_shape if discriminator.built and hasattr(discriminator, "input_shape") else None
-    fits = expected is None or (
-        isinstance(expected, tuple)
-        and len(expected) == len(image.shape)
-        and all(a is None or b is None or a == b for a, b in zip(expected[1:], image.shape[1:]))
-    )
-    if not fits:
+    if expected is not None and not (isinstance(expected, tuple) and _same_shape(expected[1:], image.shape[1:])):
         raise ValueError(
             "The generator's output must fit the discriminator's input. Received: a generator that returns "
             f"{image.shape} and a discriminator that takes {expected}. Build both for one image_shape, "
@@ -98,6 +93,11 @@ def _ends_in_probability(network):
     return name if name in ("sigmoid", "softmax", "hardsigmoid") else None
 
 
+def _same_shape(one, other):
+    """True where two shapes agree in every axis; an axis that is None agrees with any size."""
+    return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
+
+
 def images_spec(shape, dtype, image_shape):
     """Checks the shape (with the batch axis) and the dtype of one batch against the game's images.
 
@@ -108,9 +108,7 @@ def images_spec(shape, dtype, image_shape):
     if not dtype.startswith(("float", "bfloat")):
         raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RESCALE}.")
     shape = tuple(shape)
-    if len(shape) != len(image_shape) + 1 or any(
-        a is not None and b is not None and a != b for a, b in zip(shape[1:], image_shape)
-    ):
+    if not _same_shape(shape[1:], image_shape):
         raise ValueError(
             f"Images must have the shape of the game, (batch, {', '.join(map(str, image_shape))}). Received: shape "
             f"{shape}. Resize the images, or build the networks for image_shape={shape[1:]}."

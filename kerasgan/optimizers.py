@@ -1,5 +1,7 @@
 """Two optimizers where Keras expects one."""
 
+import re
+
 import keras
 
 
@@ -24,10 +26,7 @@ def for_both(d_optimizer, g_optimizer, discriminator, generator):
             "Each player needs an optimizer of its own, for its own slots and steps. "
             f"Received: the same {type(d_optimizer).__name__} as d_optimizer and g_optimizer. Make two."
         )
-    d_optimizer, g_optimizer = _get(d_optimizer, "d", discriminator), _get(g_optimizer, "g", generator)
-    if d_optimizer.name == g_optimizer.name:  # TensorBoard tells their learning rates apart by name alone
-        d_optimizer.name, g_optimizer.name = f"d_{d_optimizer.name}", f"g_{g_optimizer.name}"
-    return d_optimizer, g_optimizer
+    return _get(d_optimizer, "d", discriminator), _get(g_optimizer, "g", generator)
 
 
 def _get(optimizer, player, network):
@@ -36,6 +35,10 @@ def _get(optimizer, player, network):
     optimizer = keras.optimizers.get(optimizer)
     if network.dtype_policy.name == "mixed_float16" and not hasattr(optimizer, "inner_optimizer"):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    made_up = re.sub(r"_\d+$", "", optimizer.name)
+    if made_up.replace("_", "") == type(optimizer).__name__.lower():
+        # Keras numbers its names by how many optimizers came before; logs are told apart by them.
+        optimizer.name = f"{player}_{made_up}"
     if not optimizer.built:
         optimizer.build(network.trainable_variables)
     elif [id(v) for v in optimizer._trainable_variables] != [id(v) for v in network.trainable_variables]:
@@ -49,17 +52,15 @@ def _get(optimizer, player, network):
 class OptimizerPair(keras.optimizers.Optimizer):
     """Shows the two optimizers of a game to callbacks that look for one `model.optimizer`.
 
-    `learning_rate` reads as the generator's. Setting it moves both: the discriminator's rate keeps its ratio to the
-    generator's, so that a two-time-scale rule survives a schedule, and equal rates stay equal. `iterations` counts
-    generator steps. Nothing is saved through the pair: the model saves the two optimizers themselves.
-
-    Reference: Heusel et al., 2017, arXiv:1706.08500 (two time scales).
+    `learning_rate` reads as the generator's, and setting it sets both; Keras's schedules go through `optimizers` and
+    ask for each rate by itself, so one that multiplies keeps the ratio of two time scales (Heusel et al., 2017,
+    arXiv:1706.08500). `iterations` counts generator steps. Nothing is saved through the pair: the model saves the two
+    optimizers themselves.
     """
 
     def __init__(self, d_optimizer, g_optimizer):
         super().__init__(learning_rate=0.0, name="optimizer_pair")
         self.optimizers = [d_optimizer, g_optimizer]
-        self.ratio = 1.0
         self.built = True
 
     @property
@@ -76,12 +77,8 @@ class OptimizerPair(keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, learning_rate):
-        d_optimizer, g_optimizer = self.optimizers
-        d_rate, g_rate = (float(keras.ops.convert_to_numpy(each.learning_rate)) for each in self.optimizers)
-        if d_rate > 0 and g_rate > 0:  # a warm-up that starts at zero must not lose the ratio
-            self.ratio = d_rate / g_rate
-        g_optimizer.learning_rate = learning_rate
-        d_optimizer.learning_rate = learning_rate * self.ratio
+        for optimizer in self.optimizers:
+            optimizer.learning_rate = learning_rate
 
     def finalize_variable_values(self, var_list):
         for optimizer in self.optimizers:

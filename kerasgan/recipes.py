@@ -4,6 +4,7 @@ A recipe is data. Nothing heavy is imported until one is built.
 """
 
 import dataclasses
+import inspect
 
 from kerasgan import errors
 
@@ -25,6 +26,9 @@ class Recipe:
         learning_rate, beta_1: of Adam, for both players.
         objective, updates: names or config dicts of `kerasgan.objectives` and `kerasgan.updates`.
         steps_per_execution: training steps for each call into TensorFlow.
+
+    Raises:
+        ValueError: for a field of another type, or a number that must be positive and is not.
     """
 
     title: str
@@ -42,6 +46,20 @@ class Recipe:
     updates: str = "alternating"
     steps_per_execution: int = 1
 
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            allowed = int | float if field.type is float else field.type
+            right = isinstance(value, allowed) and not isinstance(value, bool)
+            if not right or (isinstance(value, int | float) and value <= 0 and field.name != "beta_1"):
+                kind = getattr(field.type, "__name__", field.type)
+                raise ValueError(
+                    f"The setting {field.name!r} must be of type {kind}, and positive if a number. "
+                    f"Received: {field.name}={value!r}."
+                )
+
+
+NETWORKS = ("dcgan", "mlp")
 
 _POINTS = {
     "network": "mlp",
@@ -105,15 +123,22 @@ def build(recipe, image_shape, seed):
         recipe: a `Recipe`.
         image_shape: shape of one image, from the dataset's `info`.
         seed: int. Sets Python's, NumPy's and Keras's global seeds as well, from which the weights are drawn.
+
+    Raises:
+        ValueError: for a network, an option of it, an objective or an order of play that there is not.
     """
     import keras
 
     from kerasgan import gan, networks
 
+    if recipe.network not in NETWORKS:
+        raise errors.unknown_name("network", recipe.network, NETWORKS)
+    network = getattr(networks, recipe.network)
+    for option in recipe.network_options:
+        if option not in inspect.signature(network).parameters:
+            raise errors.unknown_name(f"option of {recipe.network}", option, inspect.signature(network).parameters)
     keras.utils.set_random_seed(seed)
-    generator, discriminator = getattr(networks, recipe.network)(
-        image_shape, recipe.latent_dim, **recipe.network_options
-    )
+    generator, discriminator = network(image_shape, recipe.latent_dim, **recipe.network_options)
     game = gan.GAN(generator, discriminator, recipe.latent_dim, seed=seed)
     d_adam, g_adam = (keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1, name=f"{p}_adam") for p in "dg")
     game.compile(

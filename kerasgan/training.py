@@ -38,13 +38,17 @@ def plan(settings, changes, seed, deterministic):
     Raises:
         ValueError: if the settings hold what no recipe has, or a recipe needs a folder that is not given.
     """
+    if not {"recipe", "what"} & set(settings):
+        raise ValueError(f"The settings must hold a recipe, as every run's do. Received: {sorted(settings)}.")
     if "recipe" in settings:
-        name, recipe = settings.get("name", "run"), _recipe_from(settings["recipe"])
+        name, recipe = str(settings.get("name", "run")), _recipe_from(settings["recipe"])
     else:
         name, recipe = _recipe_for(settings["what"])
     recipe = dataclasses.replace(recipe, **{field: value for field, value in changes.items() if value is not None})
     seed = settings.get("seed", 0) if seed is None else seed
-    return Plan(name, recipe, seed, deterministic or settings.get("deterministic", False))
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
+    return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True)
 
 
 def _recipe_for(what):
@@ -61,10 +65,14 @@ def _recipe_for(what):
 
 
 def _recipe_from(fields):
+    if not isinstance(fields, dict):
+        raise ValueError(f"The recipe in the settings must be a JSON object. Received: recipe={fields!r}.")
     known = {field.name for field in dataclasses.fields(recipes.Recipe)}
     for name in fields:
         if name not in known:
             raise errors.unknown_name("setting", name, known)
+    if not {"title", "source"} <= set(fields):
+        raise ValueError(f"The recipe in the settings must have a title and a source. Received: {sorted(fields)}.")
     return recipes.Recipe(**fields)
 
 
@@ -91,7 +99,9 @@ def train(plan, log_dir, dry_run=False):
     try:
         _fit(gan, dataset, recipe, run)
     except Exception:
-        if not int(gan.g_optimizer.iterations.numpy()):  # refused before anything was learnt: leave no trace
+        if (
+            not getattr(gan, "history", None) or not gan.history.epoch
+        ):  # refused before anything was learnt: leave no trace
             shutil.rmtree(run)
         raise
     _finish(gan, run)

@@ -5,6 +5,8 @@ Every function takes the `game`, an object with `generator`, `discriminator`, `d
 tensor (batch, ...), in [-1, 1]. Losses are means over the minibatch.
 """
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -130,7 +132,7 @@ def _split(images, pieces):
         return [images]
     batch_size = _batch_size(images)
     ends = [batch_size * piece // pieces for piece in range(pieces + 1)]
-    return [images[start:end] for start, end in zip(ends, ends[1:])]
+    return [images[start:end] for start, end in itertools.pairwise(ends)]
 
 
 _PLAY = {updates.Alternating: alternating}

@@ -1,0 +1,3 @@
+from .equilibrium import Equilibrium as Equilibrium
+from .image_grid import ImageGrid as ImageGrid
+from .latent_walk import LatentWalk as LatentWalk

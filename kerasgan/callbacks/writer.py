@@ -1,0 +1,93 @@
+"""Where the callbacks write: TensorBoard's event files, and PNG files beside them."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import pictures
+
+
+class SummaryWriter:
+    """Writes images and scalars for TensorBoard, in a folder of its own.
+
+    The event file is opened by the first thing written, once, and again by the first thing written after `close`:
+    TensorBoard reads the files of a folder one after another, so a folder must have one writer at a time.
+
+    Args:
+        folder: where the event files go; made when the first is opened.
+    """
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self._writer = None
+
+    def image(self, name, picture, step):
+        """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of training step `step`."""
+        with self._opened().as_default():
+            tf.summary.image(name, np.asarray(picture)[None], step=step)
+
+    def scalar(self, name, value, step):
+        """Writes a number as the scalar `name` of training step `step`."""
+        with self._opened().as_default():
+            tf.summary.scalar(name, value, step=step)
+
+    def flush(self):
+        """Makes everything written so far readable."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def close(self):
+        """Closes the event file, if one is open."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _opened(self):
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self.folder))
+        return self._writer
+
+
+class PictureLog:
+    """Keeps pictures of a run twice: for TensorBoard, and as PNG files for anyone.
+
+    Args:
+        folder: where both go.
+    """
+
+    def __init__(self, folder):
+        self._writer = SummaryWriter(folder)
+
+    def write(self, name, picture, step, file_name=None):
+        """Writes a picture, uint8 (height, width, 1 or 3), and flushes.
+
+        Args:
+            name: its tag in TensorBoard.
+            picture: the picture.
+            step: the training step it belongs to.
+            file_name: of the PNG; `None` for `<name>-<step, eight digits>.png`, which sorts by step.
+        """
+        self._writer.image(name, picture, step)
+        self._writer.flush()
+        pictures.save_png(self._writer.folder / (file_name or f"{name}-{step:08d}.png"), picture)
+
+    def close(self):
+        """Closes the event file; the next `write` opens another."""
+        self._writer.close()
+
+
+def training_step(model):
+    """Returns how many generator steps a GAN has taken: saved with it, so it goes on where a fit or a run ended."""
+    return int(model.g_optimizer.iterations.numpy())
+
+
+def whole_number(name, value, least):
+    """Returns `value` if it is a whole number that is large enough.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}. Received: {name}={value!r}.")
+    return int(value)

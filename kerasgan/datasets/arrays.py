@@ -1,0 +1,108 @@
+"""Arrays that the caller, or scikit-learn, already has in memory."""
+
+import warnings
+
+import numpy as np
+
+from .raw import Raw
+
+
+def read_digits():
+    """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Raw`; their 17 gray levels are spread over [0, 255]."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.round(digits.images * (255.0 / 16.0)).astype("uint8")[..., None]
+    return Raw("digits", images, digits.target.astype("int32"), 10, tuple("0123456789"))
+
+
+def read_arrays(source):
+    """Returns an array, or a pair (images, labels) of arrays, as `Raw`.
+
+    Args:
+        source: images uint8 in [0, 255] or float in [-1, 1], (num_images, height, width[, channels]); or float points
+            (num_images[, dimensions]) of any finite range; alone, or in a tuple with integer labels (num_images,).
+
+    Raises:
+        ValueError: when shape, dtype, range or number of labels is not one of these.
+    """
+    values, labels = _pair(source) if isinstance(source, tuple) else (source, None)
+    values = np.asarray(values)
+    _check_shape(values)
+    _check_values(values)
+    if values.ndim in (1, 3):
+        values = values[..., None]
+    if values.dtype != np.uint8:
+        values = values.astype("float32")
+    if labels is None:
+        return Raw("array", values)
+    labels = _checked_labels(np.asarray(labels), len(values))
+    return Raw("array", values, labels, num_classes=int(labels.max()) + 1)
+
+
+def _pair(source):
+    if len(source) != 2:
+        raise ValueError(
+            f"A tuple must be (images, labels). Received: source=<tuple of {len(source)}>. "
+            "Stack several arrays with np.stack or np.concatenate first."
+        )
+    return source
+
+
+def _check_shape(values):
+    received = f"Received: an array of shape={values.shape}"
+    if values.ndim not in (1, 2, 3, 4):
+        raise ValueError(
+            f"Images must be (num_images, height, width[, channels]), points (num_points[, dimensions]). {received}. "
+            "Reshape the array first."
+        )
+    if values.size == 0:
+        raise ValueError(f"An array must hold at least one image or point. {received}. Check how it was made.")
+    if values.ndim == 4 and values.shape[1] in (1, 3) and values.shape[3] > 4:
+        raise ValueError(f"Channels must be the last axis. {received}. Use np.moveaxis(array, 1, -1).")
+
+
+def _check_values(values):
+    points = values.ndim < 3
+    if not (np.issubdtype(values.dtype, np.floating) or (values.dtype == np.uint8 and not points)):
+        raise ValueError(
+            f"Images must be uint8 in [0, 255] or float in [-1, 1], points float. Received: dtype={values.dtype}, "
+            f"shape={values.shape}. Use array.astype('uint8') or array.astype('float32')."
+        )
+    if values.dtype == np.uint8:
+        return
+    if not np.isfinite(values).all():
+        bad = int(values.size - np.isfinite(values).sum())
+        raise ValueError(f"All values must be finite. Received: {bad} NaN or infinite values. Remove or mend them.")
+    if not points:
+        _check_range(float(values.min()), float(values.max()))
+
+
+def _check_range(low, high):
+    if low < -1.0 or high > 1.0:
+        raise ValueError(
+            f"Float images must lie in [-1, 1]. Received: values from {low:g} to {high:g}. "
+            "For pixels in [0, 255] use images / 127.5 - 1, or pass them as uint8."
+        )
+    if low >= 0.0:
+        warnings.warn(
+            f"Float images are taken to lie in [-1, 1], but these have no negative value. "
+            f"Received: values from {low:g} to {high:g}. For images in [0, 1] use images * 2 - 1.",
+            stacklevel=5,
+        )
+
+
+def _checked_labels(labels, num_images):
+    """Returns labels as int32 (num_images,); a last axis of 1, as Keras's CIFAR-10 has it, is dropped."""
+    received = f"Received: labels of shape={labels.shape}, dtype={labels.dtype} for {num_images} images"
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"Labels must be one integer an image. {received}. Use labels.argmax(axis=1) for one-hot labels."
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"Labels must not be negative. Received: labels from {labels.min()} to {labels.max()}. Count from 0."
+        )
+    return labels.astype("int32")

@@ -1,0 +1,156 @@
+"""The one door to data: `load`."""
+
+import dataclasses
+import numbers
+import os
+import pathlib
+
+from . import arrays, photos, pipeline, points, tfds_images
+
+OWN_NAMES = ("digits", *points.NAMES)
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set.
+
+    Attributes:
+        name: its name; a folder's is its last part.
+        image_shape: (height, width, channels), or the shape of a point, (dimensions,).
+        num_classes: number of classes, or None when there are no labels.
+        num_images: images, or points, in the split that was loaded; the last ones of an epoch that do not fill a batch
+            are among them.
+        class_names: one name a class, or None when the classes have no names.
+        skipped: names of the files that could not be read.
+    """
+
+    name: str
+    image_shape: tuple
+    num_classes: int | None
+    num_images: int
+    class_names: tuple | None
+    skipped: tuple = ()
+
+
+def load(
+    source,
+    batch_size=64,
+    *,
+    image_size=None,
+    channels=None,
+    split="train",
+    labels=False,
+    shuffle=True,
+    seed=0,
+):
+    """Returns batches of images in [-1, 1], and what is known of them.
+
+    The whole data set is held in memory, images as uint8.
+
+    Args:
+        source: what to load:
+            `"digits"`, scikit-learn's 8x8 digits;
+            `"ring"`, `"grid"` or `"bell"`, points whose distribution is known;
+            the name of an image set of TensorFlow Datasets, such as `"mnist"`, looked for in `TFDS_DATA_DIR`;
+            a folder of photos (write `"./digits"` for a folder with one of the names above);
+            an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8 in [0, 255] or
+            float in [-1, 1], or points (num_points[, dimensions]) float.
+        batch_size: images in a batch, at most as many as there are; an epoch leaves out what does not fill a batch.
+        image_size: integer or (height, width): the centre is cropped to that aspect ratio and resized. None keeps the
+            size; for photos it means 64.
+        channels: 1 for gray or 3 for RGB. None keeps them; for photos it means 3.
+        split: `"train"` or a slice of it, such as `"train[:90%]"`; for TensorFlow Datasets any split it has. Slices of
+            the same source that do not overlap have no image in common.
+        labels: whether to give pairs (images, labels).
+        shuffle: whether to draw a new order for each epoch; False keeps the order in which the data are stored.
+        seed: non-negative integer that fixes the order of all epochs, and the points drawn.
+
+    Returns:
+        A tuple (dataset, info): a finite `tf.data.Dataset` of float32 (batch_size, height, width, channels) in [-1, 1],
+        or (batch_size, dimensions) for points, with int32 (batch_size,) beside it when `labels`; and a `DatasetInfo`.
+
+    Raises:
+        ValueError: when the source is unknown, cannot be read, or does not have what the other arguments ask of it.
+    """
+    size = _checked_size(image_size)
+    _check_integer("batch_size", batch_size, 1)
+    _check_integer("seed", seed, 0)
+    raw = _read(source, size, channels, split, seed)
+    num_images = len(raw.values)
+    if batch_size > num_images:
+        raise ValueError(
+            f"A batch must not be larger than the data set. Received: batch_size={batch_size} for {num_images} images. "
+            f"Use batch_size={num_images} or less."
+        )
+    if labels and raw.labels is None:
+        raise ValueError(
+            f"The source must have labels for labels=True. Received: labels=True for {raw.name!r}, which has none. "
+            "Use labels=False; a folder has labels when every photo lies in a sub-folder, an array when given as "
+            "(images, labels)."
+        )
+    wanted = raw.labels if labels else None
+    dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed))
+    shape = tuple(raw.values.shape[1:])
+    return dataset, DatasetInfo(raw.name, shape, raw.num_classes, num_images, raw.class_names, raw.skipped)
+
+
+def _read(source, size, channels, split, seed):
+    """Returns any source as `raw.Raw`, with size, channels and split applied."""
+    if isinstance(source, str) and source in points.NAMES:
+        raw = points.read_points(source, seed)
+    elif isinstance(source, str) and source == "digits":
+        raw = arrays.read_digits()
+    elif isinstance(source, str | os.PathLike):
+        return _read_named(source, size, channels, split)
+    elif isinstance(source, tuple) or hasattr(source, "__array__"):
+        raw = arrays.read_arrays(source)
+    else:
+        raise ValueError(
+            f"A source must be a name, a folder or an array. Received: source=<{type(source).__name__}>. "
+            "Use np.asarray for a list of images; a tf.data.Dataset needs no load."
+        )
+    if raw.values.ndim == 2 and (size is not None or channels is not None):
+        raise ValueError(
+            f"Points have neither size nor channels. Received: image_size={size}, channels={channels} "
+            f"for {raw.name!r}. Leave both None."
+        )
+    raw = raw.part(split)
+    if raw.values.ndim == 2:
+        return raw
+    return dataclasses.replace(raw, values=pipeline.fit_array(raw.values, size, channels))
+
+
+def _read_named(source, size, channels, split):
+    """Returns a folder or, failing that, a set of TensorFlow Datasets as `raw.Raw`."""
+    name = os.fspath(source)
+    folder = pathlib.Path(name).expanduser()
+    if name and folder.is_dir():
+        return photos.read_folder(folder, size, channels, split)
+    starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
+    has_separator = "/" in name or os.sep in name
+    if not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name)):
+        kind = "is a file" if folder.is_file() else "does not exist"
+        raise ValueError(f"A folder must exist. Received: source={name!r}, which {kind}. Check the path.")
+    return tfds_images.read_tfds(name, size, channels, split, OWN_NAMES)
+
+
+def _check_integer(name, value, lowest):
+    if not _is_integer(value) or value < lowest:
+        raise ValueError(f"`{name}` must be an integer of at least {lowest}. Received: {name}={value!r}. Use {lowest}.")
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _checked_size(image_size):
+    """Returns (height, width), or None when `image_size` is None."""
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, numbers.Integral) else image_size
+    if isinstance(pair, tuple | list) and len(pair) == 2 and all(_is_integer(side) and side >= 1 for side in pair):
+        return int(pair[0]), int(pair[1])
+    raise ValueError(
+        f"An image size must be a positive integer or (height, width). Received: image_size={image_size!r}. "
+        "Use image_size=64, for example."
+    )

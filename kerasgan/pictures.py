@@ -1,0 +1,217 @@
+"""Samples as pictures for people: arrays in, uint8 arrays or PNG files out.
+
+Pictures are uint8 arrays of shape (height, width, channels) with 1 or 3 channels. Nothing here knows a model.
+"""
+
+import os
+import pathlib
+
+import numpy as np
+
+READABLE_PIXELS = 256
+"""Pictures of small images are enlarged until their short side has about this many pixels."""
+
+PADDING_SHADE = 128
+"""The grey between the images of a grid: neither the black nor the white that images themselves are often framed by."""
+
+
+def to_uint8(images):
+    """Returns images with pixels round((x + 1) * 255 / 2), clipped to [0, 255].
+
+    Args:
+        images: floats in [-1, 1], any shape. Values beyond are clipped; NaN becomes 0: a broken sample shows black.
+
+    Returns:
+        uint8 array of that shape.
+
+    Raises:
+        ValueError: if the array is not of floats: integers are most likely pixels in [0, 255] already.
+    """
+    images = np.asarray(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            f"Images are floats in [-1, 1]. Received: images with dtype={images.dtype}. "
+            "Scale pixels in [0, 255] by images / 127.5 - 1."
+        )
+    scaled = np.rint((images.astype("float64") + 1.0) * 127.5)
+    return np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255).astype("uint8")
+
+
+def tile(images, columns=None, padding=1):
+    """Returns one picture of many images, row by row, enlarged by a whole factor if they are small.
+
+    Args:
+        images: shape (n, height, width, channels), floats in [-1, 1]. Of more than 3 channels the first 3 are shown,
+            of 2 channels the first.
+        columns: how many images a row has. `None` makes the grid about square.
+        padding: pixels of grey between the images and around them, before enlarging.
+
+    Returns:
+        uint8, shape (factor * (rows * (height + padding) + padding), likewise for the width, 1 or 3), where the factor
+        is the least that brings the short side to 256 pixels. Cells without an image are grey.
+
+    Raises:
+        ValueError: if there is no image, the rank is not 4, `columns` is not positive or `padding` is negative.
+    """
+    images = np.asarray(images)
+    _check_grid(images, columns, padding)
+    count, height, width, channels = images.shape
+    images = to_uint8(images[..., : 3 if channels >= 3 else 1])
+    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, height + padding, width + padding, images.shape[-1]), PADDING_SHADE, "uint8")
+    cells[:count, padding:, padding:] = images
+    cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    picture = cells.reshape(rows * (height + padding), columns * (width + padding), -1)
+    picture = np.pad(picture, ((0, padding), (0, padding), (0, 0)), constant_values=PADDING_SHADE)
+    factor = max(1, -(-READABLE_PIXELS // min(picture.shape[:2])))
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def points_picture(points, real=None):
+    """Returns a picture of a set of points: a scatter plot in two dimensions, a histogram in one.
+
+    With real points the frame is theirs, half as wide again, so that pictures of the same data can be compared; the
+    title says how many generated points fall outside or are not finite.
+
+    Args:
+        points: generated points, shape (n,), (n, 1) or (n, d); of more than two dimensions the first two are shown.
+            `None` shows the real points alone.
+        real: points of the data in the same space, drawn in grey beneath, or `None` for none.
+
+    Returns:
+        uint8, shape (480, 480, 3).
+
+    Raises:
+        ValueError: if there is no point at all, or `real` has another dimension.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    points, real = _as_points(points, real)
+    low, high = _frame(points if real is None else real, margin=0.05 if real is None else 0.25)
+    figure = Figure(figsize=(4.8, 4.8), dpi=100, layout="tight")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    draw = _draw_histogram if points.shape[1] == 1 else _draw_scatter
+    if real is not None:
+        draw(axes, real, low, high, label="real", color="0.7")
+    if len(points):
+        draw(axes, points, low, high, label="generated", color="tab:blue")
+    outside = np.count_nonzero(~np.all((points >= low) & (points <= high), axis=1))
+    title = f"{len(points)} generated" if len(points) else f"{len(real)} real"
+    axes.set_title(title + (f", {outside} of them outside the frame" if outside else ""), fontsize=10)
+    axes.set(xlim=(low[0], high[0]))
+    axes.legend(loc="upper right", fontsize=8)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def picture_of(samples, real=None):
+    """Returns a picture of samples of either kind: images of rank 4 as a grid, points of rank 1 or 2 as a plot.
+
+    Args:
+        samples: as for `tile` or `points_picture`, or `None` for a picture of the real data alone.
+        real: data to draw beneath generated points, or `None`. A grid of generated images shows nothing of it.
+
+    Returns:
+        uint8, shape (height, width, 1 or 3).
+
+    Raises:
+        ValueError: for any other rank.
+    """
+    shown = np.asarray(real if samples is None else samples)
+    if shown.ndim == 4:
+        return tile(shown)
+    if shown.ndim in (1, 2):
+        return points_picture(samples, real)
+    raise ValueError(
+        f"Samples are images (n, height, width, channels) or points (n, d). Received: shape {shown.shape}. "
+        "Give grey images a channel axis of length 1."
+    )
+
+
+def save_png(path, picture):
+    """Writes a picture as PNG, whole or not at all: a reader never sees half a file.
+
+    Args:
+        path: where to; missing folders are made, an existing file is replaced.
+        picture: uint8, shape (height, width) or (height, width, channels) with 1 or 3 channels.
+    """
+    from PIL import Image
+
+    path, picture = pathlib.Path(path), np.asarray(picture)
+    image = Image.fromarray(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        image.save(beside, format="PNG")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _check_grid(images, columns, padding):
+    if images.ndim != 4 or images.size == 0:
+        raise ValueError(
+            f"A grid needs images of shape (n, height, width, channels), none of them 0. Received: "
+            f"images.shape={images.shape}. Give grey images a channel axis of length 1."
+        )
+    if (columns is not None and columns < 1) or padding < 0:
+        raise ValueError(
+            f"A grid has at least one column and no negative padding. Received: columns={columns}, padding={padding}. "
+            "Leave them out for a square grid with lines of one pixel."
+        )
+
+
+def _as_points(points, real):
+    """Returns both sets with shape (n, 1 or 2); `real` may stay None, no generated points become 0 of them."""
+    if points is None and real is not None:
+        points = np.empty((0, *np.shape(real)[1:]))
+        return _columns(points, least=0)[:, :2], _columns(real)[:, :2]
+    points = _columns(points)
+    if real is None:
+        return points[:, :2], None
+    real = _columns(real)
+    if real.shape[1] != points.shape[1]:
+        raise ValueError(
+            f"Real and generated points lie in the same space. Received: points.shape={points.shape}, "
+            f"real.shape={real.shape}. Leave real out to see the generated points alone."
+        )
+    return points[:, :2], real[:, :2]
+
+
+def _columns(points, least=1):
+    points = np.asarray(points, dtype="float64")
+    points = points[:, None] if points.ndim == 1 else points
+    if points.ndim != 2 or len(points) < least or points.shape[1] == 0:
+        raise ValueError(
+            f"Points have the shape (n,) or (n, d), and there is at least one. Received: shape {points.shape}. "
+            "Use tile() for images."
+        )
+    return points
+
+
+def _frame(points, margin):
+    """Returns the corners of a box around the finite points, wider on each side by a share of the largest extent."""
+    finite = points[np.isfinite(points).all(axis=1)]
+    if not len(finite):
+        finite = np.zeros((1, points.shape[1]))
+    low, high = finite.min(axis=0), finite.max(axis=0)
+    room = margin * (high - low).max() or 1.0
+    return low - room, high + room
+
+
+def _draw_scatter(axes, points, low, high, label, color):
+    axes.scatter(*points.T, s=8, color=color, linewidths=0, label=label)
+    axes.set(ylim=(low[1], high[1]), aspect="equal")
+
+
+def _draw_histogram(axes, points, low, high, label, color):
+    style = {"histtype": "stepfilled"} if label == "real" else {"histtype": "step", "linewidth": 1.5}
+    bins = np.linspace(low[0], high[0], 41)
+    counts, _ = np.histogram(points[:, 0], bins)
+    # Of all points, not of those in the frame: else a generator that has wandered off would look like a good one.
+    weights = counts / (len(points) * (bins[1] - bins[0]))
+    axes.hist(bins[:-1], bins, weights=weights, color=color, label=label, **style)
+    axes.set(ylabel="density")

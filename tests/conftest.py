@@ -1,0 +1,25 @@
+import keras
+import numpy as np
+import pytest
+
+import kerasgan
+
+
+@pytest.fixture
+def images():
+    """64 images of 8x8 pixels, in [-1, 1]: noise, but always the same."""
+    return np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1)).astype("float32")
+
+
+@pytest.fixture
+def make_gan():
+    """A small game that starts from the same weights and latents each time; options go to `compile`."""
+
+    def make(image_shape=(8, 8, 1), seed=0, network=kerasgan.networks.mlp, width=16, **options):
+        keras.utils.set_random_seed(seed)
+        generator, discriminator = network(image_shape, latent_dim=4, width=width)
+        gan = kerasgan.GAN(generator, discriminator, latent_dim=4, seed=seed)
+        gan.compile(**options)
+        return gan
+
+    return make

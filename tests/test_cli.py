@@ -1,0 +1,234 @@
+"""The command line, as a user meets it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import needs_shared, shared_folder
+from PIL import Image
+
+from kerasgan import cli, recipes, runs
+
+
+def train(*arguments):
+    return cli.main(["train", "--epochs", "1", *map(str, arguments)])
+
+
+def refused(capsys, *arguments):
+    """Runs a command that must be refused, and returns its one line."""
+    try:
+        code = cli.main([str(argument) for argument in arguments])
+    except SystemExit as stopped:  # argparse's own way
+        code = stopped.code
+    printed = capsys.readouterr()
+    assert code == 2
+    assert "Traceback" not in printed.err
+    return printed.err.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of a few seconds."""
+    log_dir = tmp_path_factory.mktemp("logs")
+    assert train("bell", "--log-dir", log_dir) == 0
+    return next(log_dir.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["recipes"], ["--version"]])
+def test_answers_without_tensorflow(arguments):
+    code = f"""
+import sys
+from kerasgan.cli import main
+try:
+    main({arguments!r})
+except SystemExit:
+    pass
+raise SystemExit(any(name in sys.modules for name in ("tensorflow", "keras", "numpy")))
+"""
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_run_leaves_everything_behind(run, capsys):
+    assert run.name == "00001-bell"
+    names = {path.name for path in run.iterdir()}
+    assert {"settings.json", "gan.keras", "samples.png", "saved_model", "train", "images"} <= names
+    assert (run / "saved_model" / "kerasgan.json").exists()
+    assert min(Image.open(run / "samples.png").size) >= 200
+
+
+def test_train_says_where_everything_is(tmp_path, capsys):
+    assert train("bell", "--log-dir", tmp_path) == 0
+    printed = capsys.readouterr().out
+    for part in ("samples.png", "saved_model", "tensorboard --host localhost --logdir", "kerasgan sample"):
+        assert part in printed
+
+
+def test_settings_are_enough_to_run_again(run, tmp_path):
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["recipe"]["epochs"] == 1 and settings["seed"] == 0
+    assert settings["versions"]["tensorflow"].startswith("2.")
+    assert cli.main(["train", "--settings", str(run / "settings.json"), "--log-dir", str(tmp_path)]) == 0
+    again = next(tmp_path.iterdir())
+    first, second = (json.loads((each / "settings.json").read_text()) for each in (run, again))
+    assert first == second
+    assert np.array_equal(Image.open(run / "samples.png"), Image.open(again / "samples.png"))
+
+
+def test_sample_is_repeatable(run, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert cli.main(["sample", str(run), "--seed", str(seed), "--out", str(tmp_path / f"{name}.png")]) == 0
+    a, b, c = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "abc")
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+def test_export(run, tmp_path):
+    assert cli.main(["export", str(run), "--out", str(tmp_path / "model")]) == 0
+    assert (tmp_path / "model" / "saved_model.pb").exists()
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    assert train("digits", "--log-dir", tmp_path / "logs", "--dry-run") == 0
+    assert "Dry run" in capsys.readouterr().out
+    assert not (tmp_path / "logs").exists()
+
+
+def test_recipes_lists_all(capsys):
+    assert cli.main(["recipes"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in recipes.RECIPES)
+
+
+def photo_folder(folder, sizes):
+    rng = np.random.default_rng(0)
+    for number, size in enumerate(sizes):
+        path = folder / f"{number % 2}" / f"{number}.{('png', 'jpg')[number % 2]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype="uint8")).save(path)
+    return folder
+
+
+def test_a_folder_of_photos(tmp_path, capsys):
+    photos = photo_folder(tmp_path / "my photos", [(70, 90), (64, 64), (200, 100), (33, 48)])
+    (photos / "0" / "broken.jpg").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 5.*broken\.jpg"):
+        assert train(photos, "--batch-size", 2, "--log-dir", tmp_path / "logs") == 0
+    run = tmp_path / "logs" / "00001-my-photos"
+    assert json.loads((run / "settings.json").read_text())["dataset"]["skipped"] == ["0/broken.jpg"]
+
+
+# Refusals
+
+
+def test_unknown_names(tmp_path, capsys):
+    assert "Did you mean 'digits'" in refused(capsys, "train", "digit", "--log-dir", tmp_path / "logs")
+    assert "Did you mean 'mnist'" in refused(capsys, "train", "mnits", "--log-dir", tmp_path / "logs")
+    assert "Received" in refused(capsys, "train", tmp_path / "no folder", "--log-dir", tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_folders_without_photos(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert "Received" in refused(capsys, "train", tmp_path / "empty", "--log-dir", tmp_path / "logs")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.jpg").write_text("no image")
+    assert "a.jpg" in refused(capsys, "train", tmp_path / "text", "--log-dir", tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_photo_recipe_asks_for_its_folder(tmp_path, capsys):
+    assert "kerasgan train FOLDER" in refused(capsys, "train", "photos", "--log-dir", tmp_path / "logs")
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--batch-size"])
+@pytest.mark.parametrize("value", ["0", "-1", "2.5", "many"])
+def test_numbers(option, value, capsys):
+    assert "whole number" in refused(capsys, "train", option, value)
+
+
+def test_batches_larger_than_the_data(tmp_path, capsys):
+    assert "Received: batch_size=2000" in refused(
+        capsys, "train", "digits", "--batch-size", 2000, "--log-dir", tmp_path / "logs"
+    )
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_log_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in refused(capsys, "train", "--log-dir", tmp_path / "file")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the administrator may write anywhere
+    assert "cannot be written" in refused(capsys, "train", "--log-dir", tmp_path / "new")
+
+
+BAD_SETTINGS = {
+    "{": "readable JSON",
+    "[]": "JSON object",
+    "{}": "must hold a recipe",
+    '{"recipe": 3}': "JSON object",
+    '{"recipe": {}}': "a title and a source",
+    '{"recipe": {"epoch": 3}}': "Did you mean 'epochs'",
+    '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be of type int",
+    '{"recipe": {"title": "", "source": "bell", "batch_size": -1}}': "'batch_size' must be of type int, and positive",
+    '{"recipe": {"title": "", "source": "bell", "network": "mpl"}}': "Did you mean 'mlp'",
+    '{"recipe": {"title": "", "source": "bell", "network": "mlp", "network_options": {"widht": 3}}}': "mean 'width'",
+    '{"recipe": {"title": "", "source": "bell", "network": "mlp", "objective": "minmax"}}': "mean 'minimax'",
+    '{"recipe": {"title": "", "source": "bell", "network": "mlp"}, "seed": -1}': "The seed must be",
+}
+
+
+@pytest.mark.parametrize("content", BAD_SETTINGS)
+def test_settings_that_are_none(tmp_path, capsys, content):
+    (tmp_path / "settings.json").write_text(content)
+    line = refused(capsys, "train", "--settings", tmp_path / "settings.json", "--log-dir", tmp_path / "logs")
+    assert BAD_SETTINGS[content] in line
+    assert not (tmp_path / "logs").exists()
+
+
+def test_what_is_no_run(tmp_path, capsys):
+    assert "RUN must be" in refused(capsys, "sample", tmp_path)
+    assert "RUN must be" in refused(capsys, "export", tmp_path, "--out", tmp_path / "x")
+
+
+# Run folders
+
+
+def test_run_folders_are_numbered_and_never_shared(tmp_path):
+    names = [runs.create(tmp_path, name).name for name in ("a", "b", "a", "../../etc/x y")]
+    assert names == ["00001-a", "00002-b", "00003-a", "00004-etc-x-y"]
+
+
+def test_two_processes_that_start_at_once_get_folders_of_their_own(tmp_path):
+    code = f"from kerasgan import runs\nfor _ in range(20): print(runs.create({str(tmp_path)!r}, 'x').name)"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    names = [name for process in processes for name in process.communicate()[0].split()]
+    assert len(set(names)) == 60 == len(list(tmp_path.iterdir()))
+
+
+# The main jobs, in full
+
+
+@pytest.mark.slow
+@needs_shared
+def test_mnist_trains_on_all_sixty_thousand(tmp_path):
+    environment = os.environ | {"TFDS_DATA_DIR": str(shared_folder() / "datasets" / "tensorflow_datasets")}
+    command = ["kerasgan", "train", "mnist", "--epochs", "1", "--log-dir", str(tmp_path)]
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert "60,000 images of shape (28, 28, 1)" in printed
+    assert (tmp_path / "00001-mnist" / "saved_model" / "saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_the_main_job_draws_all_ten_digits(tmp_path):
+    """A classifier trained on the real digits finds each class in at least 3 % of 2,000 samples."""
+    import keras
+    from sklearn.datasets import load_digits
+    from sklearn.svm import SVC
+
+    subprocess.run(["kerasgan", "train", "--log-dir", str(tmp_path)], check=True)
+    gan = keras.models.load_model(tmp_path / "00001-digits" / "gan.keras")
+    real = load_digits()
+    classifier = SVC().fit(real.data / 8 - 1, real.target)
+    found = np.bincount(classifier.predict(gan.generate(2000, seed=0).reshape(2000, -1)), minlength=10)
+    assert found.min() >= 60, found

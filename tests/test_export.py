@@ -1,0 +1,71 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+
+WITHOUT_KERAS = """
+import sys
+sys.modules.update({name: None for name in ("keras", "kerasgan", "tf_keras")})
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+samples = model.signatures["generate"](n=tf.constant(5), seed=tf.constant(7))["output_0"].numpy()
+for name in ("keras", "kerasgan"):
+    try:
+        __import__(name)
+        raise SystemExit(f"{name} can be imported")
+    except ImportError:
+        pass
+np.save(sys.argv[2], samples)
+"""
+
+
+@pytest.fixture(params=["mlp", "dcgan"])
+def exported(request, make_gan, images, tmp_path):
+    gan = make_gan(network=getattr(kerasgan.networks, request.param), width=8)
+    gan.fit(images, verbose=0)
+    gan.export(tmp_path / "saved_model")
+    return gan, tmp_path / "saved_model"
+
+
+@pytest.mark.parametrize("exported", ["dcgan"], indirect=True)
+def test_draws_the_same_samples_where_keras_cannot_be_imported(exported, tmp_path):
+    gan, folder = exported
+    out = tmp_path / "samples.npy"
+    subprocess.run([sys.executable, "-c", WITHOUT_KERAS, str(folder), str(out)], check=True)
+    assert np.allclose(np.load(out), gan.generate(5, seed=7), atol=1e-5)
+
+
+def test_endpoints_agree_with_the_model_at_any_batch_size(exported, images):
+    gan, folder = exported
+    signatures = tf.saved_model.load(str(folder)).signatures
+    assert set(signatures) == {"serving_default", "generate", "discriminate"}
+    for n in (1, 3, 17):
+        latents = np.random.default_rng(n).normal(size=(n, 4)).astype("float32")
+        served = signatures["serving_default"](z=tf.constant(latents))["output_0"]
+        assert np.allclose(served, gan.generate(latents=latents), atol=1e-5)
+        drawn = signatures["generate"](n=tf.constant(n), seed=tf.constant(n))["output_0"]
+        assert np.allclose(drawn, gan.generate(n, seed=n), atol=1e-5)
+        logits = signatures["discriminate"](images=tf.constant(images[:n]))["output_0"]
+        assert np.allclose(logits, gan.discriminator(images[:n])[:, 0], atol=1e-5)
+
+
+def test_the_card_says_what_goes_in_and_out(exported):
+    _, folder = exported
+    card = json.loads((folder / "kerasgan.json").read_text())
+    assert card["latent_shape"] == [4]
+    assert card["image_shape"] == [8, 8, 1]
+    assert card["pixel_range"] == [-1.0, 1.0]
+
+
+def test_exporting_does_not_change_the_model(make_gan, images, tmp_path):
+    gan, twin = make_gan(), make_gan()
+    gan.export(tmp_path / "saved_model")
+    for each in (gan, twin):
+        each.fit(images, shuffle=False, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(gan.weights, twin.weights, strict=True))

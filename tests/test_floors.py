@@ -1,0 +1,57 @@
+"""The house keeps its floors: a file imports only from lower floors, or from its own folder."""
+
+import ast
+import pathlib
+
+PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
+FLOORS = [
+    {"errors"},
+    {"theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
+    {"objectives", "updates", "optimizers", "inputs"},
+    {"backend"},
+    {"export"},
+    {"gan"},
+    {"callbacks", "recipes"},
+    {"training"},
+    {"cli"},
+    {"__main__"},
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    """The rooms of kerasgan that a file imports, wherever in the file it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield room_of(path)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kerasgan":
+            below = node.module.split(".")[1:]
+            yield from below[:1] or (alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name.split(".")[1] for name in node.names if name.name.startswith("kerasgan."))
+
+
+def test_every_file_has_a_floor():
+    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert rooms == set(FLOOR_OF)
+
+
+def test_imports_go_down():
+    for path in PACKAGE.rglob("*.py"):
+        here = room_of(path)
+        for room in imported_rooms(path):
+            if here not in ("__init__", room):
+                assert FLOOR_OF[room] < FLOOR_OF[here], f"{path.relative_to(PACKAGE)} imports {room}"
+
+
+def test_the_lazy_door_and_its_stub_agree():
+    import kerasgan
+
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    names = {alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert names == set(kerasgan.__all__)
+    assert all(getattr(kerasgan, name) for name in names)

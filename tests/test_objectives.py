@@ -1,0 +1,82 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan import objectives, theory
+
+LOGITS = np.array([-60.0, -3.0, -0.5, 0.0, 2.0, 60.0], "float32")
+
+
+def gradient(loss, logits):
+    logits = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(loss(logits))
+    return tape.gradient(total, logits).numpy()
+
+
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-logits.astype("float64")))
+
+
+def test_losses_at_zero_logits_are_those_of_the_equilibrium():
+    zero = np.zeros(3, "float32")
+    for objective in (objectives.NonSaturating(), objectives.Minimax()):
+        assert np.allclose(objective.d_loss(zero, zero), 2 * np.log(2))
+    assert np.allclose(objectives.NonSaturating().g_loss(zero, zero), np.log(2))
+    assert np.allclose(objectives.Minimax().g_loss(zero, zero), -np.log(2))
+
+
+def test_losses_are_those_of_the_theory_for_each_pair():
+    real, fake = np.array([1.5, -0.3], "float32"), np.array([-2.0, 0.7], "float32")
+    for objective in (objectives.NonSaturating(), objectives.Minimax()):
+        losses = keras.ops.convert_to_numpy(objective.d_loss(real, fake))
+        assert losses.shape == (2,)
+        assert losses.mean() == pytest.approx(theory.discriminator_loss(real, fake), rel=1e-5)
+    non_saturating, minimax = (
+        np.mean(o.g_loss(None, fake)) for o in (objectives.NonSaturating(), objectives.Minimax())
+    )
+    assert non_saturating == pytest.approx(theory.generator_loss_non_saturating(fake), rel=1e-5)
+    assert minimax == pytest.approx(theory.generator_loss_minimax(fake), rel=1e-5)
+
+
+def test_gradients_are_those_of_the_formulas():
+    d = sigmoid(LOGITS)
+    assert np.allclose(gradient(lambda x: objectives.NonSaturating().g_loss(None, x), LOGITS), d - 1, atol=1e-6)
+    assert np.allclose(gradient(lambda x: objectives.Minimax().g_loss(None, x), LOGITS), -d, atol=1e-6)
+    zero = tf.zeros_like(LOGITS)
+    for objective in (objectives.NonSaturating(), objectives.Minimax()):
+        assert np.allclose(gradient(lambda x, o=objective: o.d_loss(x, zero), LOGITS), d - 1, atol=1e-6)
+        assert np.allclose(gradient(lambda x, o=objective: o.d_loss(zero, x), LOGITS), d, atol=1e-6)
+
+
+def test_only_the_minimax_generator_stops_learning_when_it_is_rejected():
+    rejected = np.array([-20.0], "float32")
+    assert abs(gradient(lambda x: objectives.Minimax().g_loss(None, x), rejected)[0]) < 1e-8
+    assert gradient(lambda x: objectives.NonSaturating().g_loss(None, x), rejected)[0] == pytest.approx(-1.0)
+
+
+def test_minimax_would_cancel_the_generator_out_of_a_total_loss():
+    minimax = objectives.Minimax()
+    real = np.array([0.4], "float32")
+    totals = [float(minimax.d_loss(real, f)[0] + minimax.g_loss(real, f)[0]) for f in (LOGITS[1:2], LOGITS[4:5])]
+    assert totals[0] == pytest.approx(totals[1], abs=1e-5)
+    assert not minimax.has_total_loss and "cancel" in minimax.no_total_loss
+
+
+def test_names_and_values():
+    assert objectives.get("non_saturating") == objectives.NonSaturating()
+    own = objectives.Minimax()
+    assert objectives.get(own) is own
+    with pytest.raises(ValueError, match="Did you mean 'non_saturating'"):
+        objectives.get("nonsaturating")
+    with pytest.raises(ValueError, match="Received: objective=3"):
+        objectives.get(3)
+    with pytest.raises(ValueError, match="instance such as NonSaturating"):
+        objectives.get(objectives.Minimax)
+
+
+def test_values_survive_serialisation():
+    written = keras.saving.serialize_keras_object(objectives.Minimax())
+    assert keras.saving.deserialize_keras_object(written) == objectives.Minimax()
