@@ -155,6 +155,7 @@ def open_page(driver, url, is_ready):
     return False
 
 
+@pytest.mark.slow
 def test_page_shows_the_losses_and_the_grids(tmp_path):
     needed(importlib.util.find_spec("selenium"), "selenium")
     needed(shutil.which("chromium"), "chromium")
