@@ -5,7 +5,7 @@ the slope of D, and that both come to rest where q = p and D = 1/2. The generato
 its q is a bell at all times; all it has to learn are the mean and the width.
 
 Run:      python examples/bell.py [FOLDER]
-Takes:    XX seconds on two CPU cores.
+Takes:    11 seconds on two CPU cores.
 Writes:   bell.png into FOLDER (tensorboard_logs/example-bell): four panels with p, q, D and D*.
 """
 

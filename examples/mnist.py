@@ -5,7 +5,7 @@ Datasets puts what it downloads), how to take a slice of them, and how `validati
 discriminator knows digits or has learnt its own by heart: a gap between `d_real` and `val_d_real`.
 
 Run:      python examples/mnist.py [FOLDER]
-Takes:    XX seconds on two CPU cores, besides a download of 11 MB where MNIST is not there yet.
+Takes:    32 seconds on two CPU cores, besides a download of 11 MB where MNIST is not there yet.
 Writes:   into FOLDER (tensorboard_logs/example-mnist): event files and the grids of samples in images/.
 More:     kerasgan train mnist   goes on for minutes, on all images, and gives better digits.
 """

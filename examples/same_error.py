@@ -6,7 +6,7 @@ The discriminator has seen neither the originals nor this damage; it has seen th
 single moment it minds above all what the generator is just then getting wrong, so it is asked at many moments.
 
 Run:      python examples/same_error.py [FOLDER]
-Takes:    XX seconds on two CPU cores.
+Takes:    15 seconds on two CPU cores.
 Writes:   same_error.png into FOLDER (tensorboard_logs/example-same_error): eight triples and their mean logits.
 """
 
@@ -69,8 +69,8 @@ def main(folder="tensorboard_logs/example-same_error", moments=40, steps=50):
     share = float(np.mean(logits[1] > logits[2]))
     draw(pathlib.Path(folder) / "same_error.png", triples, logits)
     print(
-        f"Of {len(originals)} unseen digits the discriminator finds {share:.0%} more real shifted than damaged, by its mean "
-        f"logit over {moments} moments, though the errors are equal.\nAsked at a single moment it is "
+        f"Of {len(originals)} unseen digits the discriminator finds {share:.0%} more real shifted than damaged, by its "
+        f"mean logit over {moments} moments, though the errors are equal.\nAsked at a single moment it is "
         f"{np.mean(singly):.0%} on average, between {min(singly):.0%} and {max(singly):.0%}."
     )
     return triples, share

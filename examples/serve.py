@@ -4,7 +4,7 @@ You learn: what `gan.export` leaves behind, how a program that has never heard o
 sure that it gets what `gan.generate` gives: the same seed draws the same samples.
 
 Run:      python examples/serve.py [FOLDER]
-Takes:    XX seconds on two CPU cores.
+Takes:    13 seconds on two CPU cores.
 Writes:   into FOLDER (tensorboard_logs/example-serve): saved_model/ with kerasgan.json, which says what the numbers
           mean, and served.npz, what the other program drew.
 """

@@ -47,8 +47,8 @@ def test_is_a_short_file_that_says_what_it_is(path):
     text = path.read_text()
     tree = ast.parse(text)
     assert len(text.splitlines()) <= LONGEST
-    for part in ("You learn: ", f"Run:      python examples/{path.name} [FOLDER", "Takes:    ", "Writes:   into FOLDER"):
-        assert part.strip() in " ".join(ast.get_docstring(tree).split("\n")) or part in ast.get_docstring(tree), part
+    for part in ("You learn: ", f"Run:      python examples/{path.name} [FOLDER", "Takes:    ", "Writes:   "):
+        assert part in ast.get_docstring(tree)
     assert re.search(r"Takes: +(about )?\d+ seconds on two CPU cores", ast.get_docstring(tree))
     assert f"tensorboard_logs/example-{path.stem}" in ast.get_docstring(tree)
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
