@@ -36,7 +36,7 @@ def draw_photos(folder, count):
     (folder / "broken.jpg").write_bytes(b"not a photo")
 
 
-def main(folder="tensorboard_logs/example-photos", photos=None, epochs=60, image_size=32, count=640):
+def main(folder="tensorboard_logs/example-photos", photos=None, epochs=90, image_size=32, count=640):
     folder = pathlib.Path(folder)
     keras.utils.set_random_seed(0)
     with tempfile.TemporaryDirectory() as drawn:
@@ -45,9 +45,9 @@ def main(folder="tensorboard_logs/example-photos", photos=None, epochs=60, image
         dataset, info = kerasgan.datasets.load(photos or drawn, batch_size=32, image_size=image_size)
     print(f"{info.num_images} photos, brought to {info.image_shape}; left out: {', '.join(info.skipped) or 'none'}")
 
-    generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=24)
+    generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
-    gan.compile(*(keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=5)
+    gan.compile(*(keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=5)
     real = np.concatenate(list(dataset.take(2).as_numpy_iterator()))
     gan.fit(
         dataset,

@@ -93,6 +93,19 @@ def _ends_in_probability(network):
     return name if name in ("sigmoid", "softmax", "hardsigmoid") else None
 
 
+def why_not_per_sample(discriminator):
+    """Says why a discriminator does not judge each image by itself in training, or returns None if it does.
+
+    Layers of your own that mix the images of a batch cannot be seen from outside.
+    """
+    for layer in discriminator._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            return f"normalises across the batch ({layer.name!r})"
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return f"is charged for its activity ({layer.name!r})"
+    return None
+
+
 def _same_shape(one, other):
     """True where two shapes agree in every axis; an axis that is None agrees with any size."""
     return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))

@@ -80,6 +80,7 @@ class GAN(keras.Model):
         objective, updates = objectives.get(objective), orders.get(updates)
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
+        updates.check(self.discriminator)
         self.objective = objective
         self.updates = updates
         self.d_optimizer, self.g_optimizer = optimizers.for_both(

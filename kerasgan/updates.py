@@ -1,6 +1,10 @@
-"""The order of play: who moves when, and on which samples. Plain values; the engine in `backend` plays them."""
+"""The order of play: who moves when, and on which samples. Plain values; the engine in `backend` plays them.
 
-from kerasgan import values
+An order of play has `smallest_batch`, the fewest images that a batch may hold, and `check(discriminator)`, which raises
+a `ValueError` if it cannot be played with that network.
+"""
+
+from kerasgan import checks, values
 
 
 @values.value
@@ -32,17 +36,68 @@ class Alternating:
 
     @property
     def smallest_batch(self):
-        """The fewest images that a batch may hold."""
         return self.d_steps
 
+    def check(self, discriminator):
+        """Any discriminator will do."""
 
-UPDATES = {"alternating": Alternating}
+
+@values.value
+class Simultaneous:
+    """Both players move at once, each on its own loss, from one pass through each network.
+
+    The generator's loss is that of the samples on which the discriminator was trained, as judged before either moved:
+    the vector field that the theory of GAN dynamics studies. It saves the alternating order's second pass through the
+    generator and the discriminator.
+
+    Reference: Mescheder et al., 2017, arXiv:1705.10461.
+    """
+
+    smallest_batch = 1
+
+    def check(self, discriminator):
+        """Any discriminator will do."""
+
+
+@values.value
+class OneStage:
+    """The same step as `Simultaneous`, to rounding, from a single backward pass through the discriminator.
+
+    At each generated image the two losses differ only by a factor: with l its logit, the gradient of the generator's
+    loss with respect to the image is (dL_G/dl) / (dL_D/dl) times that of the discriminator's, for the cross-entropy
+    -exp(-l). So the backward pass that moves the discriminator brings the generator's gradient along. Where
+    dL_D/dl is 0 (or underflows), 1e-20 takes its place: far below the rounding of the discriminator's gradient, and
+    enough to carry the image's.
+
+    This holds for every objective, but only for a discriminator that judges each image by itself.
+
+    Raises (in `compile`):
+        ValueError: for a discriminator with batch norm or activity regularisers, or one in float16, whose range is too
+            small for the factor. Use `Simultaneous`.
+
+    Reference: Shen et al., 2021, arXiv:2103.00430.
+    """
+
+    smallest_batch = 1
+
+    def check(self, discriminator):
+        reason = checks.why_not_per_sample(discriminator)
+        if discriminator.dtype_policy.compute_dtype == "float16":
+            reason = "computes in float16"
+        if reason:
+            raise ValueError(
+                "One-stage updates need a discriminator that judges each image by itself, in a type of float32's "
+                f"range. Received: a discriminator that {reason}. Use updates='simultaneous'."
+            )
+
+
+UPDATES = {"alternating": Alternating, "simultaneous": Simultaneous, "one_stage": OneStage}
 
 
 def get(updates):
-    """Returns an order of play by name (`"alternating"`); an order of play passes unchanged.
+    """Returns an order of play by name, one of `UPDATES`; an order of play passes unchanged.
 
     Raises:
         ValueError: for an unknown name (the nearest is suggested) or an object that is no order of play.
     """
-    return values.get("updates", updates, UPDATES, methods=("smallest_batch",))
+    return values.get("updates", updates, UPDATES, methods=("smallest_batch", "check"))

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import pathlib
 import re
 import subprocess
@@ -46,11 +47,12 @@ def colours(path):
 def test_is_a_short_file_that_says_what_it_is(path):
     text = path.read_text()
     tree = ast.parse(text)
+    says = ast.get_docstring(tree)
     assert len(text.splitlines()) <= LONGEST
-    for part in ("You learn: ", f"Run:      python examples/{path.name} [FOLDER", "Takes:    ", "Writes:   "):
-        assert part in ast.get_docstring(tree)
-    assert re.search(r"Takes: +(about )?\d+ seconds on two CPU cores", ast.get_docstring(tree))
-    assert f"tensorboard_logs/example-{path.stem}" in ast.get_docstring(tree)
+    assert re.match(r"[A-Z].*[.?:!]\n\nYou learn: ", says)
+    assert f"\nRun:      python examples/{path.name} [FOLDER" in says
+    assert re.search(r"\nTakes:    (about )?\d+ seconds on two CPU cores", says)
+    assert re.search(rf"\nWrites:   .*into FOLDER \(tensorboard_logs/example-{path.stem}\)", says)
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     assert main.args.args[0].arg == "folder" and len(main.args.defaults) == len(main.args.args)
     assert ast.unparse(tree.body[-1]).startswith("if __name__ == '__main__':")
@@ -95,16 +97,11 @@ def test_mnist(tmp_path):
     """In a process of its own: TensorFlow Datasets reads TFDS_DATA_DIR when it is imported."""
     script = f"import sys; sys.path.insert(0, {str(EXAMPLES[0].parent)!r}); import mnist\n"
     script += f"mnist.main({str(tmp_path)!r}, split='train[:1%]', epochs=1, width=4)"
-    run = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)
+    environment = os.environ | {"TFDS_DATA_DIR": str(shared_folder() / "datasets" / "tensorflow_datasets")}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert re.search(r"600 images trained on: 0\.\d+; on test images: 0\.\d+", run.stdout)
     assert {"images/real.png"} < left(tmp_path) and list(tmp_path.glob("validation/events*"))
-
-
-def environment():
-    import os
-
-    return os.environ | {"TFDS_DATA_DIR": str(shared_folder() / "datasets" / "tensorflow_datasets")}
 
 
 @pytest.mark.slow

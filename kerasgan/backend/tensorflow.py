@@ -10,7 +10,9 @@ import itertools
 import keras
 import tensorflow as tf
 
-from kerasgan import updates
+from kerasgan import checks, updates
+
+_LEAST = 1e-20  # see updates.OneStage
 
 
 def train_step(game, images):
@@ -28,10 +30,8 @@ def test_step(game, images, seed_generator):
     latents = keras.random.normal((_batch_size(images), game.latent_dim), seed=seed_generator)
     real_logits, _ = _judge(game, images, training=False)
     fake_logits, _ = _judge(game, game.generator(latents, training=False), training=False)
-    return {
-        "d_loss": tf.reduce_mean(game.objective.d_loss(real_logits, fake_logits)),
-        "g_loss": tf.reduce_mean(game.objective.g_loss(real_logits, fake_logits)),
-    } | _probabilities(real_logits, fake_logits)
+    d_loss, g_loss = _losses(game, real_logits, fake_logits)
+    return {"d_loss": d_loss, "g_loss": g_loss} | _probabilities(real_logits, fake_logits)
 
 
 def alternating(game, images):
@@ -42,15 +42,64 @@ def alternating(game, images):
     return {name: sum(logs[name] for logs in d_logs) / len(d_logs) for name in d_logs[0]} | g_logs
 
 
+def simultaneous(game, images):
+    """Both networks move at once, on the losses of one pass through each (`updates.Simultaneous`)."""
+    latents = _draw_latents(game, images)
+    with tf.GradientTape(persistent=True) as tape:
+        fake_images, g_extra = _imagine(game, latents)
+        real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
+        d_loss, g_loss = _losses(game, real_logits, fake_logits)
+        d_charged = game.d_optimizer.scale_loss(d_loss + d_extra)
+        g_charged = game.g_optimizer.scale_loss(g_loss + g_extra)
+    d_variables, g_variables = game.discriminator.trainable_variables, game.generator.trainable_variables
+    d_gradients, g_gradients = tape.gradient(d_charged, d_variables), tape.gradient(g_charged, g_variables)
+    game.d_optimizer.apply(d_gradients, d_variables)
+    game.g_optimizer.apply(g_gradients, g_variables)
+    return {"d_loss": d_loss, "g_loss": g_loss} | _probabilities(real_logits, fake_logits)
+
+
+def one_stage(game, images):
+    """The step of `simultaneous` from one backward pass through the discriminator (`updates.OneStage`)."""
+    with tf.GradientTape() as g_tape:
+        fake_images, g_extra = _imagine(game, _draw_latents(game, images))
+    with tf.GradientTape() as d_tape:
+        d_tape.watch(fake_images)
+        real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
+
+    # The losses see the logits alone, so what each player wants of them costs next to nothing.
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((real_logits, fake_logits))
+        d_loss, g_loss = _losses(game, real_logits, fake_logits)
+    d_wants_of_real, d_wants_of_fake = tape.gradient(d_loss, (real_logits, fake_logits))
+    g_wants_of_fake = tape.gradient(g_loss, fake_logits)
+
+    # One way back through D, which must carry something even for images that D is done with.
+    carried = tf.where(tf.abs(d_wants_of_fake) < _LEAST, tf.fill(tf.shape(fake_logits), _LEAST), d_wants_of_fake)
+    d_variables = game.discriminator.trainable_variables
+    d_gradients, arrived = d_tape.gradient(
+        (real_logits, fake_logits, d_extra),
+        (d_variables, fake_images),
+        output_gradients=(d_wants_of_real, carried, tf.ones_like(d_extra)),
+    )
+    factor = tf.reshape(g_wants_of_fake / carried, [-1] + [1] * (len(fake_images.shape) - 1))
+    g_variables = game.generator.trainable_variables
+    g_gradients = g_tape.gradient(
+        (fake_images, g_extra),
+        g_variables,
+        output_gradients=(tf.cast(factor * tf.cast(arrived, tf.float32), fake_images.dtype), tf.ones_like(g_extra)),
+    )
+    game.d_optimizer.apply(d_gradients, d_variables)
+    game.g_optimizer.apply(g_gradients, g_variables)
+    return {"d_loss": d_loss, "g_loss": g_loss} | _probabilities(real_logits, fake_logits)
+
+
 def discriminator_step(game, images):
     """Moves the discriminator once, on real images and as many newly generated ones; the generator stays."""
     fake_images = game.generator(_draw_latents(game, images), training=True)
     with tf.GradientTape() as tape:
-        real_logits, real_extra = _judge(game, images, training=True)
-        fake_logits, fake_extra = _judge(game, fake_images, training=True)
+        real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
         d_loss = tf.reduce_mean(game.objective.d_loss(real_logits, fake_logits))
-        # Halved, the layers' own losses are those of one call on both halves: weight penalties count once.
-        charged = game.d_optimizer.scale_loss(d_loss + (real_extra + fake_extra) / 2)
+        charged = game.d_optimizer.scale_loss(d_loss + d_extra)
     variables = game.discriminator.trainable_variables
     game.d_optimizer.apply(tape.gradient(charged, variables), variables)
     return {"d_loss": d_loss} | _probabilities(real_logits, fake_logits)
@@ -62,8 +111,7 @@ def generator_step(game, images):
     real_logits = _judge(game, images, training=True)[0] if game.objective.paired else None
     latents = _draw_latents(game, images)
     with tf.GradientTape() as tape:
-        fake_images = game.generator(latents, training=True)
-        g_extra = _layer_losses(game.generator)
+        fake_images, g_extra = _imagine(game, latents)
         fake_logits, _ = _judge(game, fake_images, training=True)
         g_loss = tf.reduce_mean(game.objective.g_loss(real_logits, fake_logits))
         charged = game.g_optimizer.scale_loss(g_loss + g_extra)
@@ -107,6 +155,34 @@ def _draw_latents(game, images):
     return keras.random.normal((_batch_size(images), game.latent_dim), seed=game.seed_generator)
 
 
+def _imagine(game, latents):
+    """Returns generated images, and the sum of the losses that the generator's layers added."""
+    return game.generator(latents, training=True), _layer_losses(game.generator)
+
+
+def _judge_both(game, images, fake_images):
+    """Returns the logits of real and of generated images, and the discriminator's own layer losses.
+
+    A discriminator that judges each image by itself is asked once about all of them. One that normalises across the
+    batch is asked about each kind apart, as the DCGAN paper's authors do, so that neither tells on the other.
+    """
+    if checks.why_not_per_sample(game.discriminator) is None:
+        both = tf.concat([images, tf.cast(fake_images, images.dtype)], axis=0)
+        logits, extra = _judge(game, both, training=True)
+        return *tf.split(logits, 2), extra
+    real_logits, real_extra = _judge(game, images, training=True)
+    fake_logits, fake_extra = _judge(game, fake_images, training=True)
+    # Halved, these are the losses of one call on both kinds: weight penalties count once.
+    return real_logits, fake_logits, (real_extra + fake_extra) / 2
+
+
+def _losses(game, real_logits, fake_logits):
+    return (
+        tf.reduce_mean(game.objective.d_loss(real_logits, fake_logits)),
+        tf.reduce_mean(game.objective.g_loss(real_logits, fake_logits)),
+    )
+
+
 def _judge(game, images, training):
     """Returns the logits, float32 (batch,), and the sum of the losses that the discriminator's layers added."""
     logits = tf.cast(game.discriminator(images, training=training), tf.float32)
@@ -135,4 +211,4 @@ def _split(images, pieces):
     return [images[start:end] for start, end in itertools.pairwise(ends)]
 
 
-_PLAY = {updates.Alternating: alternating}
+_PLAY = {updates.Alternating: alternating, updates.Simultaneous: simultaneous, updates.OneStage: one_stage}

@@ -1,0 +1,149 @@
+"""The identity between two orders of play: one backward pass through D gives what two give."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import values
+from kerasgan.backend import tensorflow as engine
+
+
+@values.value
+class Hinge:
+    """An objective whose discriminator gradient is exactly 0 for images that D is sure of."""
+
+    has_total_loss, no_total_loss, bounds_js, paired = False, None, False, False
+
+    def d_loss(self, real_logits, fake_logits):
+        return keras.ops.relu(1 - real_logits) + keras.ops.relu(1 + fake_logits)
+
+    def g_loss(self, real_logits, fake_logits):
+        return -fake_logits
+
+
+@values.value
+class Paired:
+    """A relativistic objective: each image is judged against one of the other kind."""
+
+    has_total_loss, no_total_loss, bounds_js, paired = True, None, False, True
+
+    def d_loss(self, real_logits, fake_logits):
+        return keras.ops.softplus(fake_logits - real_logits)
+
+    def g_loss(self, real_logits, fake_logits):
+        return keras.ops.softplus(real_logits - fake_logits)
+
+
+@pytest.fixture
+def gradients(make_gan, images):
+    """The step of an order of play with SGD(1), so that the change of each weight is its gradient."""
+
+    def step(order, objective, network, scale=1.0, shift=0.0):
+        gan = make_gan(
+            network=network,
+            width=8,
+            d_optimizer=keras.optimizers.SGD(1.0),
+            g_optimizer=keras.optimizers.SGD(1.0),
+            objective=objective,
+            updates=order,
+        )
+        kernel, bias = gan.discriminator.layers[-1].trainable_variables
+        kernel.assign(kernel * scale)
+        bias.assign(bias + shift)
+        before = [weight.numpy() for weight in gan.trainable_variables]
+        logs = engine.train_step(gan, tf.constant(images))
+        after = [weight.numpy() for weight in gan.trainable_variables]
+        moved = [was - now for was, now in zip(before, after, strict=True)]
+        return moved, {name: float(value) for name, value in logs.items()}
+
+    return step
+
+
+@pytest.mark.filterwarnings("ignore:The minimax game")
+@pytest.mark.parametrize("network", [kerasgan.networks.mlp, kerasgan.networks.dcgan])
+@pytest.mark.parametrize("objective", ["non_saturating", "minimax", Hinge(), Paired()], ids=str)
+def test_equals_simultaneous_on_every_weight(gradients, objective, network):
+    one, logs = gradients("one_stage", objective, network)
+    two, same = gradients("simultaneous", objective, network)
+    assert logs == pytest.approx(same, rel=1e-5)
+    for a, b in zip(one, two, strict=True):
+        assert b.ndim == 1 or np.abs(b).max() > 0  # a hinge's wishes cancel on the last bias
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("objective", ["non_saturating", Hinge(), Paired()], ids=str)
+@pytest.mark.parametrize("shift", [-60.0, 60.0, -200.0])
+def test_equals_simultaneous_when_the_discriminator_is_very_sure(gradients, objective, shift):
+    """Logits of +-60, and beyond what float32 can hold the probability of."""
+    one, _ = gradients("one_stage", objective, kerasgan.networks.mlp, shift=shift)
+    two, _ = gradients("simultaneous", objective, kerasgan.networks.mlp, shift=shift)
+    for a, b in zip(one, two, strict=True):
+        # Weights are near 1, so a gradient below 1e-7 is lost in the subtraction that measures it.
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-6 + 1e-5 * np.abs(b).max())
+    if objective == "non_saturating" and shift < 0:
+        assert np.abs(one[0]).max() > 1e-3  # rejected with confidence, the generator still learns
+
+
+def test_differs_from_alternating(gradients):
+    one, _ = gradients("simultaneous", "non_saturating", kerasgan.networks.mlp)
+    two, _ = gradients("alternating", "non_saturating", kerasgan.networks.mlp)
+    assert not all(np.allclose(a, b, atol=1e-6) for a, b in zip(one, two, strict=True))
+
+
+def test_simultaneous_judges_before_anyone_has_moved(make_gan, images):
+    gan = make_gan(updates="simultaneous", d_optimizer=keras.optimizers.SGD(100.0))
+    twin = make_gan(updates="simultaneous", d_optimizer=keras.optimizers.SGD(0.0))
+    for each in (gan, twin):
+        engine.train_step(each, tf.constant(images))
+    assert all(np.array_equal(a, b) for a, b in zip(gan.generator.weights, twin.generator.weights, strict=True))
+
+
+def test_layer_losses_are_charged_in_every_order(make_gan, images):
+    """A weight penalty on each network moves its weights alike in one-stage and simultaneous."""
+
+    def networks(image_shape, latent_dim, width):
+        l2 = keras.regularizers.L2(0.5)
+        generator = keras.Sequential(
+            [keras.Input((latent_dim,)), keras.layers.Dense(64, kernel_regularizer=l2), keras.layers.Reshape((8, 8, 1))]
+        )
+        discriminator = keras.Sequential(
+            [keras.Input(image_shape), keras.layers.Flatten(), keras.layers.Dense(1, kernel_regularizer=l2)]
+        )
+        return generator, discriminator
+
+    sgd = keras.optimizers.SGD
+    gans = [
+        make_gan(network=networks, updates=order, d_optimizer=sgd(0.1), g_optimizer=sgd(0.1))
+        for order in ("one_stage", "simultaneous")
+    ]
+    for gan in gans:
+        engine.train_step(gan, tf.constant(images))
+    for a, b in zip(gans[0].weights, gans[1].weights, strict=True):
+        assert np.allclose(a, b, atol=1e-5)
+
+
+def batch_norm_pair(image_shape, latent_dim, width):
+    generator, _ = kerasgan.networks.mlp(image_shape, latent_dim, width)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+    return generator, keras.Sequential([keras.Input(image_shape), *layers])
+
+
+def test_refuses_a_discriminator_that_mixes_the_batch(make_gan, images):
+    with pytest.raises(ValueError, match=r"normalises across the batch.*Use updates='simultaneous'"):
+        make_gan(network=batch_norm_pair, updates="one_stage")
+    gan = make_gan(network=batch_norm_pair, updates="simultaneous")
+    assert np.isfinite(gan.fit(images, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "one_stage"])
+def test_trains_saves_and_goes_on(make_gan, images, tmp_path, order):
+    gan = make_gan(network=kerasgan.networks.dcgan, updates=order)
+    gan.fit(images, shuffle=False, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.updates == gan.updates
+    for each in (gan, loaded):
+        each.fit(images, shuffle=False, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(gan.weights, loaded.weights, strict=True))
