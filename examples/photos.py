@@ -5,7 +5,7 @@ white, broken files named and left out), and how to look at what the generator d
 
 Run:      python examples/photos.py [FOLDER [PHOTOS]]
           PHOTOS is the folder of photos; without it a few hundred pictures of coloured shapes are drawn for the run.
-Takes:    31 seconds on two CPU cores with those; good samples of real photos take hours and a GPU.
+Takes:    56 seconds on two CPU cores with those; good samples of real photos take hours and a GPU.
 Writes:   into FOLDER (tensorboard_logs/example-photos): grids of samples in images/, walks in latent_walk/, gan.keras.
 """
 

@@ -1,7 +1,9 @@
 from . import callbacks as callbacks
 from . import datasets as datasets
+from . import ema as ema
 from . import networks as networks
 from . import objectives as objectives
+from . import penalties as penalties
 from . import theory as theory
 from . import updates as updates
 from .gan import GAN as GAN

@@ -106,6 +106,29 @@ def why_not_per_sample(discriminator):
     return None
 
 
+def sound(discriminator, objective, penalties):
+    """Checks that an objective, penalties and a discriminator make a sound game together.
+
+    Raises:
+        ValueError: for a critic that needs a bounded slope and has none, or a penalty on one image's slope where the
+            discriminator does not judge each image by itself.
+    """
+    layers_ = discriminator._flatten_layers()
+    bounded = penalties or any(isinstance(layer, keras.layers.SpectralNormalization) for layer in layers_)
+    if objective.needs_lipschitz and not bounded:
+        raise ValueError(
+            "A Wasserstein critic must have a bounded slope, or its loss falls without end. Received: objective="
+            f"{objective} with no penalties. Use penalties=kerasgan.penalties.GradientPenalty(10.0), or wrap the "
+            "discriminator's layers in keras.layers.SpectralNormalization."
+        )
+    reason = why_not_per_sample(discriminator)
+    if penalties and reason:
+        raise ValueError(
+            "A gradient penalty is charged for one image's slope, so each image must be judged by itself. Received: "
+            f"penalties={penalties} and a discriminator that {reason}. Use layer normalisation, or none."
+        )
+
+
 def _same_shape(one, other):
     """True where two shapes agree in every axis; an axis that is None agrees with any size."""
     return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))

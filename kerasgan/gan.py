@@ -8,10 +8,11 @@ import numpy as np
 
 from kerasgan import checks, inputs, objectives, optimizers
 from kerasgan import export as exporting
+from kerasgan import penalties as slopes
 from kerasgan import updates as orders
 from kerasgan.backend import tensorflow as engine
 
-LOGS = ("d_loss", "g_loss", "d_real", "d_fake")
+LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty")
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
@@ -29,6 +30,7 @@ class GAN(keras.Model):
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
         discriminator: a Keras model from images to one logit each, shape (batch, 1); positive means real.
         latent_dim: width of the latents, a positive int.
+        ema: a `kerasgan.ema.EMA` for an averaged generator, which then draws all samples; None for none.
         seed: int that fixes the latents drawn in training, or None for a seed from Keras's global generator
             (`keras.utils.set_random_seed`).
         name: name of the model.
@@ -39,7 +41,7 @@ class GAN(keras.Model):
     Reference: Goodfellow et al., 2014, arXiv:1406.2661.
     """
 
-    def __init__(self, generator, discriminator, latent_dim, seed=None, name="gan"):
+    def __init__(self, generator, discriminator, latent_dim, ema=None, seed=None, name="gan"):
         super().__init__(name=name)
         self.image_shape = checks.networks(generator, discriminator, latent_dim)
         self.generator = generator
@@ -50,14 +52,22 @@ class GAN(keras.Model):
         # Looking at held-out images must not change the latents that training draws next.
         self.validation_seed_generator = keras.random.SeedGenerator(0)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
-        self._sample = engine.sampler(generator, latent_dim)
+        self.ema = ema
+        self.averaged_generator = None if ema is None else _copy(generator)
+        self._sample = engine.sampler(self.sampler, latent_dim)
         self.built = True
+
+    @property
+    def sampler(self):
+        """The network that draws samples: the averaged generator where there is one, or else the generator."""
+        return self.generator if self.averaged_generator is None else self.averaged_generator
 
     def compile(
         self,
         d_optimizer="adam",
         g_optimizer="adam",
         objective="non_saturating",
+        penalties=(),
         updates="alternating",
         run_eagerly=False,
         steps_per_execution=1,
@@ -68,6 +78,8 @@ class GAN(keras.Model):
         Args:
             d_optimizer, g_optimizer: Keras optimizers, one each, or their names; `"adam"` is Adam(2e-4, beta_1=0.5).
             objective: what each player minimises: a name or a value of `kerasgan.objectives`.
+            penalties: what the discriminator is charged for its slope: one or several values of `kerasgan.penalties`,
+                or their names. Their sum is then logged as `d_penalty`.
             updates: the order of play: a name or a value of `kerasgan.updates`.
             run_eagerly: True runs the step as plain Python, for debugging.
             steps_per_execution: training steps for each call into TensorFlow; above 1 saves Python's overhead for
@@ -75,13 +87,17 @@ class GAN(keras.Model):
             jit_compile: True compiles the step with XLA; `"auto"` does so where there is a GPU.
 
         Raises:
-            ValueError: for an unknown name, or one optimizer for both players.
+            ValueError: for an unknown name, one optimizer for both players, or values that are unsound together: a
+                Wasserstein critic whose slope nothing bounds, a penalty on a critic with batch norm, one-stage updates
+                with a discriminator that does not judge each image by itself.
         """
-        objective, updates = objectives.get(objective), orders.get(updates)
+        objective, penalties, updates = objectives.get(objective), slopes.get(penalties), orders.get(updates)
+        checks.sound(self.discriminator, objective, penalties)
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
         updates.check(self.discriminator)
         self.objective = objective
+        self.penalties = penalties
         self.updates = updates
         self.d_optimizer, self.g_optimizer = optimizers.for_both(
             d_optimizer, g_optimizer, self.discriminator, self.generator
@@ -129,7 +145,7 @@ class GAN(keras.Model):
         """
         self._must_be_compiled("fit")
         inputs.no_labels(y)
-        smallest = self.updates.smallest_batch
+        smallest = self.updates.d_steps
         x = inputs.checked(x, self.image_shape, batch_size, smallest)
         if validation_data is not None:
             validation_data = inputs.checked(validation_data, self.image_shape, validation_batch_size or batch_size, 1)
@@ -163,7 +179,7 @@ class GAN(keras.Model):
         return self._report(engine.test_step(self, self._images_of(data), self.validation_seed_generator))
 
     def call(self, latents, training=False):
-        return self.generator(latents, training=training)
+        return self.sampler(latents, training=training)
 
     def generate(self, n=None, seed=None, latents=None, batch_size=256):
         """Draws samples from the generator, without touching anything that training depends on.
@@ -197,10 +213,12 @@ class GAN(keras.Model):
     @property
     def metrics(self):
         """The running means behind the logs; the total loss is among them only where it means something."""
-        metrics = super().metrics
+        silent = []
         if self.compiled and not self.objective.has_total_loss:
-            metrics = [metric for metric in metrics if metric is not self._loss_tracker]
-        return metrics
+            silent.append("loss")
+        if self.compiled and not self.penalties:
+            silent.append("d_penalty")
+        return [metric for metric in super().metrics if metric.name not in silent]
 
     def export(self, filepath, format="tf_saved_model", **options):
         """Writes the generator for use without Keras: see `kerasgan.export.export`."""
@@ -211,22 +229,25 @@ class GAN(keras.Model):
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "latent_dim": self.latent_dim,
+            "ema": keras.saving.serialize_keras_object(self.ema),
             "seed": self.seed,
             "name": self.name,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        networks = {
+        parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("generator", "discriminator")
+            for name in ("generator", "discriminator", "ema")
         }
-        return cls(**{**config, **networks})
+        return cls(**{**config, **parts})
 
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        values = {name: getattr(self, name) for name in ("d_optimizer", "g_optimizer", "objective", "updates")}
+        values = {
+            name: getattr(self, name) for name in ("d_optimizer", "g_optimizer", "objective", "penalties", "updates")
+        }
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
@@ -255,7 +276,8 @@ class GAN(keras.Model):
         if self.objective.has_total_loss:
             self._loss_tracker.update_state(results["d_loss"] + results["g_loss"])
         for name, tracker in self._trackers.items():
-            tracker.update_state(results[name])
+            if name in results:
+                tracker.update_state(results[name])
         return self.get_metrics_result()
 
     def _images_of(self, data):
@@ -270,3 +292,12 @@ class GAN(keras.Model):
                 f"The game needs its rules before `{method}`. Received: a GAN that is not compiled. "
                 "Call gan.compile() first; its defaults are a good start."
             )
+
+
+def _copy(network):
+    """A network of the same layers and weights, with variables of its own."""
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
+    copy.name = f"averaged_{network.name}"
+    copy.trainable = True
+    copy.set_weights(network.get_weights())
+    return copy

@@ -1,7 +1,7 @@
 """The order of play: who moves when, and on which samples. Plain values; the engine in `backend` plays them.
 
-An order of play has `smallest_batch`, the fewest images that a batch may hold, and `check(discriminator)`, which raises
-a `ValueError` if it cannot be played with that network.
+An order of play has `d_steps`, the discriminator's steps in a round, which is also the fewest images that a batch may
+hold, and `check(discriminator)`, which raises a `ValueError` if it cannot be played with that network.
 """
 
 from kerasgan import checks, values
@@ -34,10 +34,6 @@ class Alternating:
                 "The paper and most of its successors use 1."
             )
 
-    @property
-    def smallest_batch(self):
-        return self.d_steps
-
     def check(self, discriminator):
         """Any discriminator will do."""
 
@@ -53,7 +49,7 @@ class Simultaneous:
     Reference: Mescheder et al., 2017, arXiv:1705.10461.
     """
 
-    smallest_batch = 1
+    d_steps = 1
 
     def check(self, discriminator):
         """Any discriminator will do."""
@@ -78,7 +74,7 @@ class OneStage:
     Reference: Shen et al., 2021, arXiv:2103.00430.
     """
 
-    smallest_batch = 1
+    d_steps = 1
 
     def check(self, discriminator):
         reason = checks.why_not_per_sample(discriminator)
@@ -100,4 +96,4 @@ def get(updates):
     Raises:
         ValueError: for an unknown name (the nearest is suggested) or an object that is no order of play.
     """
-    return values.get("updates", updates, UPDATES, methods=("smallest_batch", "check"))
+    return values.get("updates", updates, UPDATES, methods=("d_steps", "check"))

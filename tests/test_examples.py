@@ -44,15 +44,15 @@ def colours(path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_is_a_short_file_that_says_what_it_is(path):
+def test_is_a_short_file_that_docstring_what_it_is(path):
     text = path.read_text()
     tree = ast.parse(text)
-    says = ast.get_docstring(tree)
+    docstring = ast.get_docstring(tree)
     assert len(text.splitlines()) <= LONGEST
-    assert re.match(r"[A-Z].*[.?:!]\n\nYou learn: ", says)
-    assert f"\nRun:      python examples/{path.name} [FOLDER" in says
-    assert re.search(r"\nTakes:    (about )?\d+ seconds on two CPU cores", says)
-    assert re.search(rf"\nWrites:   .*into FOLDER \(tensorboard_logs/example-{path.stem}\)", says)
+    assert re.match(r"[A-Z].*[.?:!]\n\nYou learn: ", docstring)
+    assert f"\nRun:      python examples/{path.name} [FOLDER" in docstring
+    assert re.search(r"\nTakes:    (about )?\d+ seconds on two CPU cores", docstring)
+    assert re.search(rf"\nWrites:   .*into FOLDER \(tensorboard_logs/example-{path.stem}\)", docstring)
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     assert main.args.args[0].arg == "folder" and len(main.args.defaults) == len(main.args.args)
     assert ast.unparse(tree.body[-1]).startswith("if __name__ == '__main__':")

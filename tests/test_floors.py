@@ -7,7 +7,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
     {"errors"},
     {"theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
-    {"objectives", "updates", "optimizers", "inputs"},
+    {"objectives", "penalties", "ema", "updates", "optimizers", "inputs"},
     {"backend"},
     {"export"},
     {"gan"},

@@ -65,6 +65,51 @@ def test_minimax_would_cancel_the_generator_out_of_a_total_loss():
     assert not minimax.has_total_loss and "cancel" in minimax.no_total_loss
 
 
+@pytest.mark.parametrize(
+    ("objective", "d_loss", "g_loss", "d_slopes", "g_slope"),
+    [  # at a real logit of 0.3 and a fake one of -0.4: the losses, and their slopes by (real, fake) and by fake
+        (objectives.LeastSquares(), (0.49 + 0.16) / 2, 1.96 / 2, (-0.7, -0.4), -1.4),
+        (objectives.Hinge(), 0.7 + 0.6, 0.4, (-1.0, 1.0), -1.0),
+        (objectives.Wasserstein(), -0.7, 0.4, (-1.0, 1.0), -1.0),
+        (objectives.Relativistic(), np.log1p(np.exp(-0.7)), np.log1p(np.exp(0.7)), (-0.331812, 0.331812), -0.668188),
+        (
+            objectives.NonSaturating(label_smoothing=0.1),
+            0.9 * np.log1p(np.exp(-0.3)) + 0.1 * np.log1p(np.exp(0.3)) + np.log1p(np.exp(-0.4)),
+            np.log1p(np.exp(0.4)),
+            (sigmoid(np.array(0.3)) - 0.9, sigmoid(np.array(-0.4))),
+            sigmoid(np.array(-0.4)) - 1,
+        ),
+    ],
+    ids=str,
+)
+def test_hand_worked_values_and_slopes(objective, d_loss, g_loss, d_slopes, g_slope):
+    real, fake = tf.constant([0.3], tf.float64), tf.constant([-0.4], tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((real, fake))
+        d, g = objective.d_loss(real, fake), objective.g_loss(real, fake)
+    assert float(d[0]) == pytest.approx(d_loss, rel=1e-6) and float(g[0]) == pytest.approx(g_loss, rel=1e-6)
+    assert [float(each[0]) for each in tape.gradient(d, (real, fake))] == pytest.approx(d_slopes, rel=1e-5)
+    assert float(tape.gradient(g, fake)[0]) == pytest.approx(g_slope, rel=1e-5)
+
+
+def test_which_have_an_honest_total_loss():
+    """Those whose two losses are never negative, and no others."""
+    random = np.random.default_rng(0)
+    real, fake = (random.normal(size=1000).astype("float32") * 5 for _ in range(2))
+    for name, make in objectives.OBJECTIVES.items():
+        objective = make()
+        least = min(np.min(objective.d_loss(real, fake)), np.min(objective.g_loss(real, fake)))
+        assert objective.has_total_loss == (least >= 0), name
+        assert (objective.no_total_loss is None) == objective.has_total_loss
+
+
+def test_label_smoothing_loses_the_bound_and_is_checked():
+    assert objectives.NonSaturating().bounds_js and not objectives.NonSaturating(0.1).bounds_js
+    for smoothing in (-0.1, 0.5, 2):
+        with pytest.raises(ValueError, match="label_smoothing"):
+            objectives.NonSaturating(smoothing)
+
+
 def test_names_and_values():
     assert objectives.get("non_saturating") == objectives.NonSaturating()
     own = objectives.Minimax()

@@ -1,8 +1,8 @@
 """The engine: the training step in each order of play, on TensorFlow. The only tapes and gradients of the package.
 
 Every function takes the `game`, an object with `generator`, `discriminator`, `d_optimizer`, `g_optimizer`,
-`objective`, `updates`, `latent_dim` and `seed_generator` (in practice a compiled `GAN`), and real images as a float32
-tensor (batch, ...), in [-1, 1]. Losses are means over the minibatch.
+`objective`, `penalties`, `updates`, `ema`, `latent_dim` and `seed_generator` (in practice a compiled `GAN`), and real
+images as a float32 tensor (batch, ...), in [-1, 1]. Losses are means over the minibatch.
 """
 
 import itertools
@@ -19,10 +19,13 @@ def train_step(game, images):
     """Plays one round in the game's order of play, which moves both networks.
 
     Returns:
-        A dict of scalar float32 tensors: `d_loss`, `g_loss`, and the mean probabilities `d_real` = D(x) and
-        `d_fake` = D(G(z)) as the discriminator's steps saw them.
+        A dict of scalar float32 tensors: `d_loss`, `g_loss`, `d_penalty` where there are penalties, and the mean
+        probabilities `d_real` = D(x) and `d_fake` = D(G(z)) as the discriminator's steps saw them.
     """
-    return _PLAY[type(game.updates)](game, images)
+    logs = _PLAY[type(game.updates)](game, images)
+    if game.ema is not None:
+        _average(game, _batch_size(images) // game.updates.d_steps)
+    return logs
 
 
 def test_step(game, images, seed_generator):
@@ -49,13 +52,14 @@ def simultaneous(game, images):
         fake_images, g_extra = _imagine(game, latents)
         real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
         d_loss, g_loss = _losses(game, real_logits, fake_logits)
-        d_charged = game.d_optimizer.scale_loss(d_loss + d_extra)
+        penalty = _penalty(game, images, fake_images)
+        d_charged = game.d_optimizer.scale_loss(d_loss + d_extra + penalty)
         g_charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     d_variables, g_variables = game.discriminator.trainable_variables, game.generator.trainable_variables
     d_gradients, g_gradients = tape.gradient(d_charged, d_variables), tape.gradient(g_charged, g_variables)
     game.d_optimizer.apply(d_gradients, d_variables)
     game.g_optimizer.apply(g_gradients, g_variables)
-    return {"d_loss": d_loss, "g_loss": g_loss} | _probabilities(real_logits, fake_logits)
+    return {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def one_stage(game, images):
@@ -65,6 +69,8 @@ def one_stage(game, images):
     with tf.GradientTape() as d_tape:
         d_tape.watch(fake_images)
         real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
+        penalty = _penalty(game, images, fake_images)  # has no way back to the generator
+        d_extra += penalty
 
     # The losses see the logits alone, so what each player wants of them costs next to nothing.
     with tf.GradientTape(persistent=True) as tape:
@@ -90,7 +96,7 @@ def one_stage(game, images):
     )
     game.d_optimizer.apply(d_gradients, d_variables)
     game.g_optimizer.apply(g_gradients, g_variables)
-    return {"d_loss": d_loss, "g_loss": g_loss} | _probabilities(real_logits, fake_logits)
+    return {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def discriminator_step(game, images):
@@ -99,10 +105,11 @@ def discriminator_step(game, images):
     with tf.GradientTape() as tape:
         real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
         d_loss = tf.reduce_mean(game.objective.d_loss(real_logits, fake_logits))
-        charged = game.d_optimizer.scale_loss(d_loss + d_extra)
+        penalty = _penalty(game, images, fake_images)
+        charged = game.d_optimizer.scale_loss(d_loss + d_extra + penalty)
     variables = game.discriminator.trainable_variables
     game.d_optimizer.apply(tape.gradient(charged, variables), variables)
-    return {"d_loss": d_loss} | _probabilities(real_logits, fake_logits)
+    return {"d_loss": d_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def generator_step(game, images):
@@ -134,7 +141,7 @@ def add_endpoints(archive, game):
     """Adds to a `keras.export.ExportArchive` the endpoints that `kerasgan.export.export` describes."""
 
     def serving_default(z):
-        return tf.cast(game.generator(z, training=False), tf.float32)
+        return tf.cast(game.sampler(z, training=False), tf.float32)
 
     def generate(n, seed):
         # The very draw of keras.random.normal with an integer seed, but with the seed as an input.
@@ -143,7 +150,7 @@ def add_endpoints(archive, game):
     def discriminate(images):
         return _judge(game, images, training=False)[0]
 
-    archive.track(game.generator)
+    archive.track(game.sampler)
     archive.track(game.discriminator)
     n, seed = (tf.TensorSpec((), tf.int32, name=name) for name in ("n", "seed"))
     archive.add_endpoint("serving_default", serving_default, [tf.TensorSpec((None, game.latent_dim), name="z")])
@@ -174,6 +181,56 @@ def _judge_both(game, images, fake_images):
     fake_logits, fake_extra = _judge(game, fake_images, training=True)
     # Halved, these are the losses of one call on both kinds: weight penalties count once.
     return real_logits, fake_logits, (real_extra + fake_extra) / 2
+
+
+def _penalty(game, images, fake_images):
+    """The sum of the penalties that are due at this step of the discriminator, a scalar; 0.0 where there are none.
+
+    Penalties that are due together share one call of the discriminator, on points of their own: nothing of them flows
+    back to the generator.
+    """
+    total = tf.constant(0.0)
+    for every in sorted({penalty.every for penalty in game.penalties}):
+        due = [penalty for penalty in game.penalties if penalty.every == every]
+        points = [_points(game, penalty.where, images, tf.stop_gradient(fake_images)) for penalty in due]
+
+        def charged(due=due, points=points, every=every):
+            norms = tf.split(_squared_slopes(game, tf.concat(points, axis=0)), len(due))
+            charges = [penalty.charge(norm) for penalty, norm in zip(due, norms, strict=True)]
+            return every * tf.add_n([tf.reduce_mean(charge) for charge in charges])
+
+        if every == 1:
+            total += charged()
+        else:
+            total += tf.cond(game.d_optimizer.iterations % every == 0, charged, lambda: 0.0)
+    return total
+
+
+def _points(game, where, images, fake_images):
+    fake_images = tf.cast(fake_images, images.dtype)
+    if where == "mixed":
+        shape = [_batch_size(images)] + [1] * (len(images.shape) - 1)
+        share = keras.random.uniform(shape, seed=game.seed_generator)
+        return share * images + (1 - share) * fake_images
+    return {"real": images, "fake": fake_images}[where]
+
+
+def _squared_slopes(game, points):
+    """|grad D|^2 at each point, shape (batch,)."""
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        logits, _ = _judge(game, points, training=True)
+    slopes = tf.cast(tape.gradient(logits, points), tf.float32)
+    return tf.reduce_sum(tf.square(slopes), axis=list(range(1, len(points.shape))))
+
+
+def _average(game, batch_size):
+    """Moves the averaged generator towards the generator as just updated (`kerasgan.ema.EMA`)."""
+    images_seen = tf.cast(game.g_optimizer.iterations * batch_size, tf.float32)
+    keep = tf.pow(0.5, tf.cast(batch_size, tf.float32) / game.ema.half_life(images_seen))
+    for average, weight in zip(game.averaged_generator.weights, game.generator.weights, strict=True):
+        trained = average.trainable and average.dtype.startswith(("float", "bfloat"))
+        average.assign(weight + (average - weight) * tf.cast(keep, average.dtype) if trained else weight)
 
 
 def _losses(game, real_logits, fake_logits):
