@@ -1,6 +1,7 @@
 from . import callbacks as callbacks
 from . import datasets as datasets
 from . import ema as ema
+from . import metrics as metrics
 from . import networks as networks
 from . import objectives as objectives
 from . import penalties as penalties

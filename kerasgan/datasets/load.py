@@ -22,6 +22,7 @@ class DatasetInfo:
             are among them.
         class_names: one name a class, or None when the classes have no names.
         skipped: names of the files that could not be read.
+        scale: standard deviation of the points, over all dimensions; 1.0 for images, whose range is fixed.
     """
 
     name: str
@@ -30,6 +31,7 @@ class DatasetInfo:
     num_images: int
     class_names: tuple | None
     skipped: tuple = ()
+    scale: float = 1.0
 
 
 def load(
@@ -91,7 +93,9 @@ def load(
     wanted = raw.labels if labels else None
     dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed))
     shape = tuple(raw.values.shape[1:])
-    return dataset, DatasetInfo(raw.name, shape, raw.num_classes, num_images, raw.class_names, raw.skipped)
+    scale = float(raw.values.std()) if len(shape) == 1 else 1.0
+    info = DatasetInfo(raw.name, shape, raw.num_classes, num_images, raw.class_names, raw.skipped, scale)
+    return dataset, info
 
 
 def _read(source, size, channels, split, seed):

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 
-def mlp(image_shape, latent_dim, width=128, depth=3):
+def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0):
     """Returns a fully connected generator and discriminator.
 
     The generator has ReLU units and ends in tanh for images; for points (an `image_shape` of one axis) it ends
@@ -18,6 +18,8 @@ def mlp(image_shape, latent_dim, width=128, depth=3):
         latent_dim: width of the latents.
         width: units in each hidden layer.
         depth: hidden layers in each network, at least 1.
+        scale: standard deviation of the data. Points are divided by it before the discriminator and multiplied after
+            the generator, so that both networks work on data of unit variance. 1.0 for images.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1).
@@ -30,10 +32,12 @@ def mlp(image_shape, latent_dim, width=128, depth=3):
             f"All sizes must be at least 1. Received: image_shape={image_shape}, latent_dim={latent_dim}, "
             f"width={width}, depth={depth}."
         )
-    return _generator(image_shape, latent_dim, width, depth), _discriminator(image_shape, width, depth)
+    if not scale > 0:
+        raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
+    return _generator(image_shape, latent_dim, width, depth, scale), _discriminator(image_shape, width, depth, scale)
 
 
-def _generator(image_shape, latent_dim, width, depth):
+def _generator(image_shape, latent_dim, width, depth, scale):
     hidden = [layers.Dense(width, activation="relu", kernel_initializer="he_normal") for _ in range(depth)]
     end = "tanh" if len(image_shape) > 1 else "linear"
     return keras.Sequential(
@@ -43,13 +47,14 @@ def _generator(image_shape, latent_dim, width, depth):
             layers.Dense(math.prod(image_shape)),
             layers.Reshape(image_shape),
             layers.Activation(end, dtype="float32"),
+            *([] if scale == 1 else [layers.Rescaling(scale, dtype="float32")]),
         ],
         name="generator",
     )
 
 
-def _discriminator(image_shape, width, depth):
-    hidden = []
+def _discriminator(image_shape, width, depth, scale):
+    hidden = [] if scale == 1 else [layers.Rescaling(1 / scale)]
     for _ in range(depth):
         hidden += [layers.Dense(width, kernel_initializer="he_normal"), layers.LeakyReLU(negative_slope=0.2)]
     return keras.Sequential(

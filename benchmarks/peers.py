@@ -1,0 +1,107 @@
+"""The steps that kerasgan is timed against, on the same networks and batch.
+
+Written from the structure of the peers' public examples (the keras.io DCGAN example; PyTorch's DCGAN example), not from
+their code.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+
+def keras_io_step(generator, discriminator, latent_dim):
+    """Two passes: D on the joined batch, then fresh latents and a second pass through both for G. In plain Keras."""
+
+    class Example(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.generator, self.discriminator = generator, discriminator
+            self.seeds = keras.random.SeedGenerator(0)
+            self.d_mean, self.g_mean = keras.metrics.Mean(name="d_loss"), keras.metrics.Mean(name="g_loss")
+
+        def train_step(self, images):
+            loss = keras.losses.BinaryCrossentropy(from_logits=True)
+            batch_size = images.shape[0]
+            fake = self.generator(keras.random.normal((batch_size, latent_dim), seed=self.seeds), training=True)
+            both = tf.concat([fake, images], axis=0)
+            labels = tf.concat([tf.zeros((batch_size, 1)), tf.ones((batch_size, 1))], axis=0)
+            with tf.GradientTape() as tape:
+                d_loss = loss(labels, self.discriminator(both, training=True))
+            weights = self.discriminator.trainable_weights
+            d_adam.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
+            latents = keras.random.normal((batch_size, latent_dim), seed=self.seeds)
+            with tf.GradientTape() as tape:
+                judged = self.discriminator(self.generator(latents, training=True), training=True)
+                g_loss = loss(tf.ones((batch_size, 1)), judged)
+            weights = self.generator.trainable_weights
+            g_adam.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
+            self.d_mean.update_state(d_loss)
+            self.g_mean.update_state(g_loss)
+            return {"d_loss": self.d_mean.result(), "g_loss": self.g_mean.result()}
+
+    d_adam, g_adam = keras.optimizers.Adam(2e-4, beta_1=0.5), keras.optimizers.Adam(2e-4, beta_1=0.5)
+    d_adam.build(discriminator.trainable_variables)
+    g_adam.build(generator.trainable_variables)
+    return tf.function(Example().train_step, autograph=False)
+
+
+def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_last):
+    """The step of PyTorch's DCGAN example: D on real, D on fake, D moves; G judged on the same fakes; G moves."""
+    import torch
+
+    layout = {"memory_format": torch.channels_last} if channels_last else {}
+    g, d = (_torch_of(network).to(**layout) for network in (generator, discriminator))
+    g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (g, d))
+    loss = torch.nn.BCEWithLogitsLoss()
+    real = torch.from_numpy(np.transpose(images, (0, 3, 1, 2)).copy()).to(**layout)
+    ones, zeros = torch.ones(len(images), 1), torch.zeros(len(images), 1)
+
+    def step():
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            d_adam.zero_grad(set_to_none=True)
+            real_loss = loss(d(real).float(), ones)
+            real_loss.backward()
+            fake = g(torch.randn(len(images), latent_dim))
+            fake_loss = loss(d(fake.detach()).float(), zeros)
+            fake_loss.backward()
+            d_adam.step()
+            g_adam.zero_grad(set_to_none=True)
+            g_loss = loss(d(fake).float(), ones)
+            g_loss.backward()
+            g_adam.step()
+        return float(g_loss.detach())
+
+    return step
+
+
+def _torch_of(network):
+    """The same layers in PyTorch, freshly initialised."""
+    from torch import nn
+
+    parts, shape = [], network.input_shape
+    for layer in network.layers:
+        if isinstance(layer, layers.Dense):
+            parts.append(nn.Linear(*layer.kernel.shape, bias=layer.use_bias))
+        elif isinstance(layer, layers.Conv2DTranspose):
+            parts.append(nn.ConvTranspose2d(shape[-1], layer.filters, 4, 2, 1, bias=layer.use_bias))
+        elif isinstance(layer, layers.Conv2D):
+            kernel, stride = layer.kernel_size[0], layer.strides[0]
+            parts.append(nn.Conv2d(shape[-1], layer.filters, kernel, stride, (kernel - 1) // 2, bias=layer.use_bias))
+        elif isinstance(layer, layers.BatchNormalization):
+            parts.append(nn.BatchNorm2d(shape[-1]))
+        elif isinstance(layer, layers.Reshape):
+            height, width, channels = layer.target_shape
+            parts.append(nn.Unflatten(1, (channels, height, width)))
+        elif isinstance(layer, layers.GlobalMaxPooling2D):
+            parts += [nn.AdaptiveMaxPool2d(1), nn.Flatten()]
+        else:
+            known = {
+                "LeakyReLU": nn.LeakyReLU(0.2),
+                "ReLU": nn.ReLU(),
+                "Activation": nn.Tanh(),
+                "Flatten": nn.Flatten(),
+            }
+            parts.append(known[type(layer).__name__])
+        shape = layer.output.shape
+    return nn.Sequential(*parts)
