@@ -298,6 +298,6 @@ def _copy(network):
     """A network of the same layers and weights, with variables of its own."""
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     copy.name = f"averaged_{network.name}"
-    copy.trainable = True
     copy.set_weights(network.get_weights())
+    copy.trainable = False
     return copy

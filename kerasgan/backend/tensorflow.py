@@ -229,8 +229,10 @@ def _average(game, batch_size):
     images_seen = tf.cast(game.g_optimizer.iterations * batch_size, tf.float32)
     keep = tf.pow(0.5, tf.cast(batch_size, tf.float32) / game.ema.half_life(images_seen))
     for average, weight in zip(game.averaged_generator.weights, game.generator.weights, strict=True):
-        trained = average.trainable and average.dtype.startswith(("float", "bfloat"))
-        average.assign(weight + (average - weight) * tf.cast(keep, average.dtype) if trained else weight)
+        if weight.trainable:
+            average.assign(weight + (average - weight) * tf.cast(keep, average.dtype))
+        else:
+            average.assign(weight)
 
 
 def _losses(game, real_logits, fake_logits):
