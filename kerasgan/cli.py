@@ -13,7 +13,7 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"kerasgan: error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -166,11 +166,19 @@ class GAN(keras.Model):
                 validation_freq=validation_freq,
             )
 
-    def evaluate(self, x=None, y=None, **options):
-        """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same."""
+    def evaluate(self, x=None, y=None, batch_size=None, **options):
+        """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same.
+
+        Raises:
+            ValueError: as `fit` does.
+        """
         self._must_be_compiled("evaluate")
+        inputs.no_labels(y)
+        if not options.get("_use_cached_eval_dataset"):  # `fit` has checked its own
+            x = inputs.checked(x, self.image_shape, batch_size, 1)
         self.validation_seed_generator.state.assign([0, 0])
-        return super().evaluate(x, y, **options)
+        with inputs.refusals_raised():
+            return super().evaluate(x, batch_size=batch_size, **options)
 
     def train_step(self, data):
         return self._report(engine.train_step(self, self._images_of(data)))

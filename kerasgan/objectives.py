@@ -167,7 +167,8 @@ class Relativistic:
 
     `d_loss = -log sigmoid(D(x) - D(G(z)))`, `g_loss = -log sigmoid(D(G(z)) - D(x))`, with D the bare logit; at the
     equilibrium log 2 each. Since only the difference counts, the discriminator cannot drop a mode from the comparison,
-    and the landscape has no minima where modes are missing. Not to be confused with the relativistic *average* game,
+    and the landscape has no minima where modes are missing; and the logged `d_real` and `d_fake` mean nothing by
+    themselves, only their difference does. Not to be confused with the relativistic *average* game,
     which compares with the batch's mean. Its dynamics converge only with `R1` and `R2` beside it.
 
     Reference: Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024 (R3GAN), arXiv:2501.05441.

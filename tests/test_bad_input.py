@@ -51,6 +51,14 @@ def test_images(make_gan, images, bad, source):
         gan.fit(images, validation_data=source(spoil(images)), verbose=0)
 
 
+@pytest.mark.parametrize("source", [as_given, batched])
+@pytest.mark.parametrize("bad", BAD_IMAGES)
+def test_evaluate_refuses_the_same(make_gan, images, bad, source):
+    spoil, message = BAD_IMAGES[bad]
+    with pytest.raises(ValueError, match=message):
+        make_gan().evaluate(source(spoil(images)), verbose=0)
+
+
 def test_nan_late_in_a_dataset_is_refused_before_it_is_trained_on(make_gan, images):
     gan, until_then = make_gan(), make_gan()
     with pytest.raises(ValueError, match="must be finite"):

@@ -191,6 +191,26 @@ def test_what_is_no_run(tmp_path, capsys):
     assert "RUN must be" in refused(capsys, "export", tmp_path, "--out", tmp_path / "x")
 
 
+def test_formats_whose_packages_are_missing(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "onnx" in refused(capsys, "export", run, "--format", "onnx", "--out", tmp_path / "model.onnx")
+
+
+def test_an_interrupted_run_keeps_what_was_learnt(tmp_path):
+    code = f"""
+import signal, threading, sys
+from kerasgan import callbacks, cli
+late = lambda self, epoch, logs=None: signal.raise_signal(signal.SIGINT)
+callbacks.LatentWalk.on_epoch_end = late
+raise SystemExit(cli.main(["train", "bell", "--epochs", "50", "--log-dir", {str(tmp_path)!r}]))
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert "Stopped. What was learnt so far is kept." in finished.stdout
+    assert (tmp_path / "00001-bell" / "saved_model" / "saved_model.pb").exists()
+
+
 # Run folders
 
 

@@ -29,6 +29,13 @@ def test_logs_have_the_promised_keys(make_gan, images):
     assert all(0 < value < 1 for key in ("d_real", "d_fake", "val_d_real") for value in history[key])
 
 
+def test_validation_split_holds_out_the_last_images(make_gan, images):
+    split, by_hand = make_gan(), make_gan()
+    one = fit(split, images, validation_split=0.25).history
+    other = fit(by_hand, images[:48], validation_data=images[48:]).history
+    assert one == other and "val_loss" in one
+
+
 def test_logs_are_means_over_the_epoch(make_gan, images):
     gan, twin = make_gan(), make_gan()
     history = fit(gan, images, epochs=1).history
