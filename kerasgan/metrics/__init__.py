@@ -1,4 +1,12 @@
 """What samples are worth: pure functions of (real, generated) features; nothing here trains."""
 
+from .classes import class_divergence as class_divergence
+from .classes import classifier_score as classifier_score
+from .frechet import frechet_distance as frechet_distance
+from .frechet import frechet_distance_of_moments as frechet_distance_of_moments
+from .frechet import moments as moments
+from .kernel import kernel_distance as kernel_distance
 from .modes import ModeCoverage as ModeCoverage
 from .modes import mode_coverage as mode_coverage
+from .neighbours import density_coverage as density_coverage
+from .neighbours import precision_recall as precision_recall
