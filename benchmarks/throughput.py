@@ -20,6 +20,7 @@ import pairs
 
 BATCH = 64
 ORDERS = ("alternating", "simultaneous", "one_stage")
+MATRICES, SIDE = "matrix product", 2048
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -43,6 +44,9 @@ def tensorflow_steps(pair):
             gan = kerasgan.GAN(*pairs.PAIRS[pair](), latent_dim=latent_dim, seed=0)
             gan.compile(updates=order)
             steps[f"kerasgan {order}", precision] = _waits(tf.function(gan.train_step, autograph=False), images)
+        matrix = tf.cast(tf.random.stateless_normal((SIDE, SIDE), seed=[0, 0]), precision)
+        product = tf.function(lambda matrix: tf.reduce_max(matrix @ matrix))
+        steps[MATRICES, precision] = lambda product=product, matrix=matrix: float(product(matrix))
     keras.config.set_dtype_policy("float32")
     return steps
 
@@ -67,18 +71,6 @@ def torch_steps(pair):
     return steps
 
 
-def matrix_rates():
-    """Floating-point operations a second of a 2048x2048 matrix product, the best of ten, by precision."""
-    import tensorflow as tf
-
-    rates = {}
-    for precision in POLICIES:
-        matrix = tf.cast(tf.random.stateless_normal((2048, 2048), seed=[0, 0]), precision)
-        product = tf.function(lambda matrix: tf.reduce_max(matrix @ matrix))
-        rates[precision] = max(2 * 2048**3 / _seconds(lambda p=product, m=matrix: float(p(m)), 3) for _ in range(10))
-    return rates
-
-
 def _seconds(step, times):
     start = time.perf_counter()
     for _ in range(times):
@@ -100,7 +92,7 @@ def work(pipe, make_steps):
 
 
 def compare(pair, workers, rounds, times):
-    """Returns the images a second of each contestant in each round."""
+    """Returns the steps a second of each contestant in each round."""
     entered = []
     for pipe in workers:
         pipe.send(pair)
@@ -109,27 +101,29 @@ def compare(pair, workers, rounds, times):
     for _ in range(rounds):
         for pipe, name in entered:
             pipe.send((name, times))
-            speeds[name].append(BATCH / pipe.recv())
+            speeds[name].append(1 / pipe.recv())
     return speeds
 
 
-def report(pair, speeds, rates):
+def report(pair, speeds):
     """Prints a pair's table as Markdown, and returns it as a dict."""
     generator, discriminator = pairs.PAIRS[pair]()
     flops = 3 * pairs.forward_flops(generator) + 6 * pairs.forward_flops(discriminator)
-    base = statistics.median(speeds["keras.io", "float32"])
-    print(f"\n| {pair}, batch {BATCH} | precision | images/s, median (range) | to keras.io float32 | of the limit |")
+    rates = {precision: 2 * SIDE**3 * max(speeds.pop((MATRICES, precision))) for precision in POLICIES}
+    base = BATCH * statistics.median(speeds["keras.io", "float32"])
+    said = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {precision}" for precision, rate in rates.items())
+    print(f"\n{pair}, batch {BATCH}; matrix products: {said}\n")
+    print("| step | precision | images/s, median (range) | to keras.io float32 | of the limit |")
     print("|---|---|---|---|---|")
     rows = []
-    for (name, precision), found in speeds.items():
+    for (name, precision), steps_per_second in speeds.items():
+        found = [BATCH * each for each in steps_per_second]
         median, limit = statistics.median(found), rates[precision] / flops
         row = {"name": name, "precision": precision, "images_per_second": found, "median": median}
         rows.append(row | {"ratio": median / base, "limit": limit})
-        print(
-            f"| {name} | {precision} | {median:.0f} ({min(found):.0f}-{max(found):.0f}) | {median / base:.2f} "
-            f"| {median / limit:.0%} |"
-        )
-    return {"pair": pair, "batch": BATCH, "flops_per_image": flops, "rows": rows}
+        spread = f"{median:.0f} ({min(found):.0f}-{max(found):.0f})"
+        print(f"| {name} | {precision} | {spread} | {median / base:.2f} | {median / limit:.0%} |", flush=True)
+    return {"pair": pair, "batch": BATCH, "flops_per_image": flops, "matrix_flops_per_second": rates, "rows": rows}
 
 
 def main():
@@ -145,12 +139,10 @@ def main():
         here, there = context.Pipe()
         context.Process(target=work, args=(there, make_steps), daemon=True).start()
         workers.append(here)
-    rates = matrix_rates()
-    print(f"matrix products: {', '.join(f'{rate / 1e9:.0f} GFLOP/s {name}' for name, rate in rates.items())}")
-    tables = [report(pair, compare(pair, workers, options.rounds, options.steps), rates) for pair in options.pairs]
+    tables = [report(pair, compare(pair, workers, options.rounds, options.steps)) for pair in options.pairs]
     for pipe in workers:
         pipe.send(None)
-    result = {"matrix_flops_per_second": rates, "tables": tables}
+    result = {"rounds": options.rounds, "steps": options.steps, "tables": tables}
     path = pathlib.Path(__file__).parent / "results" / "throughput.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
 
