@@ -96,6 +96,7 @@ RECIPES = {
         epochs=12,
         passes_per_epoch=20,
         learning_rate=5e-4,
+        ema_half_life_images=20_000.0,
         steps_per_execution=20,
     ),
     "mnist": Recipe(

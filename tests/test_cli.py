@@ -199,8 +199,9 @@ def test_formats_whose_packages_are_missing(run, tmp_path, capsys, monkeypatch):
 
 def test_an_interrupted_run_keeps_what_was_learnt(tmp_path):
     code = f"""
-import signal, threading, sys
+import signal
 from kerasgan import callbacks, cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with it ignored
 late = lambda self, epoch, logs=None: signal.raise_signal(signal.SIGINT)
 callbacks.LatentWalk.on_epoch_end = late
 raise SystemExit(cli.main(["train", "bell", "--epochs", "50", "--log-dir", {str(tmp_path)!r}]))
