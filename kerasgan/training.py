@@ -43,7 +43,7 @@ def plan(settings, changes, seed, deterministic):
     if "recipe" in settings:
         name, recipe = str(settings.get("name", "run")), _recipe_from(settings["recipe"])
     else:
-        name, recipe = _recipe_for(settings["what"])
+        name, recipe = _recipe_for(str(settings["what"]))
     recipe = dataclasses.replace(recipe, **{field: value for field, value in changes.items() if value is not None})
     seed = settings.get("seed", 0) if seed is None else seed
     if not isinstance(seed, int) or not 0 <= seed < 2**31:

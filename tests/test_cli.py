@@ -167,6 +167,7 @@ BAD_SETTINGS = {
     "[]": "JSON object",
     "{}": "must hold a recipe",
     '{"recipe": 3}': "JSON object",
+    '{"what": 3}': "Received",
     '{"recipe": {}}': "a title and a source",
     '{"recipe": {"epoch": 3}}': "Did you mean 'epochs'",
     '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be of type int",

@@ -109,6 +109,18 @@ def test_layer_losses_are_charged_in_every_order(make_gan, images):
         assert np.allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("order", ["alternating", "simultaneous", "one_stage"])
+def test_loss_scaling_changes_nothing(make_gan, images, order):
+    gans = []
+    for d_scale, g_scale in ((None, None), (128.0, 64.0)):
+        d_sgd = keras.optimizers.SGD(0.1, loss_scale_factor=d_scale)
+        g_sgd = keras.optimizers.SGD(0.1, loss_scale_factor=g_scale)
+        gans.append(make_gan(d_optimizer=d_sgd, g_optimizer=g_sgd, penalties=R1(1.0), updates=order))
+        engine.train_step(gans[-1], tf.constant(images))
+    for a, b in zip(gans[0].weights, gans[1].weights, strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
 def batch_norm_pair(image_shape, latent_dim, width):
     generator, _ = kerasgan.networks.mlp(image_shape, latent_dim, width)
     layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dense(1)]

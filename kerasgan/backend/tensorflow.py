@@ -66,18 +66,20 @@ def one_stage(game, images):
     """The step of `simultaneous` from one backward pass through the discriminator (`updates.OneStage`)."""
     with tf.GradientTape() as g_tape:
         fake_images, g_extra = _imagine(game, _draw_latents(game, images))
+        g_extra = game.g_optimizer.scale_loss(g_extra)
     with tf.GradientTape() as d_tape:
         d_tape.watch(fake_images)
         real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images)
         penalty = _penalty(game, images, fake_images)  # has no way back to the generator
-        d_extra += penalty
+        d_extra = game.d_optimizer.scale_loss(d_extra + penalty)
 
     # The losses see the logits alone, so what each player wants of them costs next to nothing.
     with tf.GradientTape(persistent=True) as tape:
         tape.watch((real_logits, fake_logits))
         d_loss, g_loss = _losses(game, real_logits, fake_logits)
-    d_wants_of_real, d_wants_of_fake = tape.gradient(d_loss, (real_logits, fake_logits))
-    g_wants_of_fake = tape.gradient(g_loss, fake_logits)
+        d_charged, g_charged = game.d_optimizer.scale_loss(d_loss), game.g_optimizer.scale_loss(g_loss)
+    d_wants_of_real, d_wants_of_fake = tape.gradient(d_charged, (real_logits, fake_logits))
+    g_wants_of_fake = tape.gradient(g_charged, fake_logits)
 
     # One way back through D, which must carry something even for images that D is done with.
     carried = tf.where(tf.abs(d_wants_of_fake) < _LEAST, tf.fill(tf.shape(fake_logits), _LEAST), d_wants_of_fake)
