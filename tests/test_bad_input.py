@@ -51,6 +51,7 @@ def test_images(make_gan, images, bad, source):
         gan.fit(images, validation_data=source(spoil(images)), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [as_given, batched])
 @pytest.mark.parametrize("bad", BAD_IMAGES)
 def test_evaluate_refuses_the_same(make_gan, images, bad, source):

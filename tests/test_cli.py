@@ -110,6 +110,7 @@ def photo_folder(folder, sizes):
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_photos(tmp_path, capsys):
     photos = photo_folder(tmp_path / "my photos", [(70, 90), (64, 64), (200, 100), (33, 48)])
     (photos / "0" / "broken.jpg").write_bytes(b"no image")
@@ -198,6 +199,7 @@ def test_formats_whose_packages_are_missing(run, tmp_path, capsys, monkeypatch):
     assert "onnx" in refused(capsys, "export", run, "--format", "onnx", "--out", tmp_path / "model.onnx")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_what_was_learnt(tmp_path):
     code = f"""
 import signal

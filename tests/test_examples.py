@@ -75,6 +75,7 @@ def test_imports_only_what_a_user_can(path):
 # -- short runs --
 
 
+@pytest.mark.slow
 def test_bell(tmp_path, capsys):
     to_best, to_half = example("bell").main(tmp_path / "new", epochs=10)
     assert to_best < 0.3 and to_half < 0.2

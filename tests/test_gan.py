@@ -122,6 +122,7 @@ def test_mixed_precision(make_gan, images, policy):
     assert gan.generate(2, seed=0).dtype == np.float32
 
 
+@pytest.mark.slow
 def test_datasets_arrays_and_tensors_are_the_same_to_fit(make_gan, images):
     sources = [images, tf.constant(images), tf.data.Dataset.from_tensor_slices(images).batch(16)]
     sources.append(tf.data.Dataset.from_tensor_slices((images,)).batch(16))
@@ -224,6 +225,7 @@ for a, b in zip(gan.weights + gan.optimizer.variables, loaded.weights + loaded.o
 """
 
 
+@pytest.mark.slow
 def test_training_on_after_a_load_with_determinism_on(tmp_path):
     """In a process of its own, since determinism cannot be switched off again; at a size that threads share."""
     subprocess.run([sys.executable, "-c", DETERMINISTIC, str(tmp_path / "gan.keras")], check=True)
