@@ -265,6 +265,7 @@ def test_stops_when_the_generator_is_exact_after_it_was_not():
     assert stopper.equilibrium_epoch == history.epoch[-1] < 24
 
 
+@pytest.mark.slow
 def test_without_stop_it_only_notes_the_epoch():
     stopper, history = told_apart_then_matched(bell(), (16,), then={}, stop=False)
     assert stopper.equilibrium_epoch < 24 and len(history.epoch) == 25

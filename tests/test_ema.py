@@ -79,6 +79,7 @@ def test_averaging_does_not_change_the_game(make, images):
     assert plain.sampler is plain.generator
 
 
+@pytest.mark.slow
 def test_it_is_saved_and_goes_on(make, images, tmp_path):
     gan = make(EMA(half_life_images=500))
     gan.fit(images, shuffle=False, verbose=0)

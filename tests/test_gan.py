@@ -29,6 +29,7 @@ def test_logs_have_the_promised_keys(make_gan, images):
     assert all(0 < value < 1 for key in ("d_real", "d_fake", "val_d_real") for value in history[key])
 
 
+@pytest.mark.slow
 def test_validation_split_holds_out_the_last_images(make_gan, images):
     split, by_hand = make_gan(), make_gan()
     one = fit(split, images, validation_split=0.25).history

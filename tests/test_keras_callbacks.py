@@ -129,6 +129,7 @@ def test_an_optimizer_of_another_game_is_refused(make_gan):
         make_gan(d_optimizer=make_gan().d_optimizer)
 
 
+@pytest.mark.slow
 def test_compiling_again_keeps_the_optimizers(make_gan, images):
     gan = make_gan()
     fit(gan, images)
