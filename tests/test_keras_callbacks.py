@@ -99,7 +99,8 @@ def test_backup_and_restore_goes_on_where_it_stopped(make_gan, images, tmp_path)
         fit(make_gan(), images, backup(), Dies())
     resumed = make_gan(seed=5)
     assert fit(resumed, images, backup()).epoch == [2]
-    assert all(np.array_equal(a, b) for a, b in zip(straight.weights, resumed.weights, strict=True))
+    # Threads may add in another order, which Adam's first steps magnify; weights that were not restored differ by 0.1.
+    assert all(np.allclose(a, b, atol=1e-3) for a, b in zip(straight.weights, resumed.weights, strict=True))
 
 
 def test_swap_ema_weights(make_gan, images):

@@ -136,11 +136,12 @@ def test_refuses_a_discriminator_that_mixes_the_batch(make_gan, images):
 
 @pytest.mark.parametrize("order", ["simultaneous", "one_stage"])
 def test_trains_saves_and_goes_on(make_gan, images, tmp_path, order):
-    gan = make_gan(network=kerasgan.networks.dcgan, updates=order)
+    sgd = keras.optimizers.SGD
+    gan = make_gan(network=kerasgan.networks.dcgan, updates=order, d_optimizer=sgd(0.1), g_optimizer=sgd(0.1))
     gan.fit(images, shuffle=False, verbose=0)
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     assert loaded.updates == gan.updates
     for each in (gan, loaded):
         each.fit(images, shuffle=False, verbose=0)
-    assert all(np.array_equal(a, b) for a, b in zip(gan.weights, loaded.weights, strict=True))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(gan.weights, loaded.weights, strict=True))
