@@ -87,7 +87,6 @@ def train(plan, log_dir, dry_run=False):
     recipe = plan.recipe
     if plan.deterministic:
         tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(plan.seed)  # tf.data mixes it into the order of the images
     dataset, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=plan.seed)
     gan = recipes.build(recipe, info, plan.seed)
     print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")

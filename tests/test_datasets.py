@@ -6,6 +6,7 @@ import socket
 import tarfile
 import warnings
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -127,6 +128,15 @@ def test_a_seed_fixes_the_order_of_all_epochs():
     orders = [[numbers(dataset) for _ in range(2)] for dataset in (first, again, other)]
     assert orders[0] == orders[1]
     assert orders[0][0] != orders[2][0]
+
+
+def test_the_order_follows_from_seed_and_pass_alone():
+    keras.utils.set_random_seed(1)
+    orders = [numbers(load(numbered_images(100), 10, seed=3)[0].repeat(2))]
+    keras.utils.set_random_seed(2)
+    dataset, _ = load(numbered_images(100), 10, seed=3)
+    orders.append(numbers(dataset) + numbers(dataset))
+    assert orders[0] == orders[1]
 
 
 def test_labels_stay_with_their_images():

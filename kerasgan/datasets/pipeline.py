@@ -22,6 +22,8 @@ def batches(values, labels, batch_size, *, shuffle, seed):
     """Returns a finite dataset of batches; one pass is one epoch, and what does not fill a batch is left out.
 
     Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
+    The order of an epoch is a pure function of the seed and of how many passes over the dataset came before, and of
+    nothing else: no global seed, no state of a buffer.
 
     Args:
         values: uint8 images (num_images, height, width, channels) in [0, 255], brought to [-1, 1] here; float32 values
@@ -29,7 +31,7 @@ def batches(values, labels, batch_size, *, shuffle, seed):
         labels: int32 (num_images,), or None for batches without labels.
         batch_size: images in a batch.
         shuffle: whether each epoch has an order of its own; False keeps the order of `values`.
-        seed: integer that fixes the order of all epochs (together with TensorFlow's global seed where that is set).
+        seed: integer that fixes the order of all epochs.
 
     Returns:
         `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,).
@@ -37,6 +39,13 @@ def batches(values, labels, batch_size, *, shuffle, seed):
     with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
         values = tf.constant(values)
         labels = None if labels is None else tf.constant(labels)
+        passes = tf.Variable(-1, dtype="int64", trainable=False)
+
+    def order(epoch):
+        indices = tf.range(len(values), dtype="int64")
+        if shuffle:
+            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, epoch]))
+        return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def batch_at(indices):
         batch = tf.gather(values, indices)
@@ -44,10 +53,8 @@ def batches(values, labels, batch_size, *, shuffle, seed):
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.range(len(values))
-    if shuffle:
-        dataset = dataset.shuffle(len(values), seed=seed, reshuffle_each_iteration=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    dataset = tf.data.Dataset.from_tensors(0).map(lambda _: passes.assign_add(1)).flat_map(order)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(values) // batch_size))
     dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
 
