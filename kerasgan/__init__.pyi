@@ -1,6 +1,8 @@
+from . import augment as augment
 from . import callbacks as callbacks
 from . import datasets as datasets
 from . import ema as ema
+from . import features as features
 from . import metrics as metrics
 from . import networks as networks
 from . import objectives as objectives

@@ -7,7 +7,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
     {"errors"},
     {"theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
-    {"metrics", "objectives", "penalties", "ema", "updates", "optimizers", "inputs"},
+    {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features"},
     {"backend"},
     {"export"},
     {"gan"},

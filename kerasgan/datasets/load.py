@@ -1,9 +1,11 @@
-"""The one door to data: `load`."""
+"""The one door to data: `load`, and `load_arrays` for those who judge."""
 
 import dataclasses
 import numbers
 import os
 import pathlib
+
+import numpy as np
 
 from . import arrays, photos, pipeline, points, tfds_images
 
@@ -92,10 +94,51 @@ def load(
         )
     wanted = raw.labels if labels else None
     dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed))
+    return dataset, _info(raw)
+
+
+def load_arrays(source, n=None, *, image_size=None, channels=None, split="train", seed=0):
+    """Returns images in [-1, 1] as one array, with their labels, and what is known of them: for judging, not training.
+
+    Args:
+        source, image_size, channels, split: as for `load`.
+        n: how many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
+        seed: non-negative integer that fixes the choice, and the points drawn.
+
+    Returns:
+        A tuple (images, labels, info): float32 (n, height, width, channels) in [-1, 1] or points (n, dimensions); int32
+        (n,) or None; and the `DatasetInfo` of the whole split.
+
+    Raises:
+        ValueError: as `load` does.
+    """
+    _check_integer("seed", seed, 0)
+    raw = _read(source, _checked_size(image_size), channels, split, seed)
+    images, labels = raw.values, raw.labels
+    if n is not None:
+        _check_integer("n", n, 1)
+        chosen = np.random.default_rng(seed).permutation(len(images))[:n]
+        images, labels = images[chosen], None if labels is None else labels[chosen]
+    if images.dtype == np.uint8:
+        images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
+    return images, labels, _info(raw)
+
+
+def has_test_split(source):
+    """Returns whether a source has a split "test" beside "train", which only sets of TensorFlow Datasets may.
+
+    Raises:
+        ValueError: when a named set is unknown, or cannot be prepared.
+    """
+    if not isinstance(source, str) or source in OWN_NAMES or pathlib.Path(source).expanduser().is_dir():
+        return False
+    return tfds_images.has_split(source, "test", OWN_NAMES)
+
+
+def _info(raw):
     shape = tuple(raw.values.shape[1:])
     scale = float(raw.values.std()) if len(shape) == 1 else 1.0
-    info = DatasetInfo(raw.name, shape, raw.num_classes, num_images, raw.class_names, raw.skipped, scale)
-    return dataset, info
+    return DatasetInfo(raw.name, shape, raw.num_classes, len(raw.values), raw.class_names, raw.skipped, scale)
 
 
 def _read(source, size, channels, split, seed):

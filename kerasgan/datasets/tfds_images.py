@@ -54,6 +54,14 @@ def is_tfds_name(name):
     return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 
+def has_split(name, split, own_names):
+    """Returns whether a set has a split of that name; prepares the set first. Raises ValueError as `read_tfds` does."""
+    with _quiet():
+        builder = _builder(name, own_names)
+        _prepare(name, builder)
+        return split in builder.info.splits
+
+
 @contextlib.contextmanager
 def _quiet():
     """Keeps TFDS from logging remarks on its own insides; the progress of a download stays visible."""

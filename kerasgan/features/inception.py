@@ -1,0 +1,42 @@
+"""The network that photos are usually compared with."""
+
+import keras
+import tensorflow as tf
+
+from .extractor import Extractor, inference
+
+SIZE = (299, 299)
+
+
+def inception(weights="imagenet"):
+    """Returns the pooled features of Keras's InceptionV3, width 2048, as an `Extractor`.
+
+    Its figures are *not* those of the original FID network, which has other weights (and other pooling): compare them
+    with each other, never with published FIDs. For those write samples with `kerasgan evaluate RUN --samples` and give
+    them to torch-fidelity or clean-fid. Images of any size are resized to 299x299, bilinear, smoothed where they
+    shrink; gray ones become three equal channels.
+
+    Args:
+        weights: as for `keras.applications.InceptionV3`: `"imagenet"`, downloaded (88 MB) at first use and kept by
+            Keras; the path of a weights file without the top; or None for random weights, for tests.
+
+    Raises:
+        OSError: if the weights are neither here nor can be downloaded.
+
+    Reference: Szegedy et al., 2015, arXiv:1512.00567; Heusel et al., 2017, arXiv:1706.08500.
+    """
+    try:
+        network = keras.applications.InceptionV3(include_top=False, weights=weights, pooling="avg")
+    except Exception as error:  # Keras raises bare exceptions here
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise OSError(
+            f"InceptionV3 needs its weights. Received: weights={weights!r}, which fails with: {reason}. Give the path "
+            "of a downloaded file, or use other features: 'classifier' where images have labels, or a model of yours."
+        ) from None
+    pooled = inference(network)
+
+    def features(images):
+        images = tf.image.resize(images, SIZE, method="bilinear", antialias=True)
+        return pooled(tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images)
+
+    return Extractor("inception (Keras)", features, batch_size=50)
