@@ -8,50 +8,76 @@ import numpy as np
 TOLERANCE = 0.01
 FINITE_RULE = "Images must be finite"
 RANGE_RULE = "Images must lie in [-1, 1]"
+LABELS_RULE = "Labels must lie in the range of the classes"
+RECOUNT = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
 MEND = "Drop or mend the images that hold NaN or infinity"
 RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
 
 
-def networks(generator, discriminator, latent_dim):
+def networks(generator, discriminator, latent_dim, num_classes=None):
     """Checks that latents fit the generator, its output the discriminator, and that this ends in one logit.
 
-    Unbuilt networks are built on the way. Returns the shape of one image, a tuple without the batch axis.
+    Where there are classes, both take labels as their second input. Unbuilt networks are built on the way. Returns the
+    shape of one image, a tuple without the batch axis.
 
     Raises:
         ValueError: for each of these that does not hold.
     """
     if not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim must be a whole number of at least 1. Received: latent_dim={latent_dim!r}.")
+    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+        raise ValueError(
+            f"num_classes must be a whole number of at least 1, or None. Received: num_classes={num_classes!r}."
+        )
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model):
             raise ValueError(f"The {name} must be a Keras model. Received: {name}={network!r}.")
-    image = _image_of(generator, latent_dim)
-    _one_logit(discriminator, image)
+        _inputs_as_many(name, network, num_classes)
+    labels = [] if num_classes is None else [keras.KerasTensor((None,), "int32")]
+    image = _image_of(generator, latent_dim, labels)
+    _one_logit(discriminator, image, labels)
     return tuple(image.shape[1:])
 
 
-def _image_of(generator, latent_dim):
-    width = generator.input_shape[-1] if generator.built and hasattr(generator, "input_shape") else latent_dim
+def _inputs_as_many(name, network, num_classes):
+    inputs = len(network.inputs) if getattr(network, "inputs", None) else None  # unknown for subclassed models
+    if inputs is not None and inputs != (1 if num_classes is None else 2):
+        wanted = "one input" if num_classes is None else "two inputs, labels (batch,) the second,"
+        raise ValueError(
+            f"The {name} must have {wanted} for num_classes={num_classes}. Received: a {name} with {inputs}. "
+            "Build the networks and the GAN with the same num_classes."
+        )
+
+
+def _shape_of_input(network):
+    """The shape of a network's first input, with the batch axis, or None where it is not known."""
+    return tuple(network.inputs[0].shape) if network.built and getattr(network, "inputs", None) else None
+
+
+def _image_of(generator, latent_dim, labels):
+    expected = _shape_of_input(generator)
+    width = latent_dim if expected is None else expected[-1]
     if width is not None and width != latent_dim:
         raise ValueError(
             f"The generator must take latents of shape (batch, latent_dim). Received: latent_dim={latent_dim} and a "
-            f"generator with input shape {generator.input_shape}. Use GAN(..., latent_dim={width})."
+            f"generator with input shape {expected}. Use GAN(..., latent_dim={width})."
         )
-    image = _try_call(generator, keras.KerasTensor((None, latent_dim)), "generator", f"(batch, {latent_dim})")
+    latents = keras.KerasTensor((None, latent_dim))
+    image = _try_call(generator, latents, labels, "generator", f"(batch, {latent_dim})")
     if not hasattr(image, "shape"):
         raise ValueError(f"The generator must return one batch of images. Received: {type(image).__name__}.")
     return image
 
 
-def _one_logit(discriminator, image):
-    expected = discriminator.input_shape if discriminator.built and hasattr(discriminator, "input_shape") else None
-    if expected is not None and not (isinstance(expected, tuple) and _same_shape(expected[1:], image.shape[1:])):
+def _one_logit(discriminator, image, labels):
+    expected = _shape_of_input(discriminator)
+    if expected is not None and not _same_shape(expected[1:], image.shape[1:]):
         raise ValueError(
             "The generator's output must fit the discriminator's input. Received: a generator that returns "
             f"{image.shape} and a discriminator that takes {expected}. Build both for one image_shape, "
             "for example with kerasgan.networks.dcgan(image_shape)."
         )
-    logits = _try_call(discriminator, image, "discriminator", str(image.shape))
+    logits = _try_call(discriminator, image, labels, "discriminator", str(image.shape))
     if not hasattr(logits, "shape") or tuple(logits.shape[1:]) not in ((), (1,)):
         received = f"shape {logits.shape}" if hasattr(logits, "shape") else f"{len(logits)} outputs"
         raise ValueError(
@@ -66,12 +92,15 @@ def _one_logit(discriminator, image):
         )
 
 
-def _try_call(network, inputs, name, shape):
+def _try_call(network, inputs, labels, name, shape):
     try:
-        return network(inputs)
+        return network([inputs, *labels] if labels else inputs)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"The {name} must accept inputs of shape {shape}. Received this from it: {reason}") from error
+        beside = " and labels beside them" if labels else ""
+        raise ValueError(
+            f"The {name} must accept inputs of shape {shape}{beside}. Received this from it: {reason}"
+        ) from error
 
 
 def _ends_in_probability(network):
@@ -175,6 +204,37 @@ def array(images, image_shape, batch_size, smallest_batch):
             stacklevel=3,
         )
     _batches_hold(len(images), batch_size, smallest_batch)
+
+
+def labels_spec(shape, dtype):
+    """Checks the shape (with the batch axis) and the dtype of one batch of labels.
+
+    Raises:
+        ValueError: if they are not one integer an image.
+    """
+    if len(shape) != 1 or "int" not in keras.backend.standardize_dtype(dtype):
+        raise ValueError(
+            f"Labels must be one integer an image, of shape (batch,). Received: shape {tuple(shape)} of dtype "
+            f"{keras.backend.standardize_dtype(dtype)}. Use labels.argmax(axis=1) for one-hot labels."
+        )
+
+
+def labels_array(labels, num_images, num_classes):
+    """Checks a whole array of labels for `num_images` images.
+
+    Raises:
+        ValueError: if they are not integers of shape (num_images,) in [0, num_classes).
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"Labels must be whole numbers. Received: labels of dtype {labels.dtype}. {RECOUNT}.")
+    labels_spec(labels.shape, labels.dtype)
+    if len(labels) != num_images:
+        raise ValueError(f"There must be one label an image. Received: {len(labels)} labels for {num_images} images.")
+    if len(labels) and (labels.min() < 0 or labels.max() >= num_classes):
+        raise ValueError(
+            f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {labels.min()} to {labels.max()}. {RECOUNT}."
+        )
 
 
 def _batches_hold(count, batch_size, smallest_batch):

@@ -29,6 +29,7 @@ def _parser():
     sample.add_argument("run", metavar="RUN", help="the run's folder, such as tensorboard_logs/00001-digits")
     sample.add_argument("--n", type=_positive, default=64, help="how many samples (default: %(default)s)")
     sample.add_argument("--seed", type=int, help="the same samples every time (default: new ones)")
+    sample.add_argument("--label", type=int, help="samples of one class alone, counted from 0")
     sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
     sample.set_defaults(command=_sample)
 
@@ -55,6 +56,7 @@ def _add_train(commands):
     )
     train.add_argument("--epochs", type=_positive, help="default: the recipe's")
     train.add_argument("--batch-size", type=_positive, help="images a batch (default: the recipe's)")
+    train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
     train.add_argument("--seed", type=int, help="of weights, latents and data order (default: 0)")
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
     train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
@@ -90,7 +92,7 @@ def _train(options):
     _import_tensorflow_quietly()
     from kerasgan import training
 
-    changes = {"epochs": options.epochs, "batch_size": options.batch_size}
+    changes = {"epochs": options.epochs, "batch_size": options.batch_size, "conditional": options.conditional}
     training.train(
         training.plan(settings, changes, options.seed, options.deterministic),
         options.log_dir,
@@ -106,7 +108,7 @@ def _sample(options):
     from kerasgan import pictures
 
     gan = keras.models.load_model(model)
-    pictures.save_png(options.out, pictures.picture_of(gan.generate(options.n, options.seed)))
+    pictures.save_png(options.out, pictures.picture_of(gan.generate(options.n, options.seed, labels=options.label)))
     print(f"{options.n} samples: {options.out}")
 
 

@@ -6,13 +6,14 @@ import warnings
 import keras
 import numpy as np
 
+from kerasgan import augment as augmentation
 from kerasgan import checks, inputs, objectives, optimizers
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders
 from kerasgan.backend import tensorflow as engine
 
-LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty")
+LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
@@ -30,6 +31,8 @@ class GAN(keras.Model):
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
         discriminator: a Keras model from images to one logit each, shape (batch, 1); positive means real.
         latent_dim: width of the latents, a positive int.
+        num_classes: None for a game without labels. An int for a conditional one: both networks then take labels, int32
+            (batch,) in [0, num_classes), as their second input (Mirza and Osindero, 2014, arXiv:1411.1784).
         ema: a `kerasgan.ema.EMA` for an averaged generator, which then draws all samples; None for none.
         seed: int that fixes the latents drawn in training, or None for a seed from Keras's global generator
             (`keras.utils.set_random_seed`).
@@ -41,20 +44,24 @@ class GAN(keras.Model):
     Reference: Goodfellow et al., 2014, arXiv:1406.2661.
     """
 
-    def __init__(self, generator, discriminator, latent_dim, ema=None, seed=None, name="gan"):
+    def __init__(self, generator, discriminator, latent_dim, num_classes=None, ema=None, seed=None, name="gan"):
         super().__init__(name=name)
-        self.image_shape = checks.networks(generator, discriminator, latent_dim)
+        self.image_shape = checks.networks(generator, discriminator, latent_dim, num_classes)
         self.generator = generator
         self.discriminator = discriminator
         self.latent_dim = latent_dim
+        self.num_classes = num_classes
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         # Looking at held-out images must not change the latents that training draws next.
         self.validation_seed_generator = keras.random.SeedGenerator(0)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
+        self.augment_probability = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="augment_probability"
+        )
         self.ema = ema
         self.averaged_generator = None if ema is None else _copy(generator)
-        self._sample = engine.sampler(self.sampler, latent_dim)
+        self._sample = engine.sampler(self.sampler, latent_dim, num_classes)
         self.built = True
 
     @property
@@ -69,6 +76,7 @@ class GAN(keras.Model):
         objective="non_saturating",
         penalties=(),
         updates="alternating",
+        augment=None,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
@@ -81,6 +89,8 @@ class GAN(keras.Model):
             penalties: what the discriminator is charged for its slope: one or several values of `kerasgan.penalties`,
                 or their names. Their sum is then logged as `d_penalty`.
             updates: the order of play: a name or a value of `kerasgan.updates`.
+            augment: what the discriminator's images go through, real and generated alike: a name or a value of
+                `kerasgan.augment`; None for nothing. The probability of it is then logged as `augment_probability`.
             run_eagerly: True runs the step as plain Python, for debugging.
             steps_per_execution: training steps for each call into TensorFlow; above 1 saves Python's overhead for
                 small networks, and callbacks see only the last step of each call.
@@ -92,6 +102,9 @@ class GAN(keras.Model):
                 with a discriminator that does not judge each image by itself.
         """
         objective, penalties, updates = objectives.get(objective), slopes.get(penalties), orders.get(updates)
+        augment = augmentation.get(augment)
+        if augment is not None:
+            augment.check(self.image_shape)
         checks.sound(self.discriminator, objective, penalties)
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
@@ -99,6 +112,9 @@ class GAN(keras.Model):
         self.objective = objective
         self.penalties = penalties
         self.updates = updates
+        if not self.compiled or augment != self.augment:  # else a loaded game would forget how far it had come
+            self.augment_probability.assign(0.0 if augment is None else augment.initial_probability)
+        self.augment = augment
         self.d_optimizer, self.g_optimizer = optimizers.for_both(
             d_optimizer, g_optimizer, self.discriminator, self.generator
         )
@@ -132,8 +148,10 @@ class GAN(keras.Model):
         Args:
             x: real images in [-1, 1]: a `tf.data.Dataset` of batches, an array (n, height, width, channels), or
                 anything else that `keras.Model.fit` takes. Only arrays are shuffled here.
-            y: None: this game is played without labels.
-            validation_data: real images that are not trained on, as `x`, for the `val_` logs.
+                A conditional game takes datasets of pairs (images, labels).
+            y: the labels of an array, int (n,); None for a game without classes.
+            validation_data: real images that are not trained on, as `x` or a pair (images, labels), for the `val_`
+                logs.
 
         Returns:
             The `keras.callbacks.History` of the logs.
@@ -144,14 +162,14 @@ class GAN(keras.Model):
                 values are checked as they are read, each batch before it is trained on.
         """
         self._must_be_compiled("fit")
-        inputs.no_labels(y)
-        smallest = self.updates.d_steps
-        x = inputs.checked(x, self.image_shape, batch_size, smallest)
+        x, y = inputs.checked(x, y, self, batch_size, self.updates.d_steps)
         if validation_data is not None:
-            validation_data = inputs.checked(validation_data, self.image_shape, validation_batch_size or batch_size, 1)
+            held_out = inputs.checked(validation_data, None, self, validation_batch_size or batch_size, 1)
+            validation_data = held_out if held_out[1] is not None else held_out[0]
         with inputs.refusals_raised():
             return super().fit(
                 x=x,
+                y=y,
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -173,50 +191,84 @@ class GAN(keras.Model):
             ValueError: as `fit` does.
         """
         self._must_be_compiled("evaluate")
-        inputs.no_labels(y)
         if not options.get("_use_cached_eval_dataset"):  # `fit` has checked its own
-            x = inputs.checked(x, self.image_shape, batch_size, 1)
+            x, y = inputs.checked(x, y, self, batch_size, 1)
         self.validation_seed_generator.state.assign([0, 0])
         with inputs.refusals_raised():
-            return super().evaluate(x, batch_size=batch_size, **options)
+            return super().evaluate(x, y, batch_size=batch_size, **options)
 
     def train_step(self, data):
-        return self._report(engine.train_step(self, self._images_of(data)))
+        return self._report(engine.train_step(self, *self._batch_of(data)))
 
     def test_step(self, data):
-        return self._report(engine.test_step(self, self._images_of(data), self.validation_seed_generator))
+        return self._report(engine.test_step(self, *self._batch_of(data), self.validation_seed_generator))
 
-    def call(self, latents, training=False):
-        return self.sampler(latents, training=training)
+    def call(self, inputs, training=False):
+        return self.sampler(inputs, training=training)
 
-    def generate(self, n=None, seed=None, latents=None, batch_size=256):
+    def generate(self, n=None, seed=None, latents=None, labels=None, batch_size=256):
         """Draws samples from the generator, without touching anything that training depends on.
 
         Args:
-            n: how many samples; may be left out where `latents` are given.
+            n: how many samples; may be left out where `latents` or an array of `labels` are given.
             seed: int for the same samples every time, on one machine with the same weights; None for new ones.
             latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
+            labels: for a conditional game: one class for all samples, or int array (n,); None draws them uniformly.
             batch_size: how many are computed at a time; bounds the memory, changes nothing else.
 
         Returns:
             NumPy float32 array (n, height, width, channels), in [-1, 1] as far as the generator keeps to it.
 
         Raises:
-            ValueError: if n is negative or left out without latents, or the latents have another width.
+            ValueError: if n is negative, left out or not the number of latents or labels given, the latents have
+                another width, or the labels are no classes of the game.
         """
-        latents = self._latents(n, seed) if latents is None else np.asarray(latents, "float32")
-        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"Latents must have shape (n, latent_dim) = (n, {self.latent_dim}). Received: {latents.shape}."
-            )
-        pieces = [self._sample(latents[i : i + batch_size]) for i in range(0, len(latents), batch_size)]
-        return np.concatenate([np.empty((0, *self.image_shape), "float32"), *pieces])
-
-    def _latents(self, n, seed):
+        given = next((each for each in (latents, labels) if np.ndim(each) > 0), None)
+        n = len(given) if n is None and given is not None else n
         if not isinstance(n, (int, np.integer)) or n < 0:
             raise ValueError(f"n must be a whole number of at least 0, unless latents are given. Received: n={n!r}.")
         seed = secrets.randbelow(2**31) if seed is None else int(seed)
-        return keras.ops.convert_to_numpy(keras.random.normal((int(n), self.latent_dim), seed=seed))
+        parts = [self._latents(n, seed, latents)]
+        if self.num_classes is not None or labels is not None:
+            parts.append(self._labels(n, seed, labels))
+        pieces = [self._sample(*(part[i : i + batch_size] for part in parts)) for i in range(0, n, batch_size)]
+        return np.concatenate([np.empty((0, *self.image_shape), "float32"), *pieces])
+
+    def class_grid(self, columns=8, seed=0):
+        """Draws the same latents under every class: what the labels change, and what they leave alone.
+
+        Returns:
+            NumPy float32 array (num_classes * columns, height, width, channels), class after class, for
+            `kerasgan.pictures.tile(..., columns=columns)`.
+
+        Raises:
+            ValueError: if the game has no classes.
+        """
+        if self.num_classes is None:
+            raise ValueError("A grid of classes needs classes. Received: a GAN with num_classes=None. Use generate().")
+        latents = np.tile(self._latents(columns, seed, None), (self.num_classes, 1))
+        return self.generate(latents=latents, labels=np.repeat(np.arange(self.num_classes), columns))
+
+    def _latents(self, n, seed, latents):
+        if latents is None:
+            return keras.ops.convert_to_numpy(keras.random.normal((int(n), self.latent_dim), seed=seed))
+        latents = np.asarray(latents, "float32")
+        if latents.shape != (n, self.latent_dim):
+            raise ValueError(
+                f"Latents must have shape (n, latent_dim) = ({n}, {self.latent_dim}). Received: {latents.shape}."
+            )
+        return latents
+
+    def _labels(self, n, seed, labels):
+        if self.num_classes is None:
+            raise ValueError(
+                f"Only a conditional game draws by label. Received: labels={labels!r} for a GAN with num_classes=None."
+            )
+        if labels is None:
+            return keras.ops.convert_to_numpy(engine.draw_labels(n, seed, self.num_classes))
+        labels = np.full((n,), labels) if np.ndim(labels) == 0 else np.asarray(labels)
+        checks.labels_array(labels, n, self.num_classes)
+        return labels.astype("int32")
 
     @property
     def metrics(self):
@@ -226,6 +278,8 @@ class GAN(keras.Model):
             silent.append("loss")
         if self.compiled and not self.penalties:
             silent.append("d_penalty")
+        if self.compiled and self.augment is None:
+            silent.append("augment_probability")
         return [metric for metric in super().metrics if metric.name not in silent]
 
     def export(self, filepath, format="tf_saved_model", **options):
@@ -237,6 +291,7 @@ class GAN(keras.Model):
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "latent_dim": self.latent_dim,
+            "num_classes": self.num_classes,
             "ema": keras.saving.serialize_keras_object(self.ema),
             "seed": self.seed,
             "name": self.name,
@@ -254,7 +309,8 @@ class GAN(keras.Model):
         if not self.compiled:
             return {}
         values = {
-            name: getattr(self, name) for name in ("d_optimizer", "g_optimizer", "objective", "penalties", "updates")
+            name: getattr(self, name)
+            for name in ("d_optimizer", "g_optimizer", "objective", "penalties", "updates", "augment")
         }
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
@@ -270,10 +326,12 @@ class GAN(keras.Model):
         # draw other latents (and other dropout masks) than training on without one.
         for number, generator in enumerate(self._all_seed_generators()):
             store[f"seed_{number}"] = generator.state
+        store["augment_probability"] = self.augment_probability
 
     def load_own_variables(self, store):
         for number, generator in enumerate(self._all_seed_generators()):
             generator.state.assign(store[f"seed_{number}"])
+        self.augment_probability.assign(store["augment_probability"])
 
     def _all_seed_generators(self):
         layers = self._flatten_layers()
@@ -288,11 +346,14 @@ class GAN(keras.Model):
                 tracker.update_state(results[name])
         return self.get_metrics_result()
 
-    def _images_of(self, data):
+    def _batch_of(self, data):
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        inputs.no_labels(labels)
+        inputs.fit_labels(self.num_classes, labels)
         checks.images_spec(images.shape, images.dtype, self.image_shape)
-        return keras.ops.cast(images, "float32")
+        if labels is not None:
+            checks.labels_spec(labels.shape, labels.dtype)
+            labels = keras.ops.cast(labels, "int32")
+        return keras.ops.cast(images, "float32"), labels
 
     def _must_be_compiled(self, method):
         if not self.compiled:

@@ -15,38 +15,47 @@ from kerasgan import checks
 _REFUSED, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
 
 
-def checked(data, image_shape, batch_size, smallest_batch):
-    """Returns `data`, checked or wrapped so that it is checked as it is read.
+def checked(x, y, game, batch_size, smallest_batch):
+    """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
-        data: an array (n, ...), or a `tf.data.Dataset` of batches; other sources that Keras knows (a `PyDataset`, a
-            generator) pass unchanged, and the step checks their shape and dtype alone.
-        image_shape: shape of one image of the game.
-        batch_size: images a batch where `data` is an array, or None for Keras's default of 32.
+        x: an array (n, ...), or a `tf.data.Dataset` of batches; other sources that Keras knows (a `PyDataset`, a
+            generator) pass unchanged, and the step checks their shapes and dtypes alone.
+        y: the labels of an array, (n,), or None.
+        game: the `GAN`, for its `image_shape` and `num_classes`.
+        batch_size: images a batch where `x` is an array, or None for Keras's default of 32.
         smallest_batch: the fewest images that a batch may hold.
 
     Raises:
-        ValueError: for images that the game cannot be trained on, labels, or no images at all.
+        ValueError: for images that the game cannot be trained on, no images at all, labels that it does not use, or
+            none that it needs.
     """
-    if isinstance(data, (list, tuple)) and len(data) == 1:
-        data = data[0]
-    if isinstance(data, (list, tuple)):
-        raise ValueError(_no_labels(f"{len(data)} arrays"))
-    if isinstance(data, tf.data.Dataset):
-        return _checked_dataset(data, image_shape, smallest_batch)
-    if isinstance(data, np.ndarray) or tf.is_tensor(data):
-        checks.array(data, image_shape, batch_size or 32, smallest_batch)
-    return data
+    if isinstance(x, (list, tuple)) and len(x) == 2 and y is None:  # as `validation_data` comes
+        x, y = x
+    if isinstance(x, (list, tuple)) and len(x) == 1:
+        x = x[0]
+    if isinstance(x, (list, tuple)):
+        raise ValueError(_no_labels(f"{len(x)} arrays"))
+    if isinstance(x, tf.data.Dataset):
+        return _checked_dataset(x, game, smallest_batch), y
+    if isinstance(x, np.ndarray) or tf.is_tensor(x):
+        fit_labels(game.num_classes, y)
+        checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
+        if y is not None:
+            checks.labels_array(y, len(x), game.num_classes)
+    return x, y
 
 
-def no_labels(labels):
-    """Checks that no labels are handed to a game that does not use them.
+def fit_labels(num_classes, labels):
+    """Checks that there are labels where the game has classes, and none where it has not.
 
     Raises:
-        ValueError: if `labels` is not None.
+        ValueError: if it is the other way round.
     """
-    if labels is not None:
+    if num_classes is None and labels is not None:
         raise ValueError(_no_labels(f"labels of type {type(labels).__name__}"))
+    if num_classes is not None and labels is None:
+        raise ValueError(_labels_needed(num_classes, "images alone"))
 
 
 @contextlib.contextmanager
@@ -64,39 +73,62 @@ def refusals_raised():
 def _no_labels(received):
     return (
         "This GAN is unconditional: it is trained on images alone. "
-        f"Received: {received}. Leave the labels out: dataset.map(lambda images, labels: images)."
+        f"Received: {received}. Leave the labels out: dataset.map(lambda images, labels: images); or build the networks "
+        "and the GAN with num_classes."
     )
 
 
-def _checked_dataset(dataset, image_shape, smallest_batch):
+def _labels_needed(num_classes, received):
+    return (
+        f"This GAN has {num_classes} classes: it is trained on pairs (images, labels). Received: {received}. "
+        "Load the data with labels=True, or pass the labels as y."
+    )
+
+
+def _parts_of(dataset, game):
+    """The specs of the images and, where the game has classes, of the labels in a dataset's batches."""
     spec = dataset.element_spec
-    wrapped = isinstance(spec, tuple) and len(spec) == 1
-    spec = spec[0] if wrapped else spec
-    if not isinstance(spec, tf.TensorSpec):
-        raise ValueError(_no_labels(f"a dataset of {spec}"))
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    if len(parts) == 1 and game.num_classes is not None and isinstance(parts[0], tf.TensorSpec):
+        raise ValueError(_labels_needed(game.num_classes, "a dataset of images alone"))
+    wanted = 1 if game.num_classes is None else 2
+    if len(parts) != wanted or not all(isinstance(part, tf.TensorSpec) for part in parts):
+        wrong = _no_labels if game.num_classes is None else lambda seen: _labels_needed(game.num_classes, seen)
+        raise ValueError(wrong(f"a dataset of {spec}"))
+    return parts
+
+
+def _checked_dataset(dataset, game, smallest_batch):
+    parts = _parts_of(dataset, game)
     if dataset.cardinality() == 0:
         raise ValueError(
             "There must be images to train on. Received: an empty dataset. If it was batched with "
             "drop_remainder=True, the batch may be larger than the dataset."
         )
-    checks.images_spec(spec.shape, spec.dtype, image_shape)
-    checks.batch_holds(spec.shape[0], smallest_batch)
-    bound = 1 + checks.TOLERANCE if len(image_shape) > 1 else spec.dtype.max  # points have no range of their own
+    checks.images_spec(parts[0].shape, parts[0].dtype, game.image_shape)
+    checks.batch_holds(parts[0].shape[0], smallest_batch)
+    for labels in parts[1:]:
+        checks.labels_spec(labels.shape, labels.dtype)
+    # Points have no range of their own.
+    bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else parts[0].dtype.max
 
-    def check(*batch):
-        images = batch[0]
+    def check(images, *labels):
         enough = tf.shape(images)[0] >= smallest_batch
         finite = tf.reduce_all(tf.math.is_finite(images))
         inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
         few = f"Every batch must hold an image for each of {smallest_batch} discriminator steps"
-        with tf.control_dependencies(
-            [
-                _refuse_unless(enough, few, tf.shape(images)[:1], "Batch with drop_remainder=True"),
-                _refuse_unless(finite, checks.FINITE_RULE, images, checks.MEND),
-                _refuse_unless(finite & inside, checks.RANGE_RULE, images, checks.RESCALE),
-            ]
-        ):
-            return tf.identity(images)
+        refusals = [
+            _refuse_unless(enough, few, tf.shape(images)[:1], "Batch with drop_remainder=True"),
+            _refuse_unless(finite, checks.FINITE_RULE, images, checks.MEND),
+            _refuse_unless(finite & inside, checks.RANGE_RULE, images, checks.RESCALE),
+        ]
+        for each in labels:
+            counted = tf.reduce_all((each >= 0) & (each < game.num_classes))
+            rule = f"{checks.LABELS_RULE}, [0, {game.num_classes})"
+            refusals.append(_refuse_unless(counted, rule, each, checks.RECOUNT))
+        with tf.control_dependencies(refusals):
+            images = tf.identity(images)
+        return (images, *labels) if labels else images
 
     return dataset.map(check)
 

@@ -27,7 +27,10 @@ class Recipe:
         learning_rate, beta_1, beta_2: of Adam, for both players.
         decay_to: share of the learning rate that is left at the end of a cosine decay; 1.0 for none.
         objective, updates: names in `kerasgan.objectives` and `kerasgan.updates`.
+        augment: a name in `kerasgan.augment`; None for no augmentation.
+        conditional: whether the labels of the data are trained on as well.
         gamma: weight of R1 and R2 for data of unit variance; None for no penalties.
+        penalties_every: charge them at every k-th step only, k times as much.
         ema_half_life_images: half-life of the averaged generator; None for none.
         steps_per_execution: training steps for each call into TensorFlow.
 
@@ -50,7 +53,10 @@ class Recipe:
     decay_to: float = 1.0
     objective: str = "non_saturating"
     gamma: float | None = None
+    penalties_every: int = 1
     updates: str = "alternating"
+    augment: str | None = None
+    conditional: bool = False
     ema_half_life_images: float | None = None
     steps_per_execution: int = 1
 
@@ -58,8 +64,9 @@ class Recipe:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             allowed = field.type | int if float in (field.type, *typing.get_args(field.type)) else field.type
-            right = isinstance(value, allowed) and not isinstance(value, bool)
-            if not right or (isinstance(value, int | float) and value <= 0 and field.name != "beta_1"):
+            right = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
+            a_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not right or (a_number and value <= 0 and field.name != "beta_1"):
                 kind = getattr(field.type, "__name__", field.type)
                 raise ValueError(
                     f"The setting {field.name!r} must be of type {kind}, and positive if a number. "
@@ -148,7 +155,8 @@ def build(recipe, info, seed):
         seed: int. Sets Python's, NumPy's and Keras's global seeds as well, from which the weights are drawn.
 
     Raises:
-        ValueError: for a network, an option of it, an objective or an order of play that there is not.
+        ValueError: for a network, an option of it, an objective, an order of play or an augmentation that there is
+            not, or a conditional recipe for data without labels.
     """
     import keras
 
@@ -158,14 +166,16 @@ def build(recipe, info, seed):
     generator, discriminator = _networks(recipe, info)
     half_life = recipe.ema_half_life_images
     average = None if half_life is None else ema.EMA(half_life)
-    game = gan.GAN(generator, discriminator, recipe.latent_dim, ema=average, seed=seed)
+    num_classes = info.num_classes if recipe.conditional else None
+    game = gan.GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
     # A gradient per unit of the data is `scale` times smaller than one per standard deviation.
-    gamma = None if recipe.gamma is None else recipe.gamma * info.scale**2
+    slope = None if recipe.gamma is None else (recipe.gamma * info.scale**2, recipe.penalties_every)
     game.compile(
         *(keras.optimizers.Adam(_rate(recipe, info), recipe.beta_1, recipe.beta_2, name=f"{p}_adam") for p in "dg"),
         objective=recipe.objective,
-        penalties=() if gamma is None else (penalties.R1(gamma), penalties.R2(gamma)),
+        penalties=() if slope is None else (penalties.R1(*slope), penalties.R2(*slope)),
         updates=recipe.updates,
+        augment=recipe.augment,
         steps_per_execution=recipe.steps_per_execution,
     )
     return game
@@ -181,7 +191,13 @@ def _networks(recipe, info):
         if option not in inspect.signature(network).parameters:
             raise errors.unknown_name(f"option of {recipe.network}", option, inspect.signature(network).parameters)
     scale = {} if info.scale == 1.0 else {"scale": info.scale}
-    return network(info.image_shape, recipe.latent_dim, **recipe.network_options, **scale)
+    if recipe.conditional and info.num_classes is None:
+        raise ValueError(
+            f"A conditional game needs labels. Received: data from {info.name!r}, which has none. Sort photos into a "
+            "sub-folder for each class, or train without --conditional."
+        )
+    classes = {"num_classes": info.num_classes} if recipe.conditional else {}
+    return network(info.image_shape, recipe.latent_dim, **recipe.network_options, **scale, **classes)
 
 
 def _rate(recipe, info):

@@ -87,7 +87,9 @@ def train(plan, log_dir, dry_run=False):
     recipe = plan.recipe
     if plan.deterministic:
         tf.config.experimental.enable_op_determinism()
-    dataset, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=plan.seed)
+    dataset, info = datasets.load(
+        recipe.source, recipe.batch_size, image_size=recipe.image_size, labels=recipe.conditional, seed=plan.seed
+    )
     gan = recipes.build(recipe, info, plan.seed)
     print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
     if dry_run:
@@ -109,7 +111,8 @@ def train(plan, log_dir, dry_run=False):
 
 
 def _fit(gan, dataset, recipe, run):
-    real = next(iter(dataset)).numpy()
+    batch = next(iter(dataset))
+    real = (batch[0] if recipe.conditional else batch).numpy()
     try:
         gan.fit(
             dataset.repeat(recipe.passes_per_epoch),
@@ -129,7 +132,7 @@ def _fit(gan, dataset, recipe, run):
 def _finish(gan, run):
     gan.save(run / runs.MODEL)
     gan.export(run / runs.EXPORT)
-    pictures.save_png(run / runs.SAMPLES, pictures.picture_of(gan.generate(64, seed=0)))
+    pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -142,6 +145,12 @@ SavedModel   {run / runs.EXPORT}
              print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)"
 more         kerasgan sample {run}"""
     )
+
+
+def _samples_picture(gan):
+    if gan.num_classes is not None and len(gan.image_shape) == 3:
+        return pictures.tile(gan.class_grid(columns=10, seed=0), columns=10)
+    return pictures.picture_of(gan.generate(64, seed=0))
 
 
 def _facts(info):

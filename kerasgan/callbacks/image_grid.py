@@ -15,11 +15,11 @@ class ImageGrid(keras.callbacks.Callback):
 
     Each grid is the image "samples" in TensorBoard and the file `<log_dir>/images/samples-<step>.png`; the real data is
     "real" and `real.png`, once. Steps are those of the generator's optimizer. Point sets are drawn as plots, the real
-    points in grey beneath. Looking draws nothing from the model's random state: training is the same without it.
+    points in grey beneath. A conditional game shows one class a row, the same latents in each. Looking draws nothing from the model's random state: training is the same without it.
 
     Args:
         log_dir: folder of the run; the pictures go into `<log_dir>/images`.
-        n: samples in a grid.
+        n: samples in a grid; by class, as many of each as go into it, and at least one.
         every_epochs: epochs from one grid to the next.
         seed: int that fixes the latents.
         real: real images (n, height, width, channels) in [-1, 1] or points (n, d), of which the first `n` images, or
@@ -45,11 +45,17 @@ class ImageGrid(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_epochs == 0:
-            samples = self.model.generate(self.n, seed=self.seed)
-            self._log.write("samples", pictures.picture_of(samples, self.real), training_step(self.model))
+            self._log.write("samples", self._picture_of_samples(), training_step(self.model))
 
     def on_train_end(self, logs=None):
         self._log.close()
+
+    def _picture_of_samples(self):
+        classes = self.model.num_classes
+        if classes is None or len(self.model.image_shape) != 3:
+            return pictures.picture_of(self.model.generate(self.n, seed=self.seed), self.real)
+        columns = max(1, self.n // classes)
+        return pictures.tile(self.model.class_grid(columns, self.seed), columns=columns)
 
     def _picture_of_real(self):
         images = self.real.ndim == 4

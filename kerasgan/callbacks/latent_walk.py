@@ -16,7 +16,8 @@ class LatentWalk(keras.callbacks.Callback):
     Small steps in the latent space should make small changes in the image, with every image on the way as good as the
     ends. Rows that jump, or that hardly change, show what a grid of independent samples hides. The picture is
     "latent_walk" in TensorBoard and the file `<log_dir>/latent_walk/latent_walk-<step>.png`; point sets are drawn as a
-    plot of all points passed. Training is the same without it.
+    plot of all points passed. In a conditional game each row is of one class, the first rows of the first classes.
+    Training is the same without it.
 
     Args:
         log_dir: folder of the run; the pictures go into `<log_dir>/latent_walk`.
@@ -39,7 +40,7 @@ class LatentWalk(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_epochs == 0:
-            samples = self.model.generate(latents=self.latents())
+            samples = self.model.generate(latents=self.latents(), labels=self.labels())
             images = samples.ndim == 4
             picture = pictures.tile(samples, columns=self.steps) if images else pictures.picture_of(samples)
             self._log.write("latent_walk", picture, training_step(self.model))
@@ -53,6 +54,11 @@ class LatentWalk(keras.callbacks.Callback):
         start, end = np.random.default_rng(self.seed).standard_normal(shape)
         walk = spherical_interpolation(start, end, np.linspace(0.0, 1.0, self.steps))
         return walk.reshape(-1, self.model.latent_dim).astype("float32")
+
+    def labels(self):
+        """Returns the label of each of `latents`, int (rows * steps,), or None where there are no classes."""
+        classes = self.model.num_classes
+        return None if classes is None else np.repeat(np.arange(self.rows) % classes, self.steps)
 
 
 def spherical_interpolation(start, end, shares):

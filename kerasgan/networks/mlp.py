@@ -2,11 +2,12 @@
 
 import math
 
-import keras
 from keras import layers
 
+from kerasgan.networks import blocks
 
-def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0):
+
+def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0, num_classes=None):
     """Returns a fully connected generator and discriminator.
 
     The generator has ReLU units and ends in tanh for images; for points (an `image_shape` of one axis) it ends
@@ -20,12 +21,14 @@ def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0):
         depth: hidden layers in each network, at least 1.
         scale: standard deviation of the data. Points are divided by it before the discriminator and multiplied after
             the generator, so that both networks work on data of unit variance. 1.0 for images.
+        num_classes: an int for a conditional pair, None for no labels: see `dcgan`.
 
     Returns:
-        A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1).
+        A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1);
+        a conditional pair takes labels, int32 (batch,), as second input.
 
     Raises:
-        ValueError: if a size is not positive.
+        ValueError: if a size is not positive, or num_classes is below 2.
     """
     if min(*image_shape, latent_dim, width, depth) < 1:
         raise ValueError(
@@ -34,30 +37,25 @@ def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0):
         )
     if not scale > 0:
         raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
-    return _generator(image_shape, latent_dim, width, depth, scale), _discriminator(image_shape, width, depth, scale)
+    blocks.check_classes(num_classes)
+    generator = blocks.generator(latent_dim, num_classes, _generator(image_shape, width, depth, scale))
+    return generator, blocks.discriminator(image_shape, num_classes, _discriminator(width, depth, scale))
 
 
-def _generator(image_shape, latent_dim, width, depth, scale):
+def _generator(image_shape, width, depth, scale):
     hidden = [layers.Dense(width, activation="relu", kernel_initializer="he_normal") for _ in range(depth)]
     end = "tanh" if len(image_shape) > 1 else "linear"
-    return keras.Sequential(
-        [
-            keras.Input((latent_dim,), name="z"),
-            *hidden,
-            layers.Dense(math.prod(image_shape)),
-            layers.Reshape(image_shape),
-            layers.Activation(end, dtype="float32"),
-            *([] if scale == 1 else [layers.Rescaling(scale, dtype="float32")]),
-        ],
-        name="generator",
-    )
+    return [
+        *hidden,
+        layers.Dense(math.prod(image_shape)),
+        layers.Reshape(image_shape),
+        layers.Activation(end, dtype="float32"),
+        *([] if scale == 1 else [layers.Rescaling(scale, dtype="float32")]),
+    ]
 
 
-def _discriminator(image_shape, width, depth, scale):
-    hidden = [] if scale == 1 else [layers.Rescaling(1 / scale)]
+def _discriminator(width, depth, scale):
+    stack = [layers.Flatten()] + ([] if scale == 1 else [layers.Rescaling(1 / scale)])
     for _ in range(depth):
-        hidden += [layers.Dense(width, kernel_initializer="he_normal"), layers.LeakyReLU(negative_slope=0.2)]
-    return keras.Sequential(
-        [keras.Input(image_shape, name="image"), layers.Flatten(), *hidden, layers.Dense(1, dtype="float32")],
-        name="discriminator",
-    )
+        stack += [layers.Dense(width, kernel_initializer="he_normal"), layers.LeakyReLU(negative_slope=0.2)]
+    return stack

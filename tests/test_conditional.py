@@ -1,0 +1,193 @@
+"""Conditional games: labels go in beside images and latents, and come out in the samples."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import pictures
+from kerasgan.updates import Alternating
+
+CLASSES = 3
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(1).integers(CLASSES, size=64)
+
+
+@pytest.fixture
+def make_conditional():
+    """A small conditional game that starts from the same weights and latents each time."""
+
+    def make(image_shape=(8, 8, 1), network=kerasgan.networks.mlp, **options):
+        keras.utils.set_random_seed(0)
+        generator, discriminator = network(image_shape, latent_dim=4, width=16, num_classes=CLASSES)
+        gan = kerasgan.GAN(generator, discriminator, latent_dim=4, num_classes=CLASSES, seed=0)
+        gan.compile(**options)
+        return gan
+
+    return make
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"updates": Alternating(2), "objective": "least_squares"},
+        {"updates": "simultaneous", "penalties": ("r1", "r2")},
+        {"updates": "one_stage", "penalties": "gradient_penalty"},
+    ],
+    ids=str,
+)
+def test_every_order_of_play_moves_every_weight(make_conditional, images, labels, options):
+    gan = make_conditional(**options)
+    before = gan.get_weights()
+    gan.fit(images, labels, batch_size=16, epochs=2, verbose=0)
+    moved = [not np.array_equal(*pair) for pair in zip(before, gan.get_weights(), strict=True)]
+    names = [weight.path for weight in gan.weights]
+    assert [name for name, has in zip(names, moved, strict=True) if not has] == ["gan/augment_probability"]
+
+
+@pytest.mark.parametrize("objective", ["non_saturating", "relativistic"])
+def test_one_stage_equals_simultaneous(make_conditional, images, labels, objective):
+    one, other = (
+        make_conditional(
+            d_optimizer=keras.optimizers.SGD(0.01),
+            g_optimizer=keras.optimizers.SGD(0.01),
+            updates=order,
+            objective=objective,
+            penalties="r1",
+        )
+        for order in ("one_stage", "simultaneous")
+    )
+    for gan in (one, other):
+        gan.fit(images, labels, batch_size=16, shuffle=False, verbose=0)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_arrays_and_datasets_give_the_same_training(make_conditional, images, labels):
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
+    one, other = make_conditional(), make_conditional()
+    one.fit(images, labels, batch_size=16, shuffle=False, verbose=0, validation_data=(images[:16], labels[:16]))
+    logs = other.fit(dataset, verbose=0, validation_data=dataset.take(1)).history
+    assert {"val_loss", "val_d_real"} <= set(logs)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_it_learns_what_the_labels_say():
+    """Points at 0, 4 and 8 by class: samples of a class lie by its point."""
+    keras.utils.set_random_seed(0)
+    labels = np.random.default_rng(0).integers(CLASSES, size=2048)
+    points = (4.0 * labels[:, None] + 0.1 * np.random.default_rng(1).standard_normal((2048, 1))).astype("float32")
+    generator, discriminator = kerasgan.networks.mlp((1,), 2, width=32, depth=2, scale=3.0, num_classes=CLASSES)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=2, num_classes=CLASSES, seed=0)
+    rates = (keras.optimizers.Adam(2e-3, beta_1=0.0), keras.optimizers.Adam(2e-3, beta_1=0.0))
+    gan.compile(*rates, objective="relativistic", penalties=("r1", "r2"), updates="one_stage", steps_per_execution=16)
+    gan.fit(points, labels, batch_size=128, epochs=30, verbose=0)
+    for label in range(CLASSES):
+        samples = gan.generate(200, seed=0, labels=label)
+        assert np.mean(np.abs(samples - 4.0 * label) < 2.0) > 0.9, (label, samples.mean())
+
+
+def test_generate_by_label(make_conditional):
+    gan = make_conditional()
+    mixed = gan.generate(latents=np.ones((4, 4)), labels=np.array([0, 1, 2, 1]))
+    assert np.array_equal(mixed[1], mixed[3]) and not np.array_equal(mixed[0], mixed[1])
+    one_class = gan.generate(5, seed=3, labels=1)
+    assert np.array_equal(one_class, gan.generate(seed=3, labels=np.ones(5, int)))
+    assert np.array_equal(gan.generate(6, seed=2), gan.generate(6, seed=2, batch_size=4))
+    assert gan.generate(0).shape == (0, 8, 8, 1)
+    assert np.array_equal(gan.predict([np.ones((1, 4)), np.array([2])], verbose=0)[0], mixed[2])
+
+
+def test_labels_are_drawn_evenly(make_conditional):
+    """Without labels every class comes up, as the samples of the class alone would show it."""
+    gan = make_conditional()
+    drawn = gan.generate(3000, seed=0)
+    drawn_labels = kerasgan.backend.tensorflow.draw_labels(3000, 0, CLASSES).numpy()
+    shares = np.bincount(drawn_labels, minlength=CLASSES) / 3000
+    np.testing.assert_allclose(shares, 1 / CLASSES, atol=0.04)
+    np.testing.assert_array_equal(drawn, gan.generate(3000, seed=0, labels=drawn_labels))
+
+
+def test_class_grid_shows_one_class_a_row(make_conditional):
+    gan = make_conditional()
+    grid = gan.class_grid(columns=5, seed=1)
+    assert grid.shape == (CLASSES * 5, 8, 8, 1)
+    np.testing.assert_array_equal(grid[5:10], gan.generate(5, seed=1, labels=1))
+    assert pictures.tile(grid, columns=5).ndim == 3
+
+
+def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp_path):
+    gan = make_conditional(network=kerasgan.networks.dcgan)
+    gan.fit(images, labels, batch_size=32, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.num_classes == CLASSES and same(gan, loaded)
+    for game in (gan, loaded):
+        game.fit(images, labels, batch_size=32, shuffle=False, verbose=0)
+    for a, b in zip(gan.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    gan.export(tmp_path / "saved")
+    served = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(served.generate(6, 5), gan.generate(6, seed=5), atol=1e-5)
+    z, wanted = np.ones((2, 4), "float32"), np.array([0, 2], "int32")
+    np.testing.assert_allclose(served.serving_default(z, wanted), gan.generate(latents=z, labels=wanted), atol=1e-5)
+    assert served.discriminate(images[:2], wanted).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"y": None}, "images alone"),
+        ({"y": np.zeros(63, int)}, "63 labels for 64 images"),
+        ({"y": np.full(64, CLASSES)}, "labels from 3 to 3"),
+        ({"y": np.full(64, -1)}, "labels from -1"),
+        ({"y": np.zeros(64)}, "float64"),
+        ({"y": np.eye(64, CLASSES, dtype=int)}, r"shape \(64, 3\)"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(make_conditional, images, given, said):
+    gan = make_conditional()
+    before = gan.get_weights()
+    with pytest.raises(ValueError, match=said):
+        gan.fit(images, given["y"], verbose=0)
+    assert all(np.array_equal(*pair) for pair in zip(before, gan.get_weights(), strict=True))
+
+
+def test_bad_labels_late_in_a_dataset_are_refused(make_conditional, images, labels):
+    bad = np.concatenate([labels[:48], np.full(16, 7)])
+    dataset = tf.data.Dataset.from_tensor_slices((images, bad)).batch(16)
+    with pytest.raises(ValueError, match="range of the classes"):
+        make_conditional().fit(dataset, verbose=0)
+    with pytest.raises(ValueError, match="3 classes"):
+        make_conditional().fit(dataset.map(lambda images, labels: images), verbose=0)
+
+
+def test_networks_and_classes_must_agree(make_gan):
+    conditional = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, num_classes=CLASSES)
+    plain = kerasgan.networks.mlp((8, 8, 1), latent_dim=4)
+    with pytest.raises(ValueError, match="generator must have one input"):
+        kerasgan.GAN(*conditional, latent_dim=4)
+    with pytest.raises(ValueError, match="generator must have two inputs"):
+        kerasgan.GAN(*plain, latent_dim=4, num_classes=CLASSES)
+    with pytest.raises(ValueError, match="num_classes=0"):
+        kerasgan.GAN(*conditional, latent_dim=4, num_classes=0)
+    with pytest.raises(ValueError, match="Only a conditional game"):
+        make_gan().generate(4, labels=1)
+    with pytest.raises(ValueError, match="needs classes"):
+        make_gan().class_grid()
+
+
+@pytest.mark.parametrize("labels", [CLASSES, -1, np.array([0, 9]), np.array([0.5, 1.0]), "1"])
+def test_classes_that_there_are_not(make_conditional, labels):
+    with pytest.raises(ValueError, match="abels"):
+        make_conditional().generate(2, labels=labels)
