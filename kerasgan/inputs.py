@@ -73,8 +73,8 @@ def refusals_raised():
 def _no_labels(received):
     return (
         "This GAN is unconditional: it is trained on images alone. "
-        f"Received: {received}. Leave the labels out: dataset.map(lambda images, labels: images); or build the networks "
-        "and the GAN with num_classes."
+        f"Received: {received}. Leave the labels out: dataset.map(lambda images, labels: images); or build the "
+        "networks and the GAN with num_classes."
     )
 
 

@@ -14,7 +14,7 @@ from helpers import needs_shared, shared_folder
 from PIL import Image
 
 from kerasgan import datasets
-from kerasgan.datasets import load, pipeline
+from kerasgan.datasets import load, load_arrays, pipeline, stacked
 
 
 def numbered_images(num_images=100):
@@ -528,3 +528,24 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
 def test_mistakes_raise_and_say_what_was_received(source, options, match):
     with pytest.raises(ValueError, match=match):
         load(source, **options)
+
+
+@needs_shared
+def test_stacked_mnist_writes_its_labels(mnist_folder):
+    """Each colour is a digit of MNIST, and the label the number they write."""
+    images, labels, info = load_arrays("stacked_mnist", split="test[:300]")
+    assert images.shape == (300, 28, 28, 3) and info.num_classes == 1000
+    digits, names, _ = load_arrays("mnist", split="test")
+    known = {digit.tobytes(): name for digit, name in zip(digits[..., 0], names, strict=True)}
+    for image, label in zip(images, labels, strict=True):
+        written = [known[np.ascontiguousarray(image[..., colour]).tobytes()] for colour in range(3)]
+        assert label == 100 * written[0] + 10 * written[1] + written[2]
+
+
+@needs_shared
+def test_stacked_mnist_is_drawn_by_the_seed_and_covers_every_class(mnist_folder):
+    first, again, other = (stacked.read_stacked("test", seed, ()).labels for seed in (1, 1, 2))
+    assert len(first) == 26_000 and len(np.unique(first)) == 1000
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    with pytest.raises(ValueError, match="no split"):
+        load("stacked_mnist", split="validation")

@@ -15,7 +15,8 @@ class ImageGrid(keras.callbacks.Callback):
 
     Each grid is the image "samples" in TensorBoard and the file `<log_dir>/images/samples-<step>.png`; the real data is
     "real" and `real.png`, once. Steps are those of the generator's optimizer. Point sets are drawn as plots, the real
-    points in grey beneath. A conditional game shows one class a row, the same latents in each. Looking draws nothing from the model's random state: training is the same without it.
+    points in grey beneath. A conditional game shows one class a row, the same latents in each. Looking draws nothing
+    from the model's random state: training is the same without it.
 
     Args:
         log_dir: folder of the run; the pictures go into `<log_dir>/images`.

@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
-from . import arrays, photos, pipeline, points, tfds_images
+from . import arrays, photos, pipeline, points, stacked, tfds_images
 
-OWN_NAMES = ("digits", *points.NAMES)
+OWN_NAMES = ("digits", *points.NAMES, stacked.NAME)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +55,7 @@ def load(
         source: what to load:
             `"digits"`, scikit-learn's 8x8 digits;
             `"ring"`, `"grid"` or `"bell"`, points whose distribution is known;
+            `"stacked_mnist"`, three digits of MNIST as the colours of one image, 1,000 classes;
             the name of an image set of TensorFlow Datasets, such as `"mnist"`, looked for in `TFDS_DATA_DIR`;
             a folder of photos (write `"./digits"` for a folder with one of the names above);
             an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8 in [0, 255] or
@@ -125,11 +126,13 @@ def load_arrays(source, n=None, *, image_size=None, channels=None, split="train"
 
 
 def has_test_split(source):
-    """Returns whether a source has a split "test" beside "train", which only sets of TensorFlow Datasets may.
+    """Returns whether a source has a split "test" beside "train", which only sets of TensorFlow Datasets may have.
 
     Raises:
         ValueError: when a named set is unknown, or cannot be prepared.
     """
+    if source == stacked.NAME:
+        return True
     if not isinstance(source, str) or source in OWN_NAMES or pathlib.Path(source).expanduser().is_dir():
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
@@ -147,6 +150,9 @@ def _read(source, size, channels, split, seed):
         raw = points.read_points(source, seed)
     elif isinstance(source, str) and source == "digits":
         raw = arrays.read_digits()
+    elif isinstance(source, str) and source == stacked.NAME:
+        raw = stacked.read_stacked(split, seed, OWN_NAMES)
+        return dataclasses.replace(raw, values=pipeline.fit_array(raw.values, size, channels))
     elif isinstance(source, str | os.PathLike):
         return _read_named(source, size, channels, split)
     elif isinstance(source, tuple) or hasattr(source, "__array__"):
