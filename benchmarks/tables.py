@@ -1,0 +1,160 @@
+"""The tables of `quality.py`: which recipes they train, what they judge the samples by, and the published rows."""
+
+import dataclasses
+import functools
+import typing
+
+import numpy as np
+
+PLAIN = {
+    # The DCGAN of Radford et al., 2016 (arXiv:1511.06434): the networks of the recipe, their own rates and losses.
+    "network": "dcgan",
+    "network_options": {"width": 32},
+    "batch_size": 64,
+    "learning_rate": 2e-4,
+    "beta_1": 0.5,
+    "beta_2": 0.999,
+    "decay_to": 1.0,
+    "objective": "non_saturating",
+    "gamma": None,
+    "updates": "alternating",
+    "ema_half_life_images": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What one table is made of.
+
+    Attributes:
+        recipe: name of the recipe that is trained.
+        rows: for each row of ours, the fields of the recipe that it changes.
+        judge: a function from a GAN and a seed to a dict of figures, one for each column.
+        columns: for each figure, its heading and its format.
+        seeds: how many, by default.
+        epochs: of each run; None for the recipe's own.
+        threads: of TensorFlow in each run; 1 makes a run the same every time, and lets one run on each core.
+        published: rows of papers: for each column a pair (mean, standard error), a number, or None.
+    """
+
+    recipe: str
+    rows: dict
+    judge: typing.Callable
+    columns: dict
+    seeds: int
+    epochs: int | None = None
+    threads: int = 1
+    published: dict = dataclasses.field(default_factory=dict)
+
+
+def modes_of_points(name, gan, seed):
+    """2,500 samples against the centres, by the protocol of PacGAN (Lin et al., 2017, arXiv:1712.04086)."""
+    from kerasgan import datasets, metrics
+
+    centres, sigma = {
+        "ring": (datasets.ring_centres(), datasets.RING_SIGMA),
+        "grid": (datasets.grid_centres(), datasets.GRID_SIGMA),
+    }[name]
+    found = metrics.mode_coverage(gan.generate(2500, seed=seed), centres, sigma)
+    return {"modes": found.modes, "high_quality": 100 * found.high_quality, "reverse_kl": found.reverse_kl}
+
+
+@functools.cache
+def _mnist_classifier():
+    from kerasgan import features
+
+    return features.classifier("mnist")
+
+
+@functools.cache
+def _mnist_test():
+    """The 10,000 test images of MNIST: their features, and how many there are of each class."""
+    from kerasgan import datasets
+
+    images, labels, _ = datasets.load_arrays("mnist", split="test")
+    return _mnist_classifier()(images).features, np.bincount(labels)
+
+
+def digits(gan, seed):
+    """10,000 samples against the 10,000 test images, on the features of a classifier trained on MNIST's own labels."""
+    from kerasgan import metrics
+
+    real, real_classes = _mnist_test()
+    generated = _mnist_classifier()(gan.generate(len(real), seed=seed))
+    classes = np.bincount(generated.probabilities.argmax(axis=1), minlength=10)
+    precision, recall = metrics.precision_recall(real, generated.features)
+    return {
+        "frechet": metrics.frechet_distance(real, generated.features),
+        "class_js": metrics.class_divergence(real_classes, classes),
+        "precision": precision,
+        "recall": recall,
+    }
+
+
+def stacked_modes(gan, seed, n=26_000):
+    """26,000 samples: how many of the 1,000 numbers are found, and the KL divergence of their shares from even ones."""
+    images = gan.generate(n, seed=seed)
+    read = [_mnist_classifier()(images[..., [colour]]).probabilities.argmax(axis=1) for colour in range(3)]
+    counts = np.bincount(100 * read[0] + 10 * read[1] + read[2], minlength=1000)
+    shares = counts[counts > 0] / n
+    return {"modes": int(np.sum(counts > 0)), "kl": float(np.sum(shares * np.log(1000 * shares)))}
+
+
+_POINTS = {"modes": ("modes", ".1f"), "high_quality": ("high quality %", ".1f"), "reverse_kl": ("reverse KL", ".2g")}
+_DIGITS = {
+    "frechet": ("Frechet distance", ".2f"),
+    "class_js": ("classes' JS", ".4f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "seconds": ("seconds", ".0f"),
+}
+
+TABLES = {
+    "ring": Table(
+        "ring",
+        {"**kerasgan**": {}},
+        functools.partial(modes_of_points, "ring"),
+        _POINTS,
+        seeds=10,
+        published={
+            "GAN": [(6.3, 0.5), (98.2, 0.2), (0.45, 0.09)],
+            "ALI": [(6.6, 0.3), (97.6, 0.4), (0.36, 0.04)],
+            "PacGAN4": [(7.8, 0.1), (95.9, 1.4), (0.07, 0.02)],
+        },
+    ),
+    "grid": Table(
+        "grid",
+        {"**kerasgan**": {}},
+        functools.partial(modes_of_points, "grid"),
+        _POINTS,
+        seeds=10,
+        published={
+            "GAN": [(17.3, 0.8), (94.8, 0.7), (0.70, 0.07)],
+            "ALI": [(24.1, 0.4), (95.7, 0.6), (0.14, 0.03)],
+            "PacGAN4": [(24.8, 0.2), (93.6, 0.6), (0.04, 0.01)],
+        },
+    ),
+    "mnist": Table("mnist", {"plain DCGAN": PLAIN, "**kerasgan mnist**": {}}, digits, _DIGITS, seeds=5, epochs=3),
+    "orders": Table(
+        "mnist",
+        {order: {"updates": order} for order in ("alternating", "simultaneous", "one_stage")},
+        digits,
+        _DIGITS,
+        seeds=5,
+        epochs=3,
+    ),
+    "stacked-mnist": Table(
+        "stacked_mnist",
+        {"**kerasgan stacked_mnist**": {}},
+        stacked_modes,
+        {"modes": ("modes", ".0f"), "kl": ("KL", ".3f"), "seconds": ("seconds", ".0f")},
+        seeds=1,
+        threads=2,
+        published={
+            "DCGAN": [99, 3.4, None],
+            "Unrolled GAN": [48.7, 4.32, None],
+            "VEEGAN": [150, 2.95, None],
+            "PacDCGAN2": [1000, 0.06, None],
+        },
+    ),
+}
