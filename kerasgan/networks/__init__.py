@@ -2,3 +2,4 @@
 
 from .dcgan import dcgan as dcgan
 from .mlp import mlp as mlp
+from .resnet import resnet as resnet

@@ -1,0 +1,122 @@
+"""The residual pair without normalisation, for images of any size that halves."""
+
+import keras
+from keras import layers
+
+from kerasgan.networks import blocks
+
+SLOPE = 0.2
+WIDEST = 8
+NORMS = (None, "batch")
+
+
+def resnet(image_shape, latent_dim, width=64, depth=None, num_classes=None, norm=None):
+    """Returns a residual generator and discriminator that mirror each other.
+
+    The generator projects the latents to a small map and doubles it `depth` times: by nearest neighbours, and the last
+    time by a strided transposed convolution. The discriminator halves the image `depth` times: first by a strided
+    convolution, then by means of 2x2; a filter for each channel weighs the small map that is left. At each size below
+    the image's stands one block,
+
+        x + conv3x3(LeakyReLU(conv3x3(LeakyReLU(x)))).
+
+    Widths double with every halving, from `width` beside the image up to 8 times that. Instead of a normalisation, the
+    last convolution of each block starts from 0, so that both networks start without their branches, and the first
+    one is scaled by 1 / sqrt(blocks) (Zhang et al., 2019, arXiv:1901.09321). So each image is judged by itself, which
+    gradient penalties and one-stage updates need.
+
+    Deviations from R3GAN: there is no block at the size of the image, which on a CPU costs twice as much as all others
+    together; blocks of two 3x3 convolutions instead of a grouped one between two of 1x1; shorter resampling filters.
+
+    Args:
+        image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
+        latent_dim: width of the latents.
+        width: channels of the layer beside the image.
+        depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
+        num_classes: how many classes the labels have; None for a pair without labels. With labels, the generator
+            takes latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
+            see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
+        norm: None, or `"batch"` for a generator with batch norm in its blocks, which then start from random branches
+            (Miyato et al., 2018, arXiv:1802.05957); the discriminator has none.
+
+    Returns:
+        A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
+        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and `labels`.
+
+    Raises:
+        ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
+            number of classes; for another norm.
+
+    Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441.
+    """
+    blocks.check_halving(image_shape, depth)
+    blocks.check_classes(num_classes)
+    if norm not in NORMS:
+        raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. None is the default.")
+    depth = depth or blocks.natural_depth(image_shape)
+    widths = [width * min(2**level, WIDEST) for level in range(depth)]
+    generator = _generator(image_shape, latent_dim, widths, num_classes, norm)
+    return generator, _discriminator(image_shape, widths, num_classes)
+
+
+def _generator(image_shape, latent_dim, widths, num_classes, norm):
+    height, width, channels = image_shape
+    z = keras.Input((latent_dim,), name="z")
+    labels = None if num_classes is None else blocks.label_input()
+    x = z if labels is None else blocks.join_label(z, labels, num_classes)
+    smallest = (height // 2 ** len(widths), width // 2 ** len(widths), widths[-1])
+    x = layers.Dense(smallest[0] * smallest[1] * smallest[2], kernel_initializer=_scaled(1.0))(x)
+    x = layers.Reshape(smallest)(x)
+    for level in reversed(range(len(widths))):
+        x = _residual(x, len(widths), norm)
+        if level:
+            # Mixing channels commutes with repeating pixels, and is cheaper before it.
+            x = layers.UpSampling2D(2)(_mixed(x, widths[level - 1]))
+    x = _activated(x, norm)
+    # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
+    pixels = _scaled(4.0, mode="fan_out")
+    x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", kernel_initializer=pixels)(x)
+    images = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(z if labels is None else [z, labels], images, name="generator")
+
+
+def _discriminator(image_shape, widths, num_classes):
+    image = keras.Input(image_shape, name="image")
+    labels = None if num_classes is None else blocks.label_input()
+    x = layers.Conv2D(widths[0], 4, strides=2, padding="same", kernel_initializer=_scaled(1.0))(image)
+    for level in range(len(widths)):
+        if level:
+            x = _mixed(layers.AveragePooling2D(2)(x), widths[level])
+        x = _residual(x, len(widths))
+    x = layers.LeakyReLU(SLOPE)(x)
+    each = _scaled(1.0, mode="fan_out")  # the "fan in" is that of all channels, though each is summed by itself
+    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=each)(x)
+    logit = blocks.project(layers.Flatten()(x), labels, num_classes)
+    return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
+
+
+def _residual(x, count, norm=None):
+    """One of `count` blocks of a network: x plus a branch of two convolutions, each after its activation."""
+    # A LeakyReLU passes (1 + SLOPE^2) / 2 of the variance on.
+    gain = 2 / (1 + SLOPE**2)
+    first, last = (_scaled(gain / count), "zeros") if norm is None else (_scaled(gain), _scaled(gain))
+    branch = x
+    for initializer in (first, last):
+        branch = _activated(branch, norm)
+        branch = layers.Conv2D(x.shape[-1], 3, padding="same", kernel_initializer=initializer)(branch)
+    return layers.Add()([x, branch])
+
+
+def _activated(x, norm):
+    if norm == "batch":
+        x = layers.BatchNormalization(momentum=0.9)(x)
+    return layers.LeakyReLU(SLOPE)(x)
+
+
+def _mixed(x, filters):
+    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled(1.0))(x)
+
+
+def _scaled(variance, mode="fan_in"):
+    """Weights with which an output has `variance` times that of its inputs."""
+    return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")
