@@ -2,6 +2,7 @@ from . import augment as augment
 from . import callbacks as callbacks
 from . import datasets as datasets
 from . import ema as ema
+from . import evaluation as evaluation
 from . import features as features
 from . import metrics as metrics
 from . import networks as networks

@@ -1,5 +1,6 @@
 """The command line, as a user meets it."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -108,6 +109,28 @@ def photo_folder(folder, sizes):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype="uint8")).save(path)
     return folder
+
+
+@pytest.mark.slow
+def test_a_conditional_run_draws_class_by_class(tmp_path):
+    settings = tmp_path / "settings.json"
+    recipe = dataclasses.replace(recipes.get("digits"), passes_per_epoch=1, conditional=True, augment="ada")
+    settings.write_text(json.dumps({"recipe": dataclasses.asdict(recipe)}))
+    assert train("--settings", settings, "--log-dir", tmp_path) == 0
+    run = next(path for path in tmp_path.iterdir() if path.is_dir())
+    assert json.loads((run / "settings.json").read_text())["recipe"]["conditional"] is True
+    grids = list((run / "images").glob("samples-*.png"))
+    assert Image.open(grids[0]).size[1] > Image.open(grids[0]).size[0]  # ten rows of six
+    assert cli.main(["sample", str(run), "--label", "3", "--n", "4", "--out", str(tmp_path / "threes.png")]) == 0
+
+
+def test_a_conditional_run_needs_labels(tmp_path, capsys):
+    said = refused(capsys, "train", "bell", "--conditional", "--log-dir", tmp_path / "logs")
+    assert "labels" in said and not (tmp_path / "logs").exists()
+
+
+def test_samples_of_a_class_that_there_is_not(run, capsys):
+    assert "num_classes=None" in refused(capsys, "sample", run, "--label", 3)
 
 
 @pytest.mark.slow

@@ -8,11 +8,11 @@ FLOORS = [
     {"errors"},
     {"theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
     {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features"},
-    {"backend"},
+    {"backend", "evaluation"},
     {"export"},
     {"gan"},
     {"callbacks", "recipes"},
-    {"training"},
+    {"training", "judging"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,110 @@
+"""Evaluations by their meaning: what copies, collapses and noise score."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kerasgan import evaluation, features, metrics
+
+RANDOM = np.random.default_rng(0)
+
+
+def drawn(n, classes=(0, 1, 2, 3)):
+    """Images of 4x4 pixels with one bright row, which is the class, in noise."""
+    images = RANDOM.normal(-0.5, 0.1, (n, 4, 4, 1))
+    images[np.arange(n), np.resize(classes, n)] += 1.0
+    return images.astype("float32")
+
+
+def rows(images):
+    """Classifies by the brightest row, almost surely."""
+    bright = images.numpy().sum(axis=(2, 3))
+    shares = np.exp(20 * bright)
+    return images.numpy().reshape(len(images), -1), shares / shares.sum(axis=1, keepdims=True)
+
+
+REAL = drawn(400)
+CLASSIFIER = features.model(rows, name="rows")
+
+
+def test_a_set_against_itself():
+    found = evaluation.evaluate(REAL, REAL, CLASSIFIER, subsets=5)
+    assert found.frechet == pytest.approx(0, abs=1e-6)
+    assert found.precision == found.recall == found.coverage == 1.0
+    assert found.class_divergence == 0.0 and found.classifier_score == pytest.approx(4, abs=0.1)
+    assert (found.real, found.generated, found.extractor) == (400, 400, "rows")
+
+
+def test_another_draw_is_near_and_noise_is_far():
+    near, far = (
+        evaluation.evaluate(REAL, other, CLASSIFIER, subsets=5)
+        for other in (drawn(400), RANDOM.uniform(-1, 1, REAL.shape).astype("float32"))
+    )
+    assert near.frechet < far.frechet / 20 and abs(near.kernel) < far.kernel / 20
+    assert near.precision > 0.8 > 0.1 > far.precision and near.density > 0.8 > 0.1 > far.density
+
+
+def test_a_collapsed_generator():
+    """One class, one image of it: precise, but it recalls and covers little, and its classes diverge."""
+    collapsed = REAL[:1] + RANDOM.normal(0, 0.005, REAL.shape).astype("float32")
+    found = evaluation.evaluate(REAL, collapsed, CLASSIFIER, subsets=5)
+    assert found.precision > 0.95 and found.recall < 0.05 and found.coverage < 0.05
+    quarter = metrics.class_divergence([1, 1, 1, 1], [1, 0, 0, 0])
+    assert found.class_divergence == pytest.approx(quarter) and quarter > 0.3
+    assert found.classifier_score == pytest.approx(1, abs=1e-3)
+
+
+def test_the_figures_are_those_of_the_metrics():
+    other = drawn(300)
+    found = evaluation.evaluate(REAL, other, "pixels", k=2, subsets=4, subset_size=50, seed=3)
+    flat = REAL.reshape(400, -1), other.reshape(300, -1)
+    assert found.frechet == pytest.approx(metrics.frechet_distance(*flat))
+    assert (found.kernel, found.kernel_spread) == metrics.kernel_distance(*flat, 4, 50, 3)
+    assert (found.precision, found.recall) == metrics.precision_recall(*flat, 2)
+    assert (found.density, found.coverage) == metrics.density_coverage(*flat, 2)
+    assert found.class_divergence is None and found.classifier_score is None
+    own = evaluation.evaluate(REAL, other, "pixels", ("recall", "coverage"))
+    assert (own.recall, own.coverage) == (metrics.precision_recall(*flat)[1], metrics.density_coverage(*flat)[1])
+    assert own.precision is None and own.frechet is None and own.kernel_spread is None
+
+
+def test_real_images_are_seen_once():
+    seen = []
+
+    def counts(images):
+        seen.append(len(images))
+        return images.numpy().reshape(len(images), -1)
+
+    real = evaluation.see(REAL, counts)
+    first, again = (evaluation.evaluate(real, REAL[:100], subsets=5) for _ in range(2))
+    assert seen == [400, 100, 100] and first == again
+    assert real.moments is real.moments
+    assert first == evaluation.evaluate(REAL, REAL[:100], counts, subsets=5)
+
+
+def test_the_table_says_what_it_is_of_and_leaves_out_what_is_none():
+    found = dataclasses.replace(evaluation.Evaluation("rows", 10000, 5000), frechet=1.23456, kernel=0.5)
+    lines = evaluation.table(dataclasses.replace(found, kernel_spread=0.012)).splitlines()
+    assert "5,000 generated against 10,000 real, rows features" in lines[0]
+    assert "1.235" in lines[2] and "0.5 ± 0.012" in lines[3] and len(lines) == 4
+    assert len({len(line) for line in lines}) == 1 == len({line.count("|") for line in lines})
+
+
+def test_every_metric_has_a_row_and_a_field():
+    fields = {field.name for field in dataclasses.fields(evaluation.Evaluation)}
+    assert set(evaluation._ROWS) == set(evaluation.METRICS) < fields
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: evaluation.evaluate(REAL, REAL, "pixels", ["fid"]),
+        lambda: evaluation.evaluate(REAL, REAL[:1], "pixels"),
+        lambda: evaluation.evaluate(REAL, np.full_like(REAL, np.nan), "pixels"),
+        lambda: evaluation.evaluate(REAL, REAL[:, :3], "pixels"),
+    ],
+)
+def test_refusals(call):
+    with pytest.raises(ValueError, match="Received"):
+        call()
