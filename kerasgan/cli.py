@@ -1,4 +1,4 @@
-"""The command line: train, sample, export, recipes. What is heavy is imported by the command that needs it."""
+"""The command line: train, sample, evaluate, export, recipes. What is heavy is imported by what needs it."""
 
 import argparse
 import importlib.metadata
@@ -33,6 +33,8 @@ def _parser():
     sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
     sample.set_defaults(command=_sample)
 
+    _add_evaluate(commands)
+
     export = commands.add_parser("export", help="write a finished run's generator for use without Keras")
     export.add_argument("run", metavar="RUN", help="the run's folder")
     export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
@@ -63,6 +65,30 @@ def _add_train(commands):
     train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
     train.add_argument("--dry-run", action="store_true", help="check everything, train and write nothing")
     train.set_defaults(command=_train)
+
+
+def _add_evaluate(commands):
+    evaluate = commands.add_parser("evaluate", help="judge a finished run's samples against real images")
+    evaluate.add_argument("run", metavar="RUN", help="the run's folder")
+    evaluate.add_argument("--n", type=_positive, default=10_000, help="how many samples (default: %(default)s)")
+    evaluate.add_argument(
+        "--features",
+        choices=("classifier", "inception", "pixels"),
+        help="what compares them (default: a classifier where the data has labels, else Inception; points as they are)",
+    )
+    evaluate.add_argument("--split", help="of the real images (default: test where there is one, else train)")
+    evaluate.add_argument("--seed", type=_seed, default=0, help="the same table every time (default: %(default)s)")
+    evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+    evaluate.add_argument(
+        "--samples", metavar="PATH", help="write the samples for other tools: a .npz file, or a folder of PNG files"
+    )
+    evaluate.set_defaults(command=_evaluate)
+
+
+def _seed(text):
+    if not (text.isascii() and text.isdigit() and int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, below 2**31. Received: {text!r}")
+    return int(text)
 
 
 def _positive(text):
@@ -110,6 +136,14 @@ def _sample(options):
     gan = keras.models.load_model(model)
     pictures.save_png(options.out, pictures.picture_of(gan.generate(options.n, options.seed, labels=options.label)))
     print(f"{options.n} samples: {options.out}")
+
+
+def _evaluate(options):
+    runs.find(options.run, runs.MODEL)
+    _import_tensorflow_quietly()
+    from kerasgan import judging
+
+    judging.judge(options.run, options.n, options.features, options.split, options.seed, options.json, options.samples)
 
 
 def _export(options):

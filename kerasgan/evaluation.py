@@ -157,6 +157,11 @@ def table(evaluation):
         value, spread = getattr(evaluation, field), getattr(evaluation, f"{field}_spread", None)
         if value is not None:
             rows.append((label, f"{value:.4g}" + (f" ± {spread:.2g}" if spread is not None else ""), remark))
+    return layout(rows)
+
+
+def layout(rows):
+    """Returns rows of cells, the first of them the heads, as a Markdown table with straight columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, tuple("-" * width for width in widths))
+    rows = [rows[0], tuple("-" * width for width in widths), *rows[1:]]
     return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in rows)

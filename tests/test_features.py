@@ -209,7 +209,8 @@ def test_load_arrays_draws_without_repetition_and_keeps_labels_beside():
 def test_which_sources_have_a_test_split(monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(shared_folder() / "datasets" / "tensorflow_datasets"))
     assert datasets.has_test_split("mnist")
-    assert not any(map(datasets.has_test_split, ("digits", "ring", tmp_path, str(tmp_path), IMAGES)))
+    others = ("digits", "ring", tmp_path, str(tmp_path), "./gone", "no/folder", IMAGES)
+    assert not any(map(datasets.has_test_split, others))
 
 
 @pytest.mark.slow

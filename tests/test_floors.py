@@ -12,7 +12,8 @@ FLOORS = [
     {"export"},
     {"gan"},
     {"callbacks", "recipes"},
-    {"training", "judging"},
+    {"training"},
+    {"judging"},
     {"cli"},
     {"__main__"},
 ]

@@ -133,7 +133,9 @@ def has_test_split(source):
     """
     if source == stacked.NAME:
         return True
-    if not isinstance(source, str) or source in OWN_NAMES or pathlib.Path(source).expanduser().is_dir():
+    if not isinstance(source, str) or source in OWN_NAMES:
+        return False
+    if pathlib.Path(source).expanduser().is_dir() or _must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
@@ -179,12 +181,18 @@ def _read_named(source, size, channels, split):
     folder = pathlib.Path(name).expanduser()
     if name and folder.is_dir():
         return photos.read_folder(folder, size, channels, split)
-    starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
-    has_separator = "/" in name or os.sep in name
-    if not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name)):
+    if _must_be_path(source):
         kind = "is a file" if folder.is_file() else "does not exist"
         raise ValueError(f"A folder must exist. Received: source={name!r}, which {kind}. Check the path.")
     return tfds_images.read_tfds(name, size, channels, split, OWN_NAMES)
+
+
+def _must_be_path(source):
+    """Whether a source that is no folder cannot be meant for the name of a set either."""
+    name = os.fspath(source)
+    starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
+    has_separator = "/" in name or os.sep in name
+    return not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name))
 
 
 def _check_integer(name, value, lowest):
