@@ -22,10 +22,10 @@ METRICS = (
 _ROWS = {
     "frechet": ("Frechet distance", "lower is better; 0 for the same features"),
     "kernel": ("kernel distance (MMD^2)", "lower is better; 0 or a little below for the same distribution"),
-    "precision": ("precision", "share of generated samples that look real"),
-    "recall": ("recall", "share of real images that the generator could make"),
+    "precision": ("precision", "share of generated samples near real images"),
+    "recall": ("recall", "share of real images near generated samples"),
     "density": ("density", "about 1 for the real distribution"),
-    "coverage": ("coverage", "share of real images with a generated one near them"),
+    "coverage": ("coverage", "share of real images with a sample among their nearest"),
     "class_divergence": ("classes' Jensen-Shannon divergence", "0 for the same shares, at most log 2 = 0.693"),
     "classifier_score": ("classifier score", "higher is better; at most the number of classes"),
 }
@@ -108,7 +108,8 @@ def evaluate(
         wanted: names among `METRICS`; what the extractor cannot give stays None.
         k: which neighbour sets the radii; None for the papers' own: 3 for precision and recall, 5 for density and
             coverage.
-        subsets, subset_size, seed: of the kernel distance.
+        subsets, subset_size, seed: of the kernel distance. A subset holds no more than half of the smaller set: else
+            all subsets are one, and the spread says nothing.
 
     Raises:
         ValueError: for an unknown metric, too few images, or values that are not finite.
@@ -131,12 +132,17 @@ def _of_features(real, generated, wanted, k, subsets):
     if "frechet" in asked:
         results["frechet"] = metrics.frechet_distance_of_moments(real.moments, metrics.moments(generated))
     if "kernel" in asked:
-        results["kernel"], results["kernel_spread"] = metrics.kernel_distance(*pair, *subsets)
+        results["kernel"], results["kernel_spread"] = _kernel(*pair, *subsets)
     if asked & {"precision", "recall"}:
         results["precision"], results["recall"] = metrics.precision_recall(*pair, **near)
     if asked & {"density", "coverage"}:
         results["density"], results["coverage"] = metrics.density_coverage(*pair, **near)
     return results
+
+
+def _kernel(real, generated, subsets, subset_size, seed):
+    half = min(len(real), len(generated)) // 2  # what is too small stays so, and is refused
+    return metrics.kernel_distance(real, generated, subsets, min(subset_size, max(2, half)), seed)
 
 
 def _of_classes(real, generated):

@@ -69,6 +69,13 @@ def test_the_figures_are_those_of_the_metrics():
     assert own.precision is None and own.frechet is None and own.kernel_spread is None
 
 
+def test_subsets_of_few_images_still_differ():
+    few = evaluation.evaluate(REAL[:40], drawn(30), "pixels", ["kernel"])
+    flat = REAL[:40].reshape(40, -1)
+    assert few.kernel_spread > 1e-3 > metrics.kernel_distance(flat, flat[::-1], 5, 1000)[1]
+    assert evaluation.evaluate(REAL[:2], REAL[2:4], "pixels", ["kernel"]).kernel is not None
+
+
 def test_real_images_are_seen_once():
     seen = []
 

@@ -30,8 +30,8 @@ def inception(weights="imagenet"):
     except Exception as error:  # Keras raises bare exceptions here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(
-            f"InceptionV3 needs its weights. Received: weights={weights!r}, which fails with: {reason}. Give the path "
-            "of a downloaded file, or use other features: 'classifier' where images have labels, or a model of yours."
+            f"InceptionV3 needs its weights. Received: weights={weights!r}, which fails with: {reason}. Put the "
+            "file into ~/.keras/models, or use other features: 'classifier' where images have labels, or a model."
         ) from None
     pooled = inference(network)
 

@@ -6,6 +6,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from . import checks
 
+WORKING_MEMORY_MIB = 256
+
 
 def precision_recall(real, generated, k=3):
     """Returns improved precision and recall, each in [0, 1].
@@ -59,5 +61,10 @@ def _radii(samples, k):
 
 def _balls_around(centres, radii, samples):
     """In how many of the balls each sample lies; works in blocks of bounded memory."""
-    chunks = pairwise_distances_chunked(samples, centres, reduce_func=lambda block, _: (block <= radii).sum(axis=1))
+    chunks = pairwise_distances_chunked(
+        samples,
+        centres,
+        reduce_func=lambda block, _: (block <= radii).sum(axis=1),
+        working_memory=WORKING_MEMORY_MIB,
+    )
     return np.concatenate(list(chunks))
