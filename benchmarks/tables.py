@@ -7,9 +7,8 @@ import typing
 import numpy as np
 
 PLAIN = {
-    # The DCGAN of Radford et al., 2016 (arXiv:1511.06434): the networks of the recipe, their own rates and losses.
-    "network": "dcgan",
-    "network_options": {"width": 32},
+    # The recipe's networks (a DCGAN with batch norm in the generator), with the rules of Radford et al., 2016
+    # (arXiv:1511.06434), and their batch of 64 as the keras.io and PyTorch examples have it.
     "batch_size": 64,
     "learning_rate": 2e-4,
     "beta_1": 0.5,
