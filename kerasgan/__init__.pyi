@@ -8,6 +8,7 @@ from . import metrics as metrics
 from . import networks as networks
 from . import objectives as objectives
 from . import penalties as penalties
+from . import pictures as pictures
 from . import theory as theory
 from . import updates as updates
 from .gan import GAN as GAN
