@@ -139,6 +139,25 @@ def test_the_order_follows_from_seed_and_pass_alone():
     assert orders[0] == orders[1]
 
 
+@pytest.mark.parametrize("passes", [1, 3])
+@pytest.mark.parametrize("first_step", [0, 1, 7, 10, 23, 30, 61])
+def test_a_first_step_continues_where_others_stopped(passes, first_step):
+    """Each iteration from there on is what was left of it, and the next ones are whole."""
+    whole, _ = load(numbered_images(100), 10, seed=3, passes=passes)
+    later, _ = load(numbered_images(100), 10, seed=3, passes=passes, first_step=first_step)
+    epochs = [numbers(whole) for _ in range(9)]
+    done, given = divmod(first_step, 10 * passes)
+    assert numbers(later) == epochs[done][10 * given :]
+    assert numbers(later) == epochs[done + 1]
+    assert int(later.cardinality()) == int(whole.cardinality()) == 10 * passes
+
+
+def test_passes_are_the_epochs_one_after_another():
+    one, _ = load(numbered_images(100), 10, seed=3)
+    two, _ = load(numbered_images(100), 10, seed=3, passes=2)
+    assert numbers(one) + numbers(one) == numbers(two)
+
+
 def test_labels_stay_with_their_images():
     source = numbered_images(100), np.arange(100)
     dataset, info = load(source, 10, labels=True)

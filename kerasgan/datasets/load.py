@@ -46,6 +46,8 @@ def load(
     labels=False,
     shuffle=True,
     seed=0,
+    passes=1,
+    first_step=0,
 ):
     """Returns batches of images in [-1, 1], and what is known of them.
 
@@ -69,6 +71,9 @@ def load(
         labels: whether to give pairs (images, labels).
         shuffle: whether to draw a new order for each epoch; False keeps the order in which the data are stored.
         seed: non-negative integer that fixes the order of all epochs, and the points drawn.
+        passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
+        first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.restore` tells: the first
+            iteration gives the rest of its epoch, and nothing is run through to get there.
 
     Returns:
         A tuple (dataset, info): a finite `tf.data.Dataset` of float32 (batch_size, height, width, channels) in [-1, 1],
@@ -80,6 +85,8 @@ def load(
     size = _checked_size(image_size)
     _check_integer("batch_size", batch_size, 1)
     _check_integer("seed", seed, 0)
+    _check_integer("passes", passes, 1)
+    _check_integer("first_step", first_step, 0)
     raw = _read(source, size, channels, split, seed)
     num_images = len(raw.values)
     if batch_size > num_images:
@@ -94,7 +101,8 @@ def load(
             "(images, labels)."
         )
     wanted = raw.labels if labels else None
-    dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed))
+    place = {"passes": int(passes), "first_step": int(first_step)}
+    dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed), **place)
     return dataset, _info(raw)
 
 
