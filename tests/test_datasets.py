@@ -139,6 +139,35 @@ def test_the_order_follows_from_seed_and_pass_alone():
     assert orders[0] == orders[1]
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("first_step", [0, 1, 9, 10, 25, 30])
+def test_beginning_at_a_step_equals_running_through_to_it(first_step, shuffle):
+    whole = numbers(load(numbered_images(103), 10, seed=3, shuffle=shuffle)[0].repeat(5))
+    dataset, info = load(numbered_images(103), 10, seed=3, shuffle=shuffle, first_step=first_step)
+    rest = [number for _ in range(5 - first_step // 10) for number in numbers(dataset)]
+    assert rest == whole[10 * first_step :]
+    assert info.num_images == 103
+    repeated = load(numbered_images(103), 10, seed=3, shuffle=shuffle, first_step=first_step)[0].repeat(2)
+    assert numbers(repeated) == whole[10 * first_step :][: 200 - first_step % 10 * 10]
+
+
+def test_labels_are_skipped_with_their_images():
+    source = numbered_images(100), np.arange(100)
+    dataset, _ = load(source, 10, labels=True, first_step=7)
+    seen = [(np.round((images[:, 0, 0, 0] + 1) * 127.5), labels) for images, labels in dataset.as_numpy_iterator()]
+    assert len(seen) == 3 and all(np.array_equal(*pair) for pair in seen)
+
+
+def test_only_the_same_data_have_the_same_fingerprint():
+    images, labels = numbered_images(20), np.arange(20)
+    marks = [
+        load(source, 2)[1].fingerprint
+        for source in (images, images.copy(), images[::-1], (images, labels), images[:19])
+    ]
+    assert marks[0] == marks[1] and len(set(marks)) == 4
+    assert load("ring", seed=1)[1].fingerprint != load("ring", seed=2)[1].fingerprint
+
+
 def test_labels_stay_with_their_images():
     source = numbered_images(100), np.arange(100)
     dataset, info = load(source, 10, labels=True)
@@ -490,6 +519,7 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
         ("digits", {"batch_size": 1.5}, "Received: batch_size=1.5"),
         ("digits", {"batch_size": 1798}, "Received: batch_size=1798 for 1797"),
         ("digits", {"seed": -1}, "Received: seed=-1"),
+        ("digits", {"first_step": -1}, "Received: first_step=-1"),
         ("digits", {"image_size": 0}, "Received: image_size=0"),
         ("digits", {"image_size": (8, 8, 1)}, "Received: image_size="),
         ("digits", {"channels": 2}, "Received: channels=2"),

@@ -18,7 +18,7 @@ def steady_options():
     return options
 
 
-def batches(values, labels, batch_size, *, shuffle, seed):
+def batches(values, labels, batch_size, *, shuffle, seed, first_step=0):
     """Returns a finite dataset of batches; one pass is one epoch, and what does not fill a batch is left out.
 
     Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
@@ -32,19 +32,25 @@ def batches(values, labels, batch_size, *, shuffle, seed):
         batch_size: images in a batch.
         shuffle: whether each epoch has an order of its own; False keeps the order of `values`.
         seed: integer that fixes the order of all epochs.
+        first_step: batches that count as seen: the first pass gives the rest of the epoch that they end in.
 
     Returns:
-        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,).
+        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,). Its cardinality is known,
+        unless it begins within an epoch: then its passes are not of one length.
     """
+    steps = len(values) // batch_size
+    first_pass, seen_batches = divmod(first_step, steps)
     with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
         values = tf.constant(values)
         labels = None if labels is None else tf.constant(labels)
-        passes = tf.Variable(-1, dtype="int64", trainable=False)
+        passes = tf.Variable(first_pass - 1, dtype="int64", trainable=False)
 
     def order(epoch):
         indices = tf.range(len(values), dtype="int64")
         if shuffle:
             indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, epoch]))
+        if seen_batches:
+            indices = indices[tf.where(epoch == first_pass, seen_batches * batch_size, 0) :]
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
     def batch_at(indices):
@@ -54,7 +60,8 @@ def batches(values, labels, batch_size, *, shuffle, seed):
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
     dataset = tf.data.Dataset.from_tensors(0).map(lambda _: passes.assign_add(1)).flat_map(order)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(values) // batch_size))
+    if not seen_batches:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
 
