@@ -1,3 +1,4 @@
+from .checkpoint import Checkpoint as Checkpoint
 from .equilibrium import Equilibrium as Equilibrium
 from .evaluate import Evaluate as Evaluate
 from .image_grid import ImageGrid as ImageGrid
