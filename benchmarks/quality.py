@@ -65,7 +65,7 @@ def run(name, row, seed, epochs, threads):
 
 
 def mean_and_error(values):
-    """Mean and standard error; no error for a single value."""
+    """Mean and standard error; None for the error of a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
@@ -107,17 +107,20 @@ def main():
         row: [mean_and_error([run[figure] for run in runs if run["row"] == row]) for figure in table.columns]
         for row in table.rows
     }
+    facts = _facts(options, seeds)
+    seconds = [run["seconds"] for run in runs]
     print(f"\n{as_markdown(options.name, table.published | ours)}\n")
-    _keep(options, seeds, runs, ours)
+    print(f"{facts['command']}, commit {facts['commit'][:10]}; {min(seconds):.0f} to {max(seconds):.0f} s of fit a run")
+    kept = facts | {"rows": ours, "runs": runs}
+    results = pathlib.Path(__file__).parent / "results"
+    (results / f"quality-{options.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def _keep(options, seeds, runs, ours):
+def _facts(options, seeds):
     folder = pathlib.Path(__file__).parent
     commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
-    command += f" --epochs {options.epochs}" if options.epochs else ""
-    kept = {"command": command, "commit": commit, "rows": ours, "runs": runs}
-    (folder / "results" / f"quality-{options.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    return {"command": command + (f" --epochs {options.epochs}" if options.epochs else ""), "commit": commit}
 
 
 if __name__ == "__main__":

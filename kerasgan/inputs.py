@@ -130,7 +130,9 @@ def _checked_dataset(dataset, game, smallest_batch):
             images = tf.identity(images)
         return (images, *labels) if labels else images
 
-    return dataset.map(check)
+    checked_dataset = dataset.map(check)
+    checked_dataset.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
+    return checked_dataset
 
 
 def _refuse_unless(condition, rule, values, way_out):

@@ -60,10 +60,10 @@ class Fit:
         """Trains to the end or to the power cut. Returns the GAN, or None."""
         gan = self.make_gan(seed=seed, **self.options)
         checkpoint = Checkpoint(self.folder, resume=True, **checkpoint_options)
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, first_step=checkpoint.first_step())
+        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, passes=self.passes, first_step=checkpoint.first_step())
         callbacks = [self.notes, *callbacks, checkpoint]
         try:
-            gan.fit(dataset.repeat(self.passes), epochs=self.epochs, callbacks=callbacks, verbose=0)
+            gan.fit(dataset, epochs=self.epochs, callbacks=callbacks, verbose=0)
         except RuntimeError:
             return None
         self.checkpoint = checkpoint

@@ -139,16 +139,23 @@ def test_the_order_follows_from_seed_and_pass_alone():
     assert orders[0] == orders[1]
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("first_step", [0, 1, 9, 10, 25, 30])
-def test_beginning_at_a_step_equals_running_through_to_it(first_step, shuffle):
-    whole = numbers(load(numbered_images(103), 10, seed=3, shuffle=shuffle)[0].repeat(5))
-    dataset, info = load(numbered_images(103), 10, seed=3, shuffle=shuffle, first_step=first_step)
-    rest = [number for _ in range(5 - first_step // 10) for number in numbers(dataset)]
-    assert rest == whole[10 * first_step :]
-    assert info.num_images == 103
-    repeated = load(numbered_images(103), 10, seed=3, shuffle=shuffle, first_step=first_step)[0].repeat(2)
-    assert numbers(repeated) == whole[10 * first_step :][: 200 - first_step % 10 * 10]
+@pytest.mark.parametrize("passes", [1, 3])
+@pytest.mark.parametrize("first_step", [0, 1, 7, 10, 23, 30, 61])
+def test_a_first_step_continues_where_others_stopped(passes, first_step):
+    """Each iteration from there on is what was left of it, and the next ones are whole."""
+    whole, _ = load(numbered_images(100), 10, seed=3, passes=passes)
+    later, _ = load(numbered_images(100), 10, seed=3, passes=passes, first_step=first_step)
+    epochs = [numbers(whole) for _ in range(9)]
+    done, given = divmod(first_step, 10 * passes)
+    assert numbers(later) == epochs[done][10 * given :]
+    assert numbers(later) == epochs[done + 1]
+    assert int(later.cardinality()) == int(whole.cardinality()) == 10 * passes
+
+
+def test_passes_are_the_epochs_one_after_another():
+    one, _ = load(numbered_images(100), 10, seed=3)
+    two, _ = load(numbered_images(100), 10, seed=3, passes=2)
+    assert numbers(one) + numbers(one) == numbers(two)
 
 
 def test_labels_are_skipped_with_their_images():

@@ -49,6 +49,7 @@ def load(
     labels=False,
     shuffle=True,
     seed=0,
+    passes=1,
     first_step=0,
 ):
     """Returns batches of images in [-1, 1], and what is known of them.
@@ -73,8 +74,9 @@ def load(
         labels: whether to give pairs (images, labels).
         shuffle: whether to draw a new order for each epoch; False keeps the order in which the data are stored.
         seed: non-negative integer that fixes the order of all epochs, and the points drawn.
-        first_step: batches that count as seen already, at no cost: the first pass gives the rest of the epoch that
-            they end in, and later passes are whole. For training that goes on where it was stopped.
+        passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
+        first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.first_step` tells: the
+            first iteration gives the rest of its epoch, and nothing is run through to get there.
 
     Returns:
         A tuple (dataset, info): a finite `tf.data.Dataset` of float32 (batch_size, height, width, channels) in [-1, 1],
@@ -86,6 +88,7 @@ def load(
     size = _checked_size(image_size)
     _check_integer("batch_size", batch_size, 1)
     _check_integer("seed", seed, 0)
+    _check_integer("passes", passes, 1)
     _check_integer("first_step", first_step, 0)
     raw = _read(source, size, channels, split, seed)
     num_images = len(raw.values)
@@ -101,9 +104,8 @@ def load(
             "(images, labels)."
         )
     wanted = raw.labels if labels else None
-    dataset = pipeline.batches(
-        raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed), first_step=int(first_step)
-    )
+    place = {"passes": int(passes), "first_step": int(first_step)}
+    dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed), **place)
     return dataset, _info(raw)
 
 

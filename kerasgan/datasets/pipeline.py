@@ -1,5 +1,6 @@
 """From arrays in memory to batches in [-1, 1]; and the change of image size that all but photo folders share."""
 
+import numpy as np
 import tensorflow as tf
 
 PARALLEL_CALLS = 2
@@ -18,12 +19,12 @@ def steady_options():
     return options
 
 
-def batches(values, labels, batch_size, *, shuffle, seed, first_step=0):
-    """Returns a finite dataset of batches; one pass is one epoch, and what does not fill a batch is left out.
+def batches(values, labels, batch_size, *, shuffle, seed, passes=1, first_step=0):
+    """Returns a finite dataset of batches; what does not fill a batch is left out of its pass.
 
     Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
-    The order of an epoch is a pure function of the seed and of how many passes over the dataset came before, and of
-    nothing else: no global seed, no state of a buffer.
+    The order of a pass is a pure function of the seed and of how many passes came before, and of nothing else: no
+    global seed, no state of a buffer. So the place in the data is one number.
 
     Args:
         values: uint8 images (num_images, height, width, channels) in [0, 255], brought to [-1, 1] here; float32 values
@@ -32,26 +33,29 @@ def batches(values, labels, batch_size, *, shuffle, seed, first_step=0):
         batch_size: images in a batch.
         shuffle: whether each epoch has an order of its own; False keeps the order of `values`.
         seed: integer that fixes the order of all epochs.
-        first_step: batches that count as seen: the first pass gives the rest of the epoch that they end in.
+        passes: how many times one iteration (an epoch of `fit`) goes through the data.
+        first_step: how many batches are taken as given already: the first iteration begins after them.
 
     Returns:
-        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,). Its cardinality is known,
-        unless it begins within an epoch: then its passes are not of one length.
+        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,).
     """
-    steps = len(values) // batch_size
-    first_pass, seen_batches = divmod(first_step, steps)
+    batches_a_pass = len(values) // batch_size
+    epoch_batches = passes * batches_a_pass
+    first_epoch, given = divmod(first_step, epoch_batches)
     with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
         values = tf.constant(values)
         labels = None if labels is None else tf.constant(labels)
-        passes = tf.Variable(first_pass - 1, dtype="int64", trainable=False)
+        counter = tf.Variable(first_epoch - 1, dtype="int64", trainable=False)
 
-    def order(epoch):
+    def order(number):
         indices = tf.range(len(values), dtype="int64")
         if shuffle:
-            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, epoch]))
-        if seen_batches:
-            indices = indices[tf.where(epoch == first_pass, seen_batches * batch_size, 0) :]
+            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, number]))
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
+
+    def one_epoch(epoch):
+        numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
+        return numbers.flat_map(order).skip(tf.where(epoch == first_epoch, np.int64(given), np.int64(0)))
 
     def batch_at(indices):
         batch = tf.gather(values, indices)
@@ -59,11 +63,15 @@ def batches(values, labels, batch_size, *, shuffle, seed, first_step=0):
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.from_tensors(0).map(lambda _: passes.assign_add(1)).flat_map(order)
-    if not seen_batches:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    dataset = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1)).flat_map(one_epoch)
+    if not given:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(epoch_batches))
     dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-    return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+    dataset = dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+    if given:
+        # Keras asks once how long an epoch is, and would take the short first one for the measure of all.
+        dataset.cardinality = lambda: tf.constant(epoch_batches, "int64")
+    return dataset
 
 
 def fit_images(images, size, channels):

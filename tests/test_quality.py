@@ -1,0 +1,72 @@
+"""The quality benchmark counts and prints what it says."""
+
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import quality
+import tables
+
+
+class Drawn:
+    """A stand-in for a GAN, whose samples are given."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def generate(self, n, seed):
+        return self.images[:n]
+
+
+@pytest.fixture
+def readable_digits(monkeypatch):
+    """A classifier that reads the digit off an image's first pixel."""
+
+    class Read:
+        def __init__(self, images):
+            digits = np.round(images[:, 0, 0, 0]).astype(int)
+            self.probabilities = np.eye(10)[digits]
+
+    monkeypatch.setattr(tables, "_mnist_classifier", lambda: Read)
+
+
+def test_stacked_modes_by_hand(readable_digits):
+    """Two of four samples are 123, the others 456 and 789: KL = log 1000 - H(1/2, 1/4, 1/4)."""
+    numbers = np.array([[1, 2, 3], [1, 2, 3], [4, 5, 6], [7, 8, 9]], "float32")
+    found = tables.stacked_modes(Drawn(numbers[:, None, None, :]), seed=0, n=4)
+    assert found["modes"] == 3
+    assert found["kl"] == pytest.approx(np.log(1000) - 1.5 * np.log(2))
+
+
+def test_an_even_cover_of_all_thousand_has_no_divergence(readable_digits):
+    numbers = np.stack(np.unravel_index(np.arange(1000), (10, 10, 10)), axis=-1).astype("float32")
+    found = tables.stacked_modes(Drawn(numbers[:, None, None, :]), seed=0, n=1000)
+    assert found == {"modes": 1000, "kl": pytest.approx(0.0, abs=1e-12)}
+
+
+def test_mean_and_standard_error():
+    assert quality.mean_and_error([1.0, 2.0, 3.0]) == pytest.approx((2.0, 1 / np.sqrt(3)))
+    assert quality.mean_and_error([5.0]) == (5.0, None)
+
+
+def test_a_table_shows_published_rows_and_ours():
+    rows = {"paper": [8, (98.25, 0.2), None], "ours": [(8.0, 0.0), (97.0, None), (0.002, 0.0005)]}
+    assert quality.as_markdown("ring", rows).splitlines() == [
+        "| ring | modes | high quality % | reverse KL |",
+        "|---|---|---|---|",
+        "| paper | 8.0 | 98.2±0.2 |  |",
+        "| ours | 8.0±0.0 | 97.0 | 0.002±0.0005 |",
+    ]
+
+
+def test_rows_change_fields_that_recipes_have():
+    from kerasgan import recipes
+
+    for table in tables.TABLES.values():
+        known = set(vars(recipes.get(table.recipe)))
+        assert all(set(changes) <= known for changes in table.rows.values())
+        assert all(len(cells) == len(table.columns) for cells in table.published.values())
