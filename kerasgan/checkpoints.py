@@ -150,16 +150,21 @@ def peek(folder):
 
     For those who do not know yet which arrays they want. Takes no more memory than a header does.
     """
-    for path in files(folder):
-        with contextlib.suppress(ValueError, OSError), _opened(path) as file:
-            digest = hashlib.sha256()
-            counters = _read_header(file, digest)["counters"]
-            left = os.fstat(file.fileno()).st_size - file.tell() - _DIGEST_BYTES
-            while left > 0 and (piece := file.read(min(left, 2**20))):
-                digest.update(piece)
-                left -= len(piece)
-            if file.read(_DIGEST_BYTES + 1) == digest.digest():
-                return counters
+    found = (peek_at(path) for path in files(folder))
+    return next((counters for counters in found if counters is not None), None)
+
+
+def peek_at(path):
+    """Returns the counters of one checkpoint, or None where it is damaged."""
+    with contextlib.suppress(ValueError, OSError), _opened(path) as file:
+        digest = hashlib.sha256()
+        counters = _read_header(file, digest)["counters"]
+        left = os.fstat(file.fileno()).st_size - file.tell() - _DIGEST_BYTES
+        while left > 0 and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+        if file.read(_DIGEST_BYTES + 1) == digest.digest():
+            return counters
     return None
 
 
