@@ -4,6 +4,7 @@ import argparse
 import importlib.metadata
 import os
 import sys
+import warnings
 
 from kerasgan import recipes, runs
 
@@ -14,6 +15,7 @@ def main(arguments=None):
     0; 2, with one line on standard error, for what is refused; 130 where Ctrl-C, 143 where SIGTERM stopped it.
     """
     options = _parser().parse_args(arguments)
+    usual, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
         options.command(options)
     except (ValueError, OSError, ImportError) as error:
@@ -23,7 +25,14 @@ def main(arguments=None):
         if not hasattr(stopped, "exit_code"):  # a training has told what there is to know
             print("\nkerasgan: stopped", file=sys.stderr)
         return getattr(stopped, "exit_code", 130)
+    finally:
+        warnings.formatwarning = usual
     return 0
+
+
+def _one_line(message, category, filename, lineno, line=None):
+    """A warning as a user of the command line wants it: what, not where in the code."""
+    return f"kerasgan: warning: {message}\n"
 
 
 def _parser():

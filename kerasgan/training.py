@@ -196,7 +196,7 @@ def _checkpoint(run, resume):
 
 def _fit(gan, dataset, recipe, run, real, checkpoint):
     watching = [
-        keras.callbacks.TensorBoard(run, write_graph=False),
+        callbacks.TensorBoard(run, write_graph=False),
         keras.callbacks.TerminateOnNaN(),
         callbacks.ImageGrid(run, real=real),
         callbacks.LatentWalk(run),
@@ -218,10 +218,19 @@ def _fit(gan, dataset, recipe, run, real, checkpoint):
 
 
 def _finish(gan, run):
-    with runs.written_whole(run / runs.MODEL) as beside:
-        gan.save(beside)
-    _export(gan, run / runs.EXPORT)
-    pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))  # last: it shows that the run has come to its end
+    """Writes what a run is for, and says where it is. What fails here can be done again: the run is resumed at its end.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    try:
+        _write_results(gan, run)
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"What was learnt could not be written: {reason}. Make room, then go on with: kerasgan train --resume "
+            f"{shlex.quote(str(run))}"
+        ) from error
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -234,6 +243,13 @@ SavedModel   {run / runs.EXPORT}
              print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)"
 more         kerasgan sample {run}"""
     )
+
+
+def _write_results(gan, run):
+    with runs.written_whole(run / runs.MODEL) as beside:
+        gan.save(beside)
+    _export(gan, run / runs.EXPORT)
+    pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))  # last: it shows that the run has come to its end
 
 
 def _export(gan, folder):

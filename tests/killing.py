@@ -93,9 +93,23 @@ def wait_to_kill(process, log_dir, left, total, dice):
         if run is not None and newest_step(run) > target:
             break
         time.sleep(0.001)
-    time.sleep(dice.uniform(0, 0.01))
+    if run and dice.random() < 0.5:
+        wait_for_a_write(run / runs.CHECKPOINTS)
+    else:
+        time.sleep(dice.uniform(0, 0.01))
     os.kill(process, signal.SIGKILL)
     return os.waitpid(process, 0)[1] == signal.SIGKILL
+
+
+def wait_for_a_write(folder):
+    """Waits until a checkpoint is being written, or two seconds."""
+    until = time.monotonic() + 2
+    while time.monotonic() < until and not (folder.is_dir() and is_in_a_write(folder)):
+        pass
+
+
+def is_in_a_write(folder):
+    return any(name.startswith(".") for name in os.listdir(folder))
 
 
 def look_after(run, counted):
@@ -104,7 +118,7 @@ def look_after(run, counted):
     folder = run / runs.CHECKPOINTS if run else None
     found = checkpoints.files(folder) if run else []
     counted["before_the_first"] += not found
-    counted["in_a_write"] += bool(run) and folder.is_dir() and any(p.name.startswith(".") for p in folder.iterdir())
+    counted["in_a_write"] += bool(run) and folder.is_dir() and is_in_a_write(folder)
     steps = [int(path.stem.removeprefix("step-")) for path in found]
     # Two steps a call, an epoch of 28: the last three are there, without a gap.
     counted["lost"] += any(a - b != 2 for a, b in itertools.pairwise(steps))

@@ -3,3 +3,4 @@ from .equilibrium import Equilibrium as Equilibrium
 from .evaluate import Evaluate as Evaluate
 from .image_grid import ImageGrid as ImageGrid
 from .latent_walk import LatentWalk as LatentWalk
+from .writer import TensorBoard as TensorBoard

@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -81,6 +82,22 @@ class PictureLog:
         """Closes the event file; the next `write` opens another."""
         with failures_told(self._writer.folder):
             self._writer.close()
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard, for which a full disk is no reason to end a training."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        with failures_told(self.log_dir):
+            super().on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with failures_told(self.log_dir):
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        with failures_told(self.log_dir):
+            super().on_train_end(logs)
 
 
 @contextlib.contextmanager
