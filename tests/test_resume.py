@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import keras
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
-from kerasgan import callbacks, checkpoints, cli, interrupts, runs
+from kerasgan import callbacks, checkpoints, cli, interrupts, runs, training
 
 RECIPE = {
     "title": "small",
@@ -223,6 +227,63 @@ def test_settings_are_read_within_bounds(tmp_path):
     os.mkfifo(file)
     with pytest.raises(ValueError, match="no plain file"):
         runs.read_settings(tmp_path)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["digits", "mlp"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = [*RECIPE, "learning_rate", "gamma", "augment", "conditional", "image_size", "objective"]
+SETTINGS = st.one_of(
+    st.binary(max_size=200),
+    VALUES.map(lambda value: json.dumps(value).encode()),
+    st.fixed_dictionaries(
+        {"recipe": st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4).map(lambda more: RECIPE | more)},
+        optional={
+            "dataset": st.just({"num_images": 1797, "fingerprint": "0" * 64}) | VALUES,
+            "seed": st.just(3) | VALUES,
+            **{name: VALUES for name in ("name", "deterministic", "versions", "what")},
+        },
+    ).map(lambda value: json.dumps(value).encode()),
+    st.integers(0, 400).map(lambda end: json.dumps({"recipe": RECIPE, "seed": 3}).encode()[:end]),
+)
+
+
+def fuzz_settings(run, examples):
+    """Any bytes are settings that make a plan and name their data, or are refused in a sentence."""
+    counted = {"taken": 0, "refused": 0}
+
+    @settings_of_hypothesis(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(SETTINGS)
+    def any_settings(content):
+        (run / runs.SETTINGS).write_bytes(content)
+        try:
+            read = runs.read_settings(run)
+            planned = training.plan(read, {}, None, False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                training._kept_facts(read, planned.recipe)
+        except (ValueError, OSError) as error:
+            assert str(error)
+            counted["refused"] += 1
+        else:
+            counted["taken"] += 1
+
+    any_settings()
+    return counted
+
+
+def test_any_settings_are_taken_or_refused(tmp_path):
+    counted = fuzz_settings(tmp_path, 200)
+    assert counted["taken"] > 0 and counted["refused"] > 100
+
+
+@pytest.mark.slow
+def test_any_settings_are_taken_or_refused_many_times(tmp_path):
+    print(fuzz_settings(tmp_path, 10_000))
 
 
 # Run folders
