@@ -4,19 +4,35 @@ import argparse
 import importlib.metadata
 import os
 import sys
+import warnings
 
 from kerasgan import recipes, runs
 
 
 def main(arguments=None):
-    """Runs one command and returns its exit code: 0, or 2 with one line on standard error for what is refused."""
+    """Runs one command and returns its exit code.
+
+    0; 2, with one line on standard error, for what is refused; 130 where Ctrl-C, 143 where SIGTERM stopped it.
+    """
     options = _parser().parse_args(arguments)
+    usual, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
         options.command(options)
     except (ValueError, OSError, ImportError) as error:
         print(f"kerasgan: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stopped:
+        if not hasattr(stopped, "exit_code"):  # a training has told what there is to know
+            print("\nkerasgan: stopped", file=sys.stderr)
+        return getattr(stopped, "exit_code", 130)
+    finally:
+        warnings.formatwarning = usual
     return 0
+
+
+def _one_line(message, category, filename, lineno, line=None):
+    """A warning as a user of the command line wants it: what, not where in the code."""
+    return f"kerasgan: warning: {message}\n"
 
 
 def _parser():
@@ -52,9 +68,8 @@ def _add_train(commands):
     train.add_argument(
         "what",
         nargs="?",
-        default="digits",
         metavar="WHAT",
-        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos (default: %(default)s)",
+        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos (default: digits)",
     )
     train.add_argument("--epochs", type=_positive, help="default: the recipe's")
     train.add_argument("--batch-size", type=_positive, help="images a batch (default: the recipe's)")
@@ -62,6 +77,7 @@ def _add_train(commands):
     train.add_argument("--seed", type=int, help="of weights, latents and data order (default: 0)")
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
     train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
+    train.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, in its folder, as planned")
     train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
     train.add_argument("--dry-run", action="store_true", help="check everything, train and write nothing")
     train.set_defaults(command=_train)
@@ -113,8 +129,10 @@ def _import_tensorflow_quietly():
 
 
 def _train(options):
+    if options.resume:
+        return _resume(options)
     runs.check_writable(options.log_dir)
-    settings = runs.read_settings(options.settings) if options.settings else {"what": options.what}
+    settings = runs.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
     _import_tensorflow_quietly()
     from kerasgan import training
 
@@ -124,6 +142,24 @@ def _train(options):
         options.log_dir,
         dry_run=options.dry_run,
     )
+
+
+def _resume(options):
+    fixed = ("what", "epochs", "batch_size", "conditional", "seed", "settings", "deterministic", "dry_run")
+    given = {name: getattr(options, name) for name in fixed}
+    changed = [name for name, value in given.items() if value is not None and value is not False]
+    if changed:
+        raise ValueError(
+            f"A run that is resumed goes on as it was planned. Received: --resume with {', '.join(changed)}. For a new "
+            f"run from its settings: kerasgan train --settings {options.resume}"
+        )
+    if runs.is_finished(options.resume):
+        print(f"{options.resume} has come to its end: nothing is left to do. Try: kerasgan sample {options.resume}")
+        return
+    _import_tensorflow_quietly()
+    from kerasgan import training
+
+    training.resume(options.resume)
 
 
 def _sample(options):

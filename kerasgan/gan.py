@@ -1,6 +1,8 @@
 """The game as a Keras model."""
 
+import contextlib
 import secrets
+import types
 import warnings
 
 import keras
@@ -166,7 +168,7 @@ class GAN(keras.Model):
         if validation_data is not None:
             held_out = inputs.checked(validation_data, None, self, validation_batch_size or batch_size, 1)
             validation_data = held_out if held_out[1] is not None else held_out[0]
-        with inputs.refusals_raised():
+        with inputs.refusals_raised(), self._fit_shown(callbacks):
             return super().fit(
                 x=x,
                 y=y,
@@ -183,6 +185,25 @@ class GAN(keras.Model):
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )
+
+    @contextlib.contextmanager
+    def _fit_shown(self, callbacks):
+        """Shows callbacks that save and restore a fit what Keras keeps to itself, as `current_fit`.
+
+        Its `callbacks` are all that the fit was given, its `batches` Keras's iterator over those of each epoch.
+        """
+        callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+        self.current_fit = types.SimpleNamespace(callbacks=callbacks, batches=None)
+        try:
+            yield
+        finally:
+            self.current_fit = None
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # The one place where Keras hands the iterator to the model; later calls within a fit are of its validation.
+        if getattr(self, "current_fit", None) is not None and self.current_fit.batches is None:
+            self.current_fit.batches = iterator
+        super()._maybe_symbolic_build(iterator, data_batch)
 
     def evaluate(self, x=None, y=None, batch_size=None, **options):
         """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same.
@@ -340,7 +361,10 @@ class GAN(keras.Model):
     def _report(self, results):
         """Updates the running means from one step's results, and returns all of them as the logs."""
         if self.objective.has_total_loss:
-            self._loss_tracker.update_state(results["d_loss"] + results["g_loss"])
+            # Not `+`: with the mean's own sum, TensorFlow would make one of three terms, in an order that varies from
+            # one process to the next, and with it the last bit.
+            both = keras.ops.stack([results["d_loss"], results["g_loss"]])
+            self._loss_tracker.update_state(keras.ops.sum(both))
         for name, tracker in self._trackers.items():
             if name in results:
                 tracker.update_state(results[name])

@@ -2,17 +2,23 @@
 
 import dataclasses
 import importlib.metadata
+import os
 import pathlib
 import platform
+import shlex
 import shutil
+import subprocess
 import sys
+import warnings
 
 import keras
 import tensorflow as tf
 
-from kerasgan import callbacks, datasets, errors, pictures, recipes, runs
+from kerasgan import callbacks, checkpoints, datasets, errors, interrupts, pictures, recipes, runs
 
 PACKAGES = ("kerasgan", "keras", "tensorflow", "numpy")
+FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_BACKEND")
+CHECKPOINT_SECONDS = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,56 +89,148 @@ def train(plan, log_dir, dry_run=False):
 
     Raises:
         ValueError: for data or settings that cannot be trained on; then there is no run folder.
+        interrupts.Stopped: on Ctrl-C and SIGTERM, once there is a checkpoint.
     """
-    recipe = plan.recipe
-    if plan.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    dataset, info = datasets.load(
-        recipe.source, recipe.batch_size, image_size=recipe.image_size, labels=recipe.conditional, seed=plan.seed
-    )
-    gan = recipes.build(recipe, info, plan.seed)
-    print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
+    gan, dataset, info = _set_up(plan, first_step=0)
     if dry_run:
         gan.summary()
         print(f"Dry run: nothing was written. The settings would be: {dataclasses.asdict(plan)}")
         return None
+    real = _images(next(iter(dataset)), plan.recipe)
     run = runs.create(log_dir, plan.name)
-    runs.write_settings(run, dataclasses.asdict(plan) | _facts(info))
-    try:
-        _fit(gan, dataset, recipe, run)
-    except Exception:
-        if (
-            not getattr(gan, "history", None) or not gan.history.epoch
-        ):  # refused before anything was learnt: leave no trace
-            shutil.rmtree(run)
-        raise
-    _finish(gan, run)
+    with runs.claim(run):
+        try:
+            runs.write_settings(run, dataclasses.asdict(plan) | _facts(info))
+            _fit(gan, dataset, plan.recipe, run, real, _checkpoint(run, resume=False))
+        except Exception:
+            learnt = getattr(gan, "history", None) and gan.history.epoch
+            if not learnt and not checkpoints.files(run / runs.CHECKPOINTS):  # refused before anything was learnt
+                shutil.rmtree(run)
+            raise
+        _finish(gan, run)
     return run
 
 
-def _fit(gan, dataset, recipe, run):
-    batch = next(iter(dataset))
-    real = (batch[0] if recipe.conditional else batch).numpy()
-    try:
-        gan.fit(
-            dataset.repeat(recipe.passes_per_epoch),
-            epochs=recipe.epochs,
-            verbose="auto" if sys.stdout.isatty() else 2,
-            callbacks=[
-                keras.callbacks.TensorBoard(run, write_graph=False),
-                keras.callbacks.TerminateOnNaN(),
-                callbacks.ImageGrid(run, real=real),
-                callbacks.LatentWalk(run),
-            ],
+def resume(run):
+    """Goes on with a run that was stopped or killed, in its folder and to its planned end.
+
+    Raises:
+        ValueError: if the folder is no run, its settings, data or checkpoints are not as the run left them, or another
+            process is training it.
+        interrupts.Stopped: as `train`.
+    """
+    run = pathlib.Path(run)
+    settings = runs.read_settings(run)
+    planned = plan(settings, {}, None, False)
+    kept = _kept_facts(settings, planned.recipe)
+    with runs.claim(run):
+        checkpoint = _checkpoint(run, resume=True)
+        # The first pass is the one that was looked at for the picture of the real images.
+        looked_at = kept["num_images"] // planned.recipe.batch_size
+        gan, dataset, info = _set_up(planned, looked_at + checkpoint.first_step())
+        if info.fingerprint != kept["fingerprint"]:
+            raise ValueError(
+                f"A run goes on with the data that it was begun with. Received: {info.num_images:,} images from "
+                f"{info.name}, of fingerprint {info.fingerprint[:12]}, for a run begun with {kept['num_images']:,}, of "
+                f"fingerprint {kept['fingerprint'][:12]}. Put the data back, or begin anew with: kerasgan train "
+                f"--settings {run}"
+            )
+        points = len(info.image_shape) == 1  # they are drawn behind every picture; real images only once
+        real = _images(next(iter(_load(planned, 0)[0])), planned.recipe) if points else None
+        _fit(gan, dataset, planned.recipe, run, real, checkpoint)
+        _finish(gan, run)
+
+
+def _set_up(plan, first_step):
+    """Returns the game, the dataset, and what is known of it."""
+    if plan.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    dataset, info = _load(plan, first_step)
+    gan = recipes.build(plan.recipe, info, plan.seed)
+    print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
+    return gan, dataset, info
+
+
+def _load(plan, first_step):
+    recipe = plan.recipe
+    return datasets.load(
+        recipe.source,
+        recipe.batch_size,
+        image_size=recipe.image_size,
+        labels=recipe.conditional,
+        seed=plan.seed,
+        first_step=first_step,
+    )
+
+
+def _images(batch, recipe):
+    return (batch[0] if recipe.conditional else batch).numpy()
+
+
+def _kept_facts(settings, recipe):
+    """Returns what the settings say of the data, and warns where the versions are not those of the beginning."""
+    kept = settings.get("dataset")
+    count = kept.get("num_images") if isinstance(kept, dict) else None
+    if not (type(count) is int and recipe.batch_size <= count < 2**40 and isinstance(kept.get("fingerprint"), str)):
+        raise ValueError(
+            "The settings of a run that is resumed must tell its data apart from others. Received: "
+            f"dataset={str(kept)[:200]}. Begin anew with: kerasgan train --settings RUN"
         )
-    except KeyboardInterrupt:
-        print("\nStopped. What was learnt so far is kept.")
+    now, then = _versions(), settings.get("versions")
+    changed = sorted(name for name in now if not isinstance(then, dict) or then.get(name) != now[name])
+    if changed:
+        warnings.warn(
+            f"The run was begun with other versions of {', '.join(changed)}: it may differ from one that was not "
+            "stopped in the last digits.",
+            stacklevel=3,
+        )
+    return kept
+
+
+def _checkpoint(run, resume):
+    folder = run / runs.CHECKPOINTS
+    if folder.is_symlink():
+        raise ValueError(f"The checkpoints must stand in the run's own folder. Received: {folder}, which is a link.")
+    return callbacks.Checkpoint(folder, every_epochs=1, every_seconds=CHECKPOINT_SECONDS, resume=resume)
+
+
+def _fit(gan, dataset, recipe, run, real, checkpoint):
+    watching = [
+        callbacks.TensorBoard(run, write_graph=False),
+        keras.callbacks.TerminateOnNaN(),
+        callbacks.ImageGrid(run, real=real),
+        callbacks.LatentWalk(run),
+    ]
+    try:
+        with interrupts.deferred(checkpoint.request_stop):
+            gan.fit(
+                dataset.repeat(recipe.passes_per_epoch),
+                epochs=recipe.epochs,
+                verbose="auto" if sys.stdout.isatty() else 2,
+                callbacks=[*watching, checkpoint],
+            )
+    except interrupts.Stopped as stopped:
+        for each in watching:
+            each.on_train_end()  # closes the logs
+        kept = stopped.checkpoint or f"{checkpoint.latest}, as no newer one could be written"
+        print(f"\nStopped. Kept: {kept}\nTo go on:  kerasgan train --resume {shlex.quote(str(run))}")
+        raise
 
 
 def _finish(gan, run):
-    gan.save(run / runs.MODEL)
-    gan.export(run / runs.EXPORT)
-    pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))
+    """Writes what a run is for, and says where it is. What fails here can be done again: the run is resumed at its end.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    try:
+        _write_results(gan, run)
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"What was learnt could not be written: {reason}. Make room, then go on with: kerasgan train --resume "
+            f"{shlex.quote(str(run))}"
+        ) from error
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -147,6 +245,24 @@ more         kerasgan sample {run}"""
     )
 
 
+def _write_results(gan, run):
+    with runs.written_whole(run / runs.MODEL) as beside:
+        gan.save(beside)
+    _export(gan, run / runs.EXPORT)
+    pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))  # last: it shows that the run has come to its end
+
+
+def _export(gan, folder):
+    """Writes the SavedModel beside and renames it; what a run that was killed here has left is cleared away."""
+    for left in folder.parent.glob(f".*.{folder.name}"):
+        shutil.rmtree(left)
+    beside = folder.with_name(f".{os.getpid()}.{folder.name}")
+    gan.export(beside)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(beside, folder)
+
+
 def _samples_picture(gan):
     if gan.num_classes is not None and len(gan.image_shape) == 3:
         return pictures.tile(gan.class_grid(columns=10, seed=0), columns=10)
@@ -154,6 +270,29 @@ def _samples_picture(gan):
 
 
 def _facts(info):
-    """What a reader of the settings wants to know besides: the data as it was met, and the versions."""
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return {"dataset": dataclasses.asdict(info), "versions": versions | {"python": platform.python_version()}}
+    """What a reader of the settings wants to know besides: the data as it was met, versions, commit and flags."""
+    return {
+        "dataset": dataclasses.asdict(info),
+        "versions": _versions(),
+        "commit": _commit(),
+        "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+    }
+
+
+def _versions():
+    return {package: importlib.metadata.version(package) for package in PACKAGES} | {
+        "python": platform.python_version()
+    }
+
+
+def _commit():
+    """The commit of kerasgan where it runs from a git checkout, with "-dirty" where that has been changed, or None."""
+    folder = pathlib.Path(__file__).resolve().parent
+    if not (folder.parent / ".git").exists():
+        return None
+    command = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

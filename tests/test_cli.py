@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -223,19 +225,22 @@ def test_formats_whose_packages_are_missing(run, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_keeps_what_was_learnt(tmp_path):
-    code = f"""
-import signal
-from kerasgan import callbacks, cli
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with it ignored
-late = lambda self, epoch, logs=None: signal.raise_signal(signal.SIGINT)
-callbacks.LatentWalk.on_epoch_end = late
-raise SystemExit(cli.main(["train", "bell", "--epochs", "50", "--log-dir", {str(tmp_path)!r}]))
-"""
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr
-    assert "Stopped. What was learnt so far is kept." in finished.stdout
-    assert (tmp_path / "00001-bell" / "saved_model" / "saved_model.pb").exists()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_a_signal_stops_from_outside_can_be_resumed(tmp_path, number):
+    command = [sys.executable, "-m", "kerasgan", "train", "bell", "--epochs", "400", "--log-dir", str(tmp_path)]
+    code = "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); os.execvp(sys.argv[1], "
+    started = [sys.executable, "-c", code + "sys.argv[1:])", *command]  # a shell may have set it to be ignored
+    process = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and len(list(tmp_path.glob("*/checkpoints/step-*"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate()
+    run = tmp_path / "00001-bell"
+    assert process.returncode == 128 + number, err
+    assert f"kerasgan train --resume {run}" in out and "Once more stops at once" in err
+    assert not (run / "gan.keras").exists()
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    assert newest.name in out
 
 
 # Run folders

@@ -158,6 +158,23 @@ def test_passes_are_the_epochs_one_after_another():
     assert numbers(one) + numbers(one) == numbers(two)
 
 
+def test_labels_are_skipped_with_their_images():
+    source = numbered_images(100), np.arange(100)
+    dataset, _ = load(source, 10, labels=True, first_step=7)
+    seen = [(np.round((images[:, 0, 0, 0] + 1) * 127.5), labels) for images, labels in dataset.as_numpy_iterator()]
+    assert len(seen) == 3 and all(np.array_equal(*pair) for pair in seen)
+
+
+def test_only_the_same_data_have_the_same_fingerprint():
+    images, labels = numbered_images(20), np.arange(20)
+    marks = [
+        load(source, 2)[1].fingerprint
+        for source in (images, images.copy(), images[::-1], (images, labels), images[:19])
+    ]
+    assert marks[0] == marks[1] and len(set(marks)) == 4
+    assert load("ring", seed=1)[1].fingerprint != load("ring", seed=2)[1].fingerprint
+
+
 def test_labels_stay_with_their_images():
     source = numbered_images(100), np.arange(100)
     dataset, info = load(source, 10, labels=True)
@@ -509,6 +526,7 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
         ("digits", {"batch_size": 1.5}, "Received: batch_size=1.5"),
         ("digits", {"batch_size": 1798}, "Received: batch_size=1798 for 1797"),
         ("digits", {"seed": -1}, "Received: seed=-1"),
+        ("digits", {"first_step": -1}, "Received: first_step=-1"),
         ("digits", {"image_size": 0}, "Received: image_size=0"),
         ("digits", {"image_size": (8, 8, 1)}, "Received: image_size="),
         ("digits", {"channels": 2}, "Received: channels=2"),

@@ -5,9 +5,9 @@ import pathlib
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
-    {"errors"},
-    {"theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
-    {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features"},
+    {"errors", "interrupts"},
+    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
+    {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features", "state"},
     {"backend", "evaluation"},
     {"export"},
     {"gan"},

@@ -1,4 +1,6 @@
+from .checkpoint import Checkpoint as Checkpoint
 from .equilibrium import Equilibrium as Equilibrium
 from .evaluate import Evaluate as Evaluate
 from .image_grid import ImageGrid as ImageGrid
 from .latent_walk import LatentWalk as LatentWalk
+from .writer import TensorBoard as TensorBoard

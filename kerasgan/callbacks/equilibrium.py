@@ -13,6 +13,8 @@ from .writer import SummaryWriter, training_step, whole_number
 FEWEST_IMAGES = 50
 """With fewer images the witness's spread is so wide that it would agree to almost anything."""
 
+SEEN = ("equilibrium_epoch", "_could_tell", "_epochs_at_half", "_has_warned")
+
 
 class Equilibrium(keras.callbacks.Callback):
     """Stops training when the discriminator can no longer tell generated samples from real ones, and rightly so.
@@ -32,11 +34,11 @@ class Equilibrium(keras.callbacks.Callback):
     that come later in the list and for the history.
 
     What it cannot tell: the bound is one of training batches, so a discriminator that learns by heart raises it, and
-    one fooled by noise in a small epoch lowers it. A run that starts from a good generator, or is resumed in a new
-    process, has not seen the discriminator tell, and goes on. The witness compares pixels: for images it is strict, as
-    a generated image is nearer to another generated one for reasons no person sees, so GANs of real-size images will
-    rarely be stopped by it; for point sets it overlooks small differences in density. Generated samples that copy
-    `real_images` score below chance and pass: give images that are not trained on.
+    one fooled by noise in a small epoch lowers it. A run that starts from a good generator, or is resumed without
+    `Checkpoint`, has not seen the discriminator tell, and goes on. The witness compares pixels: for images it is
+    strict, as a generated image is nearer to another generated one for reasons no person sees, so GANs of real-size
+    images will rarely be stopped by it; for point sets it overlooks small differences in density. Generated samples
+    that copy `real_images` score below chance and pass: give images that are not trained on.
 
     Args:
         real_images: real images in [-1, 1] or points, shape (m, ...), best not those trained on; at least 50.
@@ -115,6 +117,17 @@ class Equilibrium(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._writer is not None:
             self._writer.close()
+
+    def get_state(self):
+        """Returns what it has seen so far, for `Checkpoint`."""
+        return {name: getattr(self, name) for name in SEEN}
+
+    def set_state(self, state):
+        """Gives it back what `get_state` returned. Raises ValueError for anything else."""
+        if not isinstance(state, dict) or set(state) != set(SEEN) or not isinstance(state["_epochs_at_half"], int):
+            raise ValueError(f"The state must be one that Equilibrium returned. Received: state={str(state)[:200]}.")
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def witness_threshold(self):
         """Returns the accuracy up to which the witness agrees, 1/2 + 3 sqrt(1 / (8 m)) + margin, m images of each kind.

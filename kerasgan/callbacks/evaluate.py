@@ -118,6 +118,17 @@ class Evaluate(keras.callbacks.Callback):
         if self._writer is not None:
             self._writer.close()
 
+    def get_state(self):
+        """Returns the last figures, which stand in the logs of the epochs between two evaluations, for `Checkpoint`."""
+        return {"logs": {name: float(value) for name, value in self._logs.items()}}
+
+    def set_state(self, state):
+        """Gives it back what `get_state` returned. Raises ValueError for anything else."""
+        logs = state.get("logs") if isinstance(state, dict) else None
+        if not isinstance(logs, dict) or not all(isinstance(value, float) for value in logs.values()):
+            raise ValueError(f"The state must be one that Evaluate returned. Received: state={str(state)[:200]}.")
+        self._logs = logs
+
     def _measured(self):
         samples = self.model.generate(len(self.real.features.features), seed=self.seed)
         if not np.isfinite(samples).all():

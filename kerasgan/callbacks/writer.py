@@ -1,7 +1,10 @@
 """Where the callbacks write: TensorBoard's event files, and PNG files beside them."""
 
+import contextlib
 import pathlib
+import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -60,7 +63,7 @@ class PictureLog:
         self._writer = SummaryWriter(folder)
 
     def write(self, name, picture, step, file_name=None):
-        """Writes a picture, uint8 (height, width, 1 or 3), and flushes.
+        """Writes a picture, uint8 (height, width, 1 or 3), and flushes. Where that fails, a warning says so.
 
         Args:
             name: its tag in TensorBoard.
@@ -68,13 +71,43 @@ class PictureLog:
             step: the training step it belongs to.
             file_name: of the PNG; `None` for `<name>-<step, eight digits>.png`, which sorts by step.
         """
-        self._writer.image(name, picture, step)
-        self._writer.flush()
-        pictures.save_png(self._writer.folder / (file_name or f"{name}-{step:08d}.png"), picture)
+        path = self._writer.folder / (file_name or f"{name}-{step:08d}.png")
+        with failures_told(path):
+            pictures.save_png(path, picture)
+        with failures_told(self._writer.folder):
+            self._writer.image(name, picture, step)
+            self._writer.flush()
 
     def close(self):
         """Closes the event file; the next `write` opens another."""
-        self._writer.close()
+        with failures_told(self._writer.folder):
+            self._writer.close()
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard, for which a full disk is no reason to end a training."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        with failures_told(self.log_dir):
+            super().on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with failures_told(self.log_dir):
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        with failures_told(self.log_dir):
+            super().on_train_end(logs)
+
+
+@contextlib.contextmanager
+def failures_told(path):
+    """Makes a warning of a write that fails: a full disk, or a folder that is gone, is no reason to end a training."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0][:200]
+        warnings.warn(f"{path} could not be written: {reason}. Training goes on.", stacklevel=3)
 
 
 def training_step(model):

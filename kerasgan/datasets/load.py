@@ -1,6 +1,7 @@
 """The one door to data: `load`, and `load_arrays` for those who judge."""
 
 import dataclasses
+import hashlib
 import numbers
 import os
 import pathlib
@@ -25,6 +26,7 @@ class DatasetInfo:
         class_names: one name a class, or None when the classes have no names.
         skipped: names of the files that could not be read.
         scale: standard deviation of the points, over all dimensions; 1.0 for images, whose range is fixed.
+        fingerprint: SHA-256 of all values and labels, as they are held in memory: the same for the same data alone.
     """
 
     name: str
@@ -34,6 +36,7 @@ class DatasetInfo:
     class_names: tuple | None
     skipped: tuple = ()
     scale: float = 1.0
+    fingerprint: str | None = None
 
 
 def load(
@@ -72,8 +75,8 @@ def load(
         shuffle: whether to draw a new order for each epoch; False keeps the order in which the data are stored.
         seed: non-negative integer that fixes the order of all epochs, and the points drawn.
         passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
-        first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.restore` tells: the first
-            iteration gives the rest of its epoch, and nothing is run through to get there.
+        first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.first_step` tells: the
+            first iteration gives the rest of its epoch, and nothing is run through to get there.
 
     Returns:
         A tuple (dataset, info): a finite `tf.data.Dataset` of float32 (batch_size, height, width, channels) in [-1, 1],
@@ -151,7 +154,18 @@ def has_test_split(source):
 def _info(raw):
     shape = tuple(raw.values.shape[1:])
     scale = float(raw.values.std()) if len(shape) == 1 else 1.0
-    return DatasetInfo(raw.name, shape, raw.num_classes, len(raw.values), raw.class_names, raw.skipped, scale)
+    return DatasetInfo(
+        raw.name, shape, raw.num_classes, len(raw.values), raw.class_names, raw.skipped, scale, _fingerprint(raw)
+    )
+
+
+def _fingerprint(raw):
+    digest = hashlib.sha256()
+    for array in (raw.values, raw.labels):
+        if array is not None:
+            digest.update(f"{array.dtype} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _read(source, size, channels, split, seed):

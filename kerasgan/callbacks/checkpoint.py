@@ -1,0 +1,298 @@
+"""Training that can be killed at any moment, and goes on as if it had not been."""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import time
+import warnings
+
+import keras
+
+from kerasgan import checkpoints, interrupts, state
+
+from . import counters
+from .place import Place, begin_at, check_data, place_in
+from .writer import training_step, whole_number
+
+COUNTERS = ("epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes all that training depends on to a folder, again and again, and takes it up again from there.
+
+    A checkpoint holds both networks, both optimizers, the averaged generator, every seed state, the probability of an
+    adaptive augmentation, the place in the data, the running means of the epoch, and the counters of the callbacks
+    before it in the list. On one machine, with op determinism on and the same data, a training that was killed and
+    resumed ends with the same weights and losses, bit for bit, as one that was not:
+
+    ```python
+    checkpoint = kerasgan.callbacks.Checkpoint("checkpoints", resume=True)
+    dataset, info = kerasgan.datasets.load("digits", first_step=checkpoint.first_step())
+    gan.fit(dataset, epochs=10, callbacks=[early_stopping, checkpoint])  # `epochs` counts those before as well
+    ```
+
+    It has to stand last in the list. Files are written whole or not at all (`kerasgan.checkpoints`); one that is
+    damaged is passed over for the one before, with a warning that names both. Where none can be written, as on a full
+    disk, a warning says so, training goes on, and it is tried again when the next is due. States whose losses are not
+    finite are not written, so that the last good ones stay.
+
+    `every_epochs`, `every_steps` and `every_seconds` may be combined: whichever is due first.
+
+    Args:
+        folder: where the checkpoints go.
+        every_epochs: epochs from one to the next; None for none at the ends of epochs.
+        every_steps: training steps from one to the next, or None. With `steps_per_execution` above 1 it is the end of
+            an execution that counts.
+        every_seconds: seconds from one to the next, or None.
+        keep: how many are kept, at least 1; the last ones.
+        monitor: name of the log by which the best, `best.checkpoint`, is kept besides, judged after each epoch; None
+            for none.
+        mode: `"min"` or `"max"`: what is best.
+        resume: True goes on from the newest sound checkpoint in the folder, where there is one.
+
+    Attributes:
+        place: the `Place` that this training was resumed from, or None.
+        latest: path of the last checkpoint written or read, or None.
+
+    Raises:
+        ValueError: for settings out of range; when training begins, if it does not stand last, the checkpoints in the
+            folder are all damaged or of another training, or the data are not those of the checkpoint.
+    """
+
+    def __init__(
+        self,
+        folder,
+        every_epochs=1,
+        every_steps=None,
+        every_seconds=None,
+        keep=3,
+        monitor=None,
+        mode="min",
+        resume=False,
+    ):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.every_epochs = every_epochs and whole_number("every_epochs", every_epochs, least=1)
+        self.every_steps = every_steps and whole_number("every_steps", every_steps, least=1)
+        self.every_seconds = every_seconds
+        self.keep = whole_number("keep", keep, least=1)
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max'. Received: mode={mode!r}.")
+        self.monitor, self.mode, self.resume = monitor, mode, resume
+        self.place = self.latest = None
+        self._expected = None  # the step from which the data were asked for
+        self._means = None  # running means, to be put back once Keras has reset them
+        self._best = None
+        self._stop_signal = None
+        self._epoch, self._saved_step, self._saved_at = 0, 0, 0.0
+
+    def request_stop(self, signal_number):
+        """Makes training end after this step with a checkpoint and `kerasgan.interrupts.Stopped`.
+
+        `with kerasgan.interrupts.deferred(checkpoint.request_stop): gan.fit(...)` does so on Ctrl-C and SIGTERM.
+        """
+        self._stop_signal = signal_number
+
+    def first_step(self):
+        """Returns how many batches the data have to skip; 0 where there is nothing to resume from."""
+        place = place_in(checkpoints.peek(self.folder)) if self.resume else None
+        self._expected = 0 if place is None else place.step
+        return self._expected
+
+    def on_train_begin(self, logs=None):
+        callbacks = self._others()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._warn_of(error)
+        if self.resume:
+            self._resume(callbacks)
+        self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self.model._initial_epoch = None
+        if self._means is not None:
+            state.assign(self.model, self._means)
+            self._means = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        total = self._batches_per_epoch()
+        if total is not None and batch + 1 >= total:
+            return  # the end of the epoch follows, and has more to save
+        steps = training_step(self.model) - self._saved_step
+        if self._stop_signal is not None or (self.every_steps and steps >= self.every_steps) or self._time_is_up():
+            self._save(Place(self._epoch, batch + 1, total), logs)
+        self._stop_if_asked()
+
+    def on_epoch_end(self, epoch, logs=None):
+        last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        better = self._is_better(logs)
+        due = self.every_epochs and (epoch + 1) % self.every_epochs == 0
+        steps = training_step(self.model) - self._saved_step
+        due = due or (self.every_steps and steps >= self.every_steps) or self._time_is_up()
+        if due or better or last or self._stop_signal is not None:
+            self._save(Place(epoch + 1, 0, self._batches_per_epoch()), logs, better)
+        if not last:
+            self._stop_if_asked()
+
+    def on_train_end(self, logs=None):
+        self._expected = None
+
+    def _save(self, place, logs, better=False):
+        """Writes a checkpoint. Says so where that fails, and lets training go on."""
+        self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
+        losses = [logs[name] for name in ("d_loss", "g_loss") if name in (logs or {})]
+        if not all(math.isfinite(float(loss)) for loss in losses):
+            warnings.warn(f"No checkpoint of step {self._saved_step:,}: its losses are not finite.", stacklevel=2)
+            return
+        best = float(logs[self.monitor]) if better else self._best
+        arrays, kept = self._everything(place, best)
+        try:
+            self.latest = checkpoints.write(self.folder, self._saved_step, arrays, kept)
+            if better:
+                checkpoints.mark_best(self.latest)
+            self._best = best
+            with contextlib.suppress(OSError):  # the old ones may stay
+                checkpoints.prune(self.folder, self.keep)
+        except OSError as error:
+            self._warn_of(error)
+
+    def _everything(self, place, best):
+        arrays, states = state.arrays(self.model), {}
+        for name, callback in _named(self._others()):
+            states[name] = counters.get(callback)
+            for number, weight in enumerate(counters.weights(callback)):
+                arrays[f"callbacks/{name}/{number}"] = weight
+        kept = dataclasses.asdict(place) | {"best": best, "stopped": bool(self.model.stop_training)}
+        return arrays, kept | {"callbacks": states}
+
+    def _resume(self, callbacks):
+        """Puts everything back where it was, as far as it can be before the epoch begins."""
+        found, self.place = _restore(self.model, self.folder, callbacks)
+        if found is None:
+            return
+        batches = self.model.current_fit.batches
+        check_data(self.place, self._expected, batches.num_batches)
+        self.latest, self._best = found.path, found.counters["best"]
+        self.model._initial_epoch = self.params["epochs"] if found.counters["stopped"] else self.place.epoch
+        if self.place.batch:
+            self._means = {name: each for name, each in found.arrays.items() if name.startswith(state.METRICS)}
+            begin_at(batches, self.place)
+        if self.place.batches_per_epoch is not None:
+            self.params["steps"] = self.place.batches_per_epoch  # of all callbacks: the dict is shared
+
+    def _others(self):
+        """Returns the callbacks before this one, and checks that none with counters comes after."""
+        callbacks = self.model.current_fit.callbacks
+        position = next(number for number, each in enumerate(callbacks) if each is self)
+        for each in callbacks[position + 1 :]:
+            if counters.get(each) is not None:
+                raise ValueError(
+                    "Checkpoint must stand last in the list, so that it sees what the others have counted. Received: "
+                    f"{type(each).__name__} after it. Put Checkpoint at the end."
+                )
+        return callbacks[:position]
+
+    def _batches_per_epoch(self):
+        return self.model.current_fit.batches.num_batches
+
+    def _time_is_up(self):
+        return self.every_seconds is not None and time.monotonic() - self._saved_at >= self.every_seconds
+
+    def _is_better(self, logs):
+        if self.monitor is None:
+            return False
+        if self.monitor not in (logs or {}):
+            warnings.warn(
+                f"There is no best checkpoint without the monitored log. Received: monitor={self.monitor!r}, logs "
+                f"{sorted(logs or {})}.",
+                stacklevel=2,
+            )
+            return False
+        value = float(logs[self.monitor])
+        if self._best is None or not math.isfinite(value):
+            return math.isfinite(value)
+        return value < self._best if self.mode == "min" else value > self._best
+
+    def _stop_if_asked(self):
+        if self._stop_signal is not None:
+            number, self._stop_signal = self._stop_signal, None
+            written = self.latest is not None and self.latest.stem == f"step-{training_step(self.model):08d}"
+            raise interrupts.Stopped(number, self.latest if written else None)
+
+    def _warn_of(self, error):
+        last = "There is none yet." if self.latest is None else f"The last good one is {self.latest}."
+        warnings.warn(
+            f"No checkpoint of step {training_step(self.model):,} could be written: {error}. Training goes on, and "
+            f"another is tried when it is due. {last}",
+            stacklevel=2,
+        )
+
+
+def restore(gan, folder, callbacks=(), best=False):
+    """Gives a compiled GAN, and callbacks, the state of the newest sound checkpoint in a folder, outside of a fit.
+
+    Args:
+        gan: a GAN of the same networks and settings.
+        folder: where the checkpoints are.
+        callbacks: those whose counters are to be restored; all that had counters then, in the same order, or none.
+        best: True for `best.checkpoint`, where there is one.
+
+    Returns:
+        The `Place` to which that brings the training, or None where there are no checkpoints.
+
+    Raises:
+        ValueError: if there are checkpoints, but all are damaged or of another training.
+    """
+    return _restore(gan, folder, callbacks, best)[1]
+
+
+def _restore(gan, folder, callbacks, best=False):
+    found = checkpoints.newest(folder, *_specs(gan, callbacks), best=best)
+    if found is None:
+        return None, None
+    place = _checked_place(found)
+    _give_counters(found, callbacks)
+    state.assign(gan, {name: each for name, each in found.arrays.items() if not name.startswith(state.METRICS)})
+    return found, place
+
+
+def _named(callbacks):
+    """Pairs callbacks that have counters with names: their place among those, and their class."""
+    with_counters = [each for each in callbacks if counters.get(each) is not None]
+    return [(f"{number} {type(each).__name__}", each) for number, each in enumerate(with_counters)]
+
+
+def _specs(gan, callbacks):
+    required, optional = state.spec(gan), {}
+    for name, callback in _named(callbacks):
+        if counters.keeps_weights(callback):
+            for number, weight in enumerate(gan.weights):
+                dtype = keras.backend.standardize_dtype(weight.dtype)
+                optional[f"callbacks/{name}/{number}"] = (tuple(weight.shape), dtype)
+    return required, optional
+
+
+def _give_counters(found, callbacks):
+    kept = found.counters["callbacks"]
+    for name, callback in _named(callbacks):
+        if name not in kept:
+            warnings.warn(f"{found.path} has no counters for callback {name}, which starts anew.", stacklevel=2)
+            continue
+        counters.give(callback, kept[name])
+        weights = [array for key, array in found.arrays.items() if key.startswith(f"callbacks/{name}/")]
+        if weights:
+            callback.best_weights = weights
+
+
+def _checked_place(found):
+    place, best = place_in(found.counters), found.counters.get("best")
+    sound = place is not None and isinstance(best, int | float | None) and set(found.counters) == set(COUNTERS)
+    if not sound or not isinstance(found.counters["callbacks"], dict):
+        raise ValueError(
+            f"A checkpoint's counters must be those that Checkpoint writes. Received: {found.path} with "
+            f"{str(found.counters)[:200]}."
+        )
+    return place

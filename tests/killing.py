@@ -1,0 +1,145 @@
+"""Kills trainings at random moments, resumes them, and tells how they ended, as JSON.
+
+Run as a program: `killing.py FOLDER KILLS SEED EPOCHS SETTINGS`, the last of them JSON, settings besides those below.
+The processes are forked from one that has imported TensorFlow but not begun to use it, which saves seconds for each.
+"""
+
+import io
+import itertools
+import json
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+
+from kerasgan import checkpoints, cli, runs, training
+
+RECIPE = {
+    "title": "to be killed",
+    "source": "digits",
+    "network": "mlp",
+    "network_options": {"width": 16},
+    "latent_dim": 4,
+    "passes_per_epoch": 1,
+    "learning_rate": 1e-3,
+    "decay_to": 0.1,
+    "ema_half_life_images": 500.0,
+    "steps_per_execution": 2,
+}
+
+
+def start(arguments):
+    """Starts `kerasgan` with these arguments in a process of its own; returns its number."""
+    process = os.fork()
+    if process:
+        return process
+    try:
+        out = os.open("/dev/null", os.O_WRONLY)
+        os.dup2(out, 1)
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"))
+        training.CHECKPOINT_SECONDS = 0.0  # after every call into the training step
+        training._export = lambda gan, folder: None  # seconds each, and nothing that is compared
+        os._exit(cli.main(arguments))
+    except BaseException as error:
+        os.write(2, repr(error).encode())
+        os._exit(99)
+
+
+def exit_code(process):
+    """The exit code of a process that has ended, or None for one that has not."""
+    done, status = os.waitpid(process, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done else None
+
+
+def newest_step(run):
+    found = checkpoints.files(run / runs.CHECKPOINTS)
+    return int(found[0].stem.removeprefix("step-")) if found else 0
+
+
+def run_in(log_dir):
+    """The run that has got as far as its settings, or None."""
+    found = [path.parent for path in log_dir.glob("*/settings.json")]
+    return found[0] if found else None
+
+
+def kill_and_resume(log_dir, settings, kills, total, dice):
+    """Trains to the end through a number of kills. Returns the run and what was counted."""
+    counted = {"kills": 0, "in_a_write": 0, "before_the_first": 0, "lost": 0, "unsound": 0}
+    while True:
+        run = run_in(log_dir)
+        resume = ["train", "--resume", str(run)]
+        process = start(resume if run else ["train", "--settings", str(settings), "--log-dir", str(log_dir)])
+        left = kills - counted["kills"]
+        if not wait_to_kill(process, log_dir, left, total, dice):
+            return run_in(log_dir), counted
+        look_after(run_in(log_dir), counted)
+
+
+def wait_to_kill(process, log_dir, left, total, dice):
+    """Waits until a random step, or now and then a random moment; kills, and returns whether there was one to kill."""
+    begun, run = time.monotonic(), run_in(log_dir)
+    done = newest_step(run) if run else 0
+    target = done + dice.uniform(0, 1.5 * (total - done) / (left + 1)) if left else float("inf")
+    until = begun + dice.uniform(0, 2) if left and dice.random() < 0.1 else float("inf")
+    while time.monotonic() < until:
+        code = exit_code(process)
+        if code is not None:
+            if code:
+                raise SystemExit(f"a training ended with {code}")
+            return False
+        run = run or run_in(log_dir)
+        if run is not None and newest_step(run) > target:
+            break
+        time.sleep(0.001)
+    if run and dice.random() < 0.5:
+        wait_for_a_write(run / runs.CHECKPOINTS)
+    else:
+        time.sleep(dice.uniform(0, 0.01))
+    os.kill(process, signal.SIGKILL)
+    return os.waitpid(process, 0)[1] == signal.SIGKILL
+
+
+def wait_for_a_write(folder):
+    """Waits until a checkpoint is being written, or two seconds."""
+    until = time.monotonic() + 2
+    while time.monotonic() < until and not (folder.is_dir() and is_in_a_write(folder)):
+        pass
+
+
+def is_in_a_write(folder):
+    return any(name.startswith(".") for name in os.listdir(folder))
+
+
+def look_after(run, counted):
+    """Counts what a kill has left behind."""
+    counted["kills"] += 1
+    folder = run / runs.CHECKPOINTS if run else None
+    found = checkpoints.files(folder) if run else []
+    counted["before_the_first"] += not found
+    counted["in_a_write"] += bool(run) and folder.is_dir() and is_in_a_write(folder)
+    steps = [int(path.stem.removeprefix("step-")) for path in found]
+    # Two steps a call, an epoch of 28: the last three are there, without a gap.
+    counted["lost"] += any(a - b != 2 for a, b in itertools.pairwise(steps))
+    for path in found:
+        counters = checkpoints.peek_at(path)
+        counted["unsound"] += counters is None
+
+
+def main(folder, kills, seed, epochs, more):
+    folder = pathlib.Path(folder)
+    settings = folder / "planned.json"
+    recipe = RECIPE | {"epochs": epochs} | more
+    settings.write_text(json.dumps({"name": "killed", "recipe": recipe, "seed": seed, "deterministic": True}))
+    process = start(["train", "--settings", str(settings), "--log-dir", str(folder / "straight")])
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if status:
+        raise SystemExit(f"the straight training ended with {status}")
+    dice = random.Random(seed)
+    run, counted = kill_and_resume(folder / "killed", settings, kills, 28 * epochs, dice)
+    print(json.dumps(counted | {"straight": str(run_in(folder / "straight")), "killed": str(run)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(json.loads, sys.argv[2:]))

@@ -1,0 +1,57 @@
+"""Trainings that are killed, and end as those that were not."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from kerasgan import checkpoints, runs
+
+KILLING = pathlib.Path(__file__).with_name("killing.py")
+
+
+def epochs_of(run):
+    """The logs of every epoch as TensorBoard has them; an epoch that was ended twice must have ended the same."""
+    logs = {}
+    events = EventAccumulator(str(run / "train"), size_guidance={"tensors": 0}).Reload()
+    for tag in events.Tags()["tensors"]:
+        if tag.startswith("epoch_"):
+            for event in events.Tensors(tag):
+                value = event.tensor_proto.SerializeToString()
+                assert logs.setdefault((tag, event.step), value) == value
+    return logs
+
+
+# State of every kind: adaptive augmentation, labels, lazy penalties
+EVERYTHING = {"conditional": True, "augment": "ada", "gamma": 0.1, "penalties_every": 3}
+
+
+def kill(folder, kills, seed, epochs, **more):
+    """Trains straight and through kills, and compares, bit for bit. Returns what was counted."""
+    command = [sys.executable, KILLING, folder, *map(json.dumps, (kills, seed, epochs, more))]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    counted = json.loads(finished.stdout.splitlines()[-1])
+    straight, killed = (pathlib.Path(counted.pop(name)) for name in ("straight", "killed"))
+    # The last checkpoint holds all weights, slots, seeds and counters.
+    last = [checkpoints.files(run / runs.CHECKPOINTS)[0] for run in (straight, killed)]
+    assert last[0].name == last[1].name and last[0].read_bytes() == last[1].read_bytes()
+    logs = epochs_of(straight)
+    assert logs == epochs_of(killed) and len({step for _, step in logs}) == epochs
+    assert (straight / runs.SAMPLES).read_bytes() == (killed / runs.SAMPLES).read_bytes()
+    assert counted["kills"] == kills and counted["lost"] == counted["unsound"] == 0, counted
+    return counted
+
+
+def test_three_kills(tmp_path):
+    kill(tmp_path, kills=3, seed=0, epochs=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_thirty_kills(tmp_path, seed):
+    counted = kill(tmp_path, kills=30, seed=seed, epochs=12, **EVERYTHING)
+    print(counted)
