@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.python.framework import config
 
 import kerasgan
@@ -165,6 +166,32 @@ def test_data_without_end_in_epochs_of_given_length(make_gan, tmp_path):
     with pytest.raises(RuntimeError, match="power cut"):
         run(tmp_path / "parts", Dies(9))
     assert same(whole, run(tmp_path / "parts", seed=99))
+
+
+@slow
+def test_data_of_unknown_length(make_gan, tmp_path):
+    """Keras learns how long an epoch is from the first one, of which only the rest is seen."""
+    batches = (IMAGES / np.float32(127.5) - 1).reshape(7, 10, 8, 8, 1)
+
+    def run(folder, *callbacks, seed=0):
+        gan, checkpoint, begin = make_gan(seed=seed), Checkpoint(folder, every_steps=3, resume=True), []
+
+        def give():
+            begin.append(0 if begin else checkpoint.first_step())
+            yield from batches[begin[-1] :]
+
+        begin_at = checkpoint.first_step()
+        dataset = tf.data.Dataset.from_generator(give, output_signature=tf.TensorSpec((10, 8, 8, 1)))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            gan.fit(dataset, epochs=3, callbacks=[*callbacks, checkpoint], verbose=0)
+        return gan, begin_at
+
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(tmp_path / "parts", Dies(5))
+    resumed, begin_at = run(tmp_path / "parts", seed=99)
+    assert begin_at == 3 and same(whole, resumed)
 
 
 @slow

@@ -286,6 +286,25 @@ def test_any_settings_are_taken_or_refused_many_times(tmp_path):
     print(fuzz_settings(tmp_path, 10_000))
 
 
+# Determinism
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["dcgan", "resnet"])
+def test_the_same_seed_gives_the_same_bits_twice(network, tmp_path):
+    """All weights, slots, seeds and counters after two epochs, each time in a process of its own."""
+    more = {"network": network, "image_size": 16, "latent_dim": 8, "epochs": 2, "passes_per_epoch": 1}
+    path = tmp_path / "planned.json"
+    path.write_text(json.dumps({"recipe": RECIPE | more, "deterministic": True}))
+    ends = []
+    for seed in (1, 1, 2):
+        command = ["train", "--settings", str(path), "--seed", str(seed), "--log-dir", str(tmp_path / "logs")]
+        subprocess.run([sys.executable, "-m", "kerasgan", *command], check=True, capture_output=True)
+        run = max((tmp_path / "logs").iterdir())
+        ends.append(checkpoints.files(run / runs.CHECKPOINTS)[0].read_bytes())
+    assert ends[0] == ends[1] != ends[2]
+
+
 # Run folders
 
 
