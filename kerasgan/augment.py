@@ -156,8 +156,8 @@ class Adaptive:
 
         Args:
             probability: the one before, a scalar.
-            real_logits: the discriminator's, of the step's real images, (batch,). Where an objective is paired only
-                differences mean something: pass D(x) - D(G(z)).
+            real_logits: the discriminator's, of the step's real images, (batch,), counted from the logit at which it
+                cannot tell; where only differences mean something, D(x) - D(G(z)).
         """
         sureness = ops.mean(ops.sign(real_logits))
         step = ops.cast(ops.shape(real_logits)[0], "float32") / self.adjust_images
@@ -224,16 +224,16 @@ def _moved(images, draws, turn):
     quarters = turned * ops.floor(4 * t)
     _, height, width, channels = images.shape
     if turn:
-        images = ops.where(_each(quarters % 2, images) > 0, ops.transpose(images, (0, 2, 1, 3)), images)
+        # Not `transpose`: XLA cannot take its gradient within a penalty that is charged at some steps only.
+        transposed = ops.stack(ops.unstack(images, width, axis=2), axis=1)
+        images = ops.where(_each(quarters % 2, images) > 0, transposed, images)
     # A quarter turn is the transpose, upside down; three are the transpose, mirrored; two are both without it.
     upside_down = ops.logical_or(quarters == 1, quarters == 2)
     mirrored = ops.logical_xor(quarters >= 2, flipped * f >= 0.5)
     rows = _picked(height, upside_down, shifted, shifts[0], images.dtype)
     columns = _picked(width, mirrored, shifted, shifts[1], images.dtype)
     images = ops.matmul(rows, ops.reshape(images, (-1, height, width * channels)))
-    images = ops.transpose(ops.reshape(images, (-1, height, width, channels)), (0, 2, 1, 3))
-    images = ops.matmul(columns, ops.reshape(images, (-1, width, height * channels)))
-    return ops.transpose(ops.reshape(images, (-1, width, height, channels)), (0, 2, 1, 3))
+    return ops.matmul(columns[:, None], ops.reshape(images, (-1, height, width, channels)))
 
 
 def _picked(side, reverse, shifted, share, dtype):

@@ -25,7 +25,8 @@ def networks(generator, discriminator, latent_dim, num_classes=None):
     """
     if not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim must be a whole number of at least 1. Received: latent_dim={latent_dim!r}.")
-    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+    whole = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
+    if num_classes is not None and (not whole or num_classes < 1):
         raise ValueError(
             f"num_classes must be a whole number of at least 1, or None. Received: num_classes={num_classes!r}."
         )
@@ -47,6 +48,13 @@ def _inputs_as_many(name, network, num_classes):
             f"The {name} must have {wanted} for num_classes={num_classes}. Received: a {name} with {inputs}. "
             "Build the networks and the GAN with the same num_classes."
         )
+    for layer in network._flatten_layers():  # those of kerasgan's own networks that know how many there are
+        known = getattr(layer, "num_tokens", None) or getattr(layer, "input_dim", None)
+        if layer.name == "label" and known != num_classes:
+            raise ValueError(
+                f"The networks and the GAN must have the same classes. Received: num_classes={num_classes} for a "
+                f"{name} built for {known}. Build both with the same num_classes."
+            )
 
 
 def _shape_of_input(network):
@@ -215,7 +223,8 @@ def labels_spec(shape, dtype):
     if len(shape) != 1 or "int" not in keras.backend.standardize_dtype(dtype):
         raise ValueError(
             f"Labels must be one integer an image, of shape (batch,). Received: shape {tuple(shape)} of dtype "
-            f"{keras.backend.standardize_dtype(dtype)}. Use labels.argmax(axis=1) for one-hot labels."
+            f"{keras.backend.standardize_dtype(dtype)}. Use labels[:, 0] for labels of shape (batch, 1), and "
+            "labels.argmax(axis=1) for one-hot ones."
         )
 
 
@@ -227,7 +236,10 @@ def labels_array(labels, num_images, num_classes):
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"Labels must be whole numbers. Received: labels of dtype {labels.dtype}. {RECOUNT}.")
+        raise ValueError(
+            f"Labels must be integers, the numbers of the classes. Received: labels of dtype {labels.dtype}. Use "
+            "labels.astype('int32'), or labels.argmax(axis=1) for one-hot ones."
+        )
     labels_spec(labels.shape, labels.dtype)
     if len(labels) != num_images:
         raise ValueError(f"There must be one label an image. Received: {len(labels)} labels for {num_images} images.")

@@ -44,7 +44,7 @@ def _parser():
     sample = commands.add_parser("sample", help="draw samples from a finished run")
     sample.add_argument("run", metavar="RUN", help="the run's folder, such as tensorboard_logs/00001-digits")
     sample.add_argument("--n", type=_positive, default=64, help="how many samples (default: %(default)s)")
-    sample.add_argument("--seed", type=int, help="the same samples every time (default: new ones)")
+    sample.add_argument("--seed", type=_seed, help="the same samples every time (default: new ones)")
     sample.add_argument("--label", type=int, help="samples of one class alone, counted from 0")
     sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
     sample.set_defaults(command=_sample)

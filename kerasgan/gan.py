@@ -23,7 +23,7 @@ class GAN(keras.Model):
     """A generator and a discriminator that learn from each other.
 
     Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,
-    and `predict`, maps latents of shape (batch, latent_dim) to images.
+    and `predict`, maps latents of shape (batch, latent_dim) to images; in a conditional game, [latents, labels].
 
     During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
     `d_real` (mean D(x)) and `d_fake` (mean D(G(z))). With `validation_data` (real images the discriminator has not
@@ -52,14 +52,14 @@ class GAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.latent_dim = latent_dim
-        self.num_classes = num_classes
+        self.num_classes = None if num_classes is None else int(num_classes)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         # Looking at held-out images must not change the latents that training draws next.
         self.validation_seed_generator = keras.random.SeedGenerator(0)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
         self.augment_probability = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="augment_probability"
+            shape=(), initializer="zeros", trainable=False, name="augment_probability", dtype="float32", autocast=False
         )
         self.ema = ema
         self.averaged_generator = None if ema is None else _copy(generator)
@@ -222,7 +222,9 @@ class GAN(keras.Model):
         return self._report(engine.train_step(self, *self._batch_of(data)))
 
     def test_step(self, data):
-        return self._report(engine.test_step(self, *self._batch_of(data), self.validation_seed_generator))
+        results = engine.test_step(self, *self._batch_of(data), self.validation_seed_generator)
+        logs = self._report(results)
+        return {name: logs[name] for name in logs if name in (*results, "loss")}  # nothing is charged or moved here
 
     def call(self, inputs, training=False):
         return self.sampler(inputs, training=training)
@@ -255,20 +257,29 @@ class GAN(keras.Model):
         pieces = [self._sample(*(part[i : i + batch_size] for part in parts)) for i in range(0, n, batch_size)]
         return np.concatenate([np.empty((0, *self.image_shape), "float32"), *pieces])
 
-    def class_grid(self, columns=8, seed=0):
+    def class_grid(self, columns=8, seed=0, most=None):
         """Draws the same latents under every class: what the labels change, and what they leave alone.
 
+        Args:
+            columns: samples of each class, at least 1.
+            seed: int for the same latents every time.
+            most: where there are more classes, only so many are drawn, spread over all; None for every class.
+
         Returns:
-            NumPy float32 array (num_classes * columns, height, width, channels), class after class, for
+            NumPy float32 array (classes * columns, height, width, channels), class after class, for
             `kerasgan.pictures.tile(..., columns=columns)`.
 
         Raises:
-            ValueError: if the game has no classes.
+            ValueError: if the game has no classes, or there are to be no columns.
         """
+        if not isinstance(columns, (int, np.integer)) or columns < 1:
+            raise ValueError(f"columns must be a whole number of at least 1. Received: columns={columns!r}.")
         if self.num_classes is None:
             raise ValueError("A grid of classes needs classes. Received: a GAN with num_classes=None. Use generate().")
-        latents = np.tile(self._latents(columns, seed, None), (self.num_classes, 1))
-        return self.generate(latents=latents, labels=np.repeat(np.arange(self.num_classes), columns))
+        count = self.num_classes if most is None else min(most, self.num_classes)
+        classes = np.linspace(0, self.num_classes - 1, count).round().astype("int32")
+        latents = np.tile(self._latents(columns, seed, None), (count, 1))
+        return self.generate(latents=latents, labels=np.repeat(classes, columns))
 
     def _latents(self, n, seed, latents):
         if latents is None:
@@ -352,7 +363,8 @@ class GAN(keras.Model):
     def load_own_variables(self, store):
         for number, generator in enumerate(self._all_seed_generators()):
             generator.state.assign(store[f"seed_{number}"])
-        self.augment_probability.assign(store["augment_probability"])
+        if getattr(self, "augment", None) is not None and self.augment.adapts:
+            self.augment_probability.assign(store["augment_probability"])
 
     def _all_seed_generators(self):
         layers = self._flatten_layers()

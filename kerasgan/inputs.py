@@ -35,13 +35,17 @@ def checked(x, y, game, batch_size, smallest_batch):
     if isinstance(x, (list, tuple)) and len(x) == 1:
         x = x[0]
     if isinstance(x, (list, tuple)):
-        raise ValueError(_no_labels(f"{len(x)} arrays"))
+        received = f"{len(x)} arrays"
+        raise ValueError(
+            _no_labels(received) if game.num_classes is None else _labels_needed(game.num_classes, received)
+        )
     if isinstance(x, tf.data.Dataset):
         return _checked_dataset(x, game, smallest_batch), y
     if isinstance(x, np.ndarray) or tf.is_tensor(x):
         fit_labels(game.num_classes, y)
         checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
         if y is not None:
+            y = np.asarray(y)
             checks.labels_array(y, len(x), game.num_classes)
     return x, y
 

@@ -43,16 +43,19 @@ def judge(run, n=10_000, extractor=None, split=None, seed=0, json_file=None, sam
     recipe = training.plan(runs.read_settings(run), {}, None, False).recipe
     if samples is not None:
         _check_room(pathlib.Path(samples))
+    if json_file is not None and not pathlib.Path(json_file).absolute().parent.is_dir():
+        raise ValueError(f"The folder of the JSON file must exist. Received: {str(json_file)!r}. Make it first.")
     gan = keras.models.load_model(gan_file)
     if split is None:
         split = "test" if datasets.has_test_split(recipe.source) else "train"
-    real, _, info = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split, seed=seed)
+    real, labels, info = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split, seed=seed)
     if info.image_shape != gan.image_shape:
         raise ValueError(
             f"The data must be what the run was trained on. Received: {info.name}, now of shape {info.image_shape}, "
             f"for a generator of shape {gan.image_shape}. Put the data back, or train again."
         )
-    generated = gan.generate(len(real), seed=seed)
+    # By the labels of the real images, so that a conditional game is not blamed for shares that it was never asked for.
+    generated = gan.generate(len(real), seed=seed, labels=None if gan.num_classes is None else labels)
     facts = {"run": str(run), "dataset": info.name, "split": split, "seed": seed}
     table, figures = _figures(recipe, info, real, generated, extractor, seed)
     print(f"{run}: samples against {info.name} ({split})\n\n{table}")

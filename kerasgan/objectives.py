@@ -12,6 +12,7 @@ average and where to differentiate. The real and the fake logits have the same s
   `no_total_loss` says why it is not (a sentence, or None where it is);
 - `bounds_js` says whether (log 4 - d_loss) / 2 is a lower bound of the Jensen-Shannon divergence;
 - `paired` says whether `g_loss` looks at the real logits; where it does not, they may be None;
+- `undecided` is the logit of a discriminator that cannot tell, or None where only differences of logits mean something;
 - `needs_lipschitz` says whether the game is sound only for a discriminator whose slope is bounded.
 """
 
@@ -40,6 +41,7 @@ class NonSaturating:
     has_total_loss = True
     no_total_loss = None
     paired = False
+    undecided = 0.0
     needs_lipschitz = False
 
     def __post_init__(self):
@@ -78,6 +80,7 @@ class Minimax:
     )
     bounds_js = True
     paired = False
+    undecided = 0.0
     needs_lipschitz = False
 
     def d_loss(self, real_logits, fake_logits):
@@ -107,6 +110,7 @@ class LeastSquares:
     no_total_loss = None
     bounds_js = False
     paired = False
+    undecided = 0.5
     needs_lipschitz = False
 
     def d_loss(self, real_logits, fake_logits):
@@ -129,6 +133,7 @@ class Hinge:
     no_total_loss = _TOTAL_OF_CRITICS
     bounds_js = False
     paired = False
+    undecided = 0.0
     needs_lipschitz = False
 
     def d_loss(self, real_logits, fake_logits):
@@ -152,6 +157,7 @@ class Wasserstein:
     no_total_loss = _TOTAL_OF_CRITICS
     bounds_js = False
     paired = False
+    undecided = None
     needs_lipschitz = True
 
     def d_loss(self, real_logits, fake_logits):
@@ -178,6 +184,7 @@ class Relativistic:
     no_total_loss = None
     bounds_js = False
     paired = True
+    undecided = None
     needs_lipschitz = False
 
     def d_loss(self, real_logits, fake_logits):
@@ -195,7 +202,7 @@ OBJECTIVES = {
     "wasserstein": Wasserstein,
     "relativistic": Relativistic,
 }
-METHODS = ("d_loss", "g_loss", "has_total_loss", "no_total_loss", "bounds_js", "paired", "needs_lipschitz")
+METHODS = ("d_loss", "g_loss", "has_total_loss", "no_total_loss", "bounds_js", "paired", "undecided", "needs_lipschitz")
 
 
 def get(objective):

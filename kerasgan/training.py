@@ -265,7 +265,7 @@ def _export(gan, folder):
 
 def _samples_picture(gan):
     if gan.num_classes is not None and len(gan.image_shape) == 3:
-        return pictures.tile(gan.class_grid(columns=10, seed=0), columns=10)
+        return pictures.tile(gan.class_grid(columns=10, seed=0, most=20), columns=10)
     return pictures.picture_of(gan.generate(64, seed=0))
 
 

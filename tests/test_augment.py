@@ -1,12 +1,15 @@
 import itertools
+import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan import augment
 from kerasgan.augment import Adaptive, DiffAugment
+from kerasgan.backend import tensorflow as engine
 
 EVERYTHING = Adaptive(policy=("color", "quarter_turn", "flip", "translation", "cutout"))
 SHAPES = [(16, 12, 1), (12, 12, 3)]
@@ -304,6 +307,81 @@ def test_the_probability_of_a_game_moves_is_logged_and_goes_on_after_a_load(make
     assert loaded.augment == gan.augment
     np.testing.assert_allclose(loaded.augment_probability, 0.03, atol=1e-6)
     assert "augment_probability" not in make_gan().fit(images, verbose=0).history
+
+
+class Recorder:
+    """An augmentation that leaves the images as they are, and counts them."""
+
+    adapts = False
+    initial_probability = 1.0
+
+    def __init__(self):
+        self.seen = []
+
+    def check(self, image_shape):
+        """Any images will do."""
+
+    def apply(self, images, seed_generator, probability):
+        self.seen.append(len(images))
+        return images
+
+
+@pytest.mark.parametrize(
+    ("updates", "seen"),
+    [("alternating", [32, 32, 16]), ("simultaneous", [32, 32]), ("one_stage", [32, 32])],
+)
+def test_all_that_the_discriminator_sees_is_augmented(make_gan, images, updates, seen):
+    """Real and generated images together, the points of two penalties, and those of a generator's step of its own."""
+    recorder = Recorder()
+    gan = make_gan(updates=updates, augment=recorder, penalties=("r1", "r2"))
+    engine.train_step(gan, tf.constant(images[:16]))
+    assert recorder.seen == seen
+    gan.generate(4)
+    assert recorder.seen == seen
+
+
+@pytest.mark.parametrize(
+    ("objective", "real", "fake", "direction"),
+    [
+        ("non_saturating", 3.0, 9.0, 1),
+        ("non_saturating", -3.0, -9.0, -1),
+        ("least_squares", 0.4, 0.0, -1),
+        ("least_squares", 0.6, 9.0, 1),
+        ("relativistic", 3.0, 9.0, -1),
+        ("relativistic", -3.0, -9.0, 1),
+        ("hinge", 1.0, 0.0, 1),
+    ],
+)
+def test_the_probability_follows_how_sure_the_discriminator_is(make_gan, objective, real, fake, direction):
+    """Sure is: above the logit that says nothing, or above the generated images where only differences count."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gan = make_gan(objective=objective, augment=Adaptive(adjust_images=64))
+    gan.augment_probability.assign(0.4)
+    engine._adapt(gan, tf.fill([16], real), tf.fill([16], fake))
+    np.testing.assert_allclose(gan.augment_probability, 0.4 + direction * 0.25, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["diffaugment", "ada"])
+def test_a_lazy_penalty_behind_it_compiles(make_gan, images, name):
+    gan = make_gan(augment=name, penalties=kerasgan.penalties.R1(1.0, every=2), jit_compile=True)
+    logs = gan.fit(images, batch_size=16, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+
+
+def test_validation_logs_hold_what_was_measured(make_gan, images):
+    logs = make_gan(augment="ada", penalties="r1").fit(images, validation_data=images[:32], verbose=0).history
+    measured = {"loss", "d_loss", "g_loss", "d_real", "d_fake"}
+    assert {name for name in logs if name.startswith("val_")} == {f"val_{name}" for name in measured}
+    assert measured | {"d_penalty", "augment_probability"} <= set(logs)
+
+
+def test_weights_of_a_game_without_it_do_not_switch_it_off(make_gan, tmp_path):
+    make_gan().save_weights(tmp_path / "plain.weights.h5")
+    gan = make_gan(augment=DiffAugment())
+    gan.load_weights(tmp_path / "plain.weights.h5")
+    assert float(gan.augment_probability) == 1.0
 
 
 def test_games_on_points_refuse_it(make_gan):

@@ -1,5 +1,7 @@
 """Conditional games: labels go in beside images and latents, and come out in the samples."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -125,6 +127,51 @@ def test_generate_by_label(make_conditional):
     assert np.array_equal(gan.predict([np.ones((1, 4)), np.array([2])], verbose=0)[0], mixed[2])
 
 
+class Painter(keras.Model):
+    """A generator that paints its label all over the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, inputs):
+        latents, labels = inputs
+        flat = keras.ops.cast(labels, "float32")[:, None, None, None] / 10 * self.gain
+        return keras.ops.ones((1, 8, 8, 1)) * flat + 0 * latents[:, :1, None, None]
+
+
+class Witness(keras.Model):
+    """A discriminator that remembers what it was shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.logit = keras.layers.Dense(1)
+        self.seen = []
+
+    def call(self, inputs):
+        images, labels = inputs
+        if hasattr(images, "numpy"):
+            self.seen.append((images.numpy()[:, 0, 0, 0] * 10, labels.numpy()))
+        return self.logit(keras.ops.reshape(images, (-1, 64)))
+
+
+@pytest.mark.parametrize("updates", [Alternating(1), Alternating(3), "simultaneous", "one_stage"], ids=str)
+@pytest.mark.parametrize("objective", ["non_saturating", "relativistic"])
+def test_every_image_is_judged_under_its_own_label(updates, objective):
+    """Real images, generated ones and the penalties' points: each shows the label that it is handed over with."""
+    gan = kerasgan.GAN(Painter(), Witness(), latent_dim=2, num_classes=7, seed=0)
+    still = (keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    gan.compile(*still, objective=objective, updates=updates, penalties=("r1", "r2", "gradient_penalty"))
+    labels = np.arange(12, dtype="int32") % 7
+    images = (np.ones((12, 8, 8, 1)) * labels[:, None, None, None] / 10).astype("float32")
+    gan.discriminator.seen.clear()
+    kerasgan.backend.tensorflow.train_step(gan, tf.constant(images), tf.constant(labels))
+    assert len(gan.discriminator.seen) >= 2
+    for shown, handed in gan.discriminator.seen:
+        assert len(handed) >= 4
+        np.testing.assert_allclose(shown, handed, atol=1e-5)
+
+
 def test_labels_are_drawn_evenly(make_conditional):
     """Without labels every class comes up, as the samples of the class alone would show it."""
     gan = make_conditional()
@@ -141,6 +188,10 @@ def test_class_grid_shows_one_class_a_row(make_conditional):
     assert grid.shape == (CLASSES * 5, 8, 8, 1)
     np.testing.assert_array_equal(grid[5:10], gan.generate(5, seed=1, labels=1))
     assert pictures.tile(grid, columns=5).ndim == 3
+    np.testing.assert_array_equal(gan.class_grid(columns=5, seed=1, most=2), np.concatenate([grid[:5], grid[10:]]))
+    for columns in (0, -1, 2.5, None):
+        with pytest.raises(ValueError, match="columns"):
+            gan.class_grid(columns)
 
 
 def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp_path):
@@ -159,6 +210,8 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
     z, wanted = np.ones((2, 4), "float32"), np.array([0, 2], "int32")
     np.testing.assert_allclose(served.serving_default(z, wanted), gan.generate(latents=z, labels=wanted), atol=1e-5)
     assert served.discriminate(images[:2], wanted).shape == (2,)
+    card = json.loads((tmp_path / "saved" / "kerasgan.json").read_text())
+    assert card["num_classes"] == CLASSES and card["labels"] == "int32 (n,), 0 to 2"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +223,7 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
         ({"y": np.full(64, -1)}, "labels from -1"),
         ({"y": np.zeros(64)}, "float64"),
         ({"y": np.eye(64, CLASSES, dtype=int)}, r"shape \(64, 3\)"),
+        ({"y": np.zeros((64, 1), int)}, r"labels\[:, 0\]"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(make_conditional, images, given, said):
@@ -196,8 +250,12 @@ def test_networks_and_classes_must_agree(make_gan):
         kerasgan.GAN(*conditional, latent_dim=4)
     with pytest.raises(ValueError, match="generator must have two inputs"):
         kerasgan.GAN(*plain, latent_dim=4, num_classes=CLASSES)
-    with pytest.raises(ValueError, match="num_classes=0"):
-        kerasgan.GAN(*conditional, latent_dim=4, num_classes=0)
+    for wrong in (0, True, 2.0):
+        with pytest.raises(ValueError, match=f"num_classes={wrong}"):
+            kerasgan.GAN(*conditional, latent_dim=4, num_classes=wrong)
+    with pytest.raises(ValueError, match="same classes"):
+        kerasgan.GAN(*conditional, latent_dim=4, num_classes=CLASSES + 2)
+    assert kerasgan.GAN(*conditional, latent_dim=4, num_classes=np.int64(CLASSES)).num_classes == CLASSES
     with pytest.raises(ValueError, match="Only a conditional game"):
         make_gan().generate(4, labels=1)
     with pytest.raises(ValueError, match="needs classes"):

@@ -2,11 +2,13 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import export as exporting
 
 WITHOUT_KERAS = """
 import sys
@@ -69,3 +71,18 @@ def test_exporting_does_not_change_the_model(make_gan, images, tmp_path):
     for each in (gan, twin):
         each.fit(images, shuffle=False, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(gan.weights, twin.weights, strict=True))
+
+
+def test_other_formats_hold_the_network_that_draws(make_gan, tmp_path, monkeypatch):
+    """With an averaged generator that one, as everywhere else."""
+    generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=4, ema=kerasgan.ema.EMA(100))
+    exported = []
+    monkeypatch.setattr(keras.Model, "export", lambda self, *given, **options: exported.append(self))
+    exporting.export(gan, tmp_path / "gan.onnx", format="onnx")
+    assert exported == [gan.averaged_generator]
+
+
+def test_a_saved_model_has_no_options(make_gan, tmp_path):
+    with pytest.raises(ValueError, match="opset"):
+        make_gan().export(tmp_path / "saved", opset=1)

@@ -268,7 +268,8 @@ def _average(game, batch_size):
 def _adapt(game, real_logits, fake_logits):
     """Moves the probability of augmenting as the discriminator's step asks (`augment.Adaptive`)."""
     if game.augment is not None and game.augment.adapts:
-        sureness = real_logits - fake_logits if game.objective.paired else real_logits
+        undecided = game.objective.undecided
+        sureness = real_logits - (fake_logits if undecided is None else undecided)
         game.augment_probability.assign(game.augment.next_probability(game.augment_probability, sureness))
 
 

@@ -44,6 +44,8 @@ class Evaluate(keras.callbacks.Callback):
     and EarlyStopping counts such epochs: make its patience a multiple of `every_epochs`. Samples that are not finite
     get the worst figures there are: an infinite distance, 0 precision.
 
+    A conditional game is judged with labels drawn evenly from the classes: give it real images in such shares.
+
     The real images are looked at once, when training begins. Samples come from latents of their own, always the same:
     training is the same without this callback.
 

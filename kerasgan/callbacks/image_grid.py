@@ -1,5 +1,6 @@
 """Samples to look at while training goes on."""
 
+import math
 import pathlib
 
 import keras
@@ -20,7 +21,8 @@ class ImageGrid(keras.callbacks.Callback):
 
     Args:
         log_dir: folder of the run; the pictures go into `<log_dir>/images`.
-        n: samples in a grid; by class, as many of each as go into it, and at least one.
+        n: samples in a grid; by class, as many of each as go into it, and at least one. Of very many classes some are
+            shown, spread over all.
         every_epochs: epochs from one grid to the next.
         seed: int that fixes the latents.
         real: real images (n, height, width, channels) in [-1, 1] or points (n, d), of which the first `n` images, or
@@ -55,8 +57,9 @@ class ImageGrid(keras.callbacks.Callback):
         classes = self.model.num_classes
         if classes is None or len(self.model.image_shape) != 3:
             return pictures.picture_of(self.model.generate(self.n, seed=self.seed), self.real)
-        columns = max(1, self.n // classes)
-        return pictures.tile(self.model.class_grid(columns, self.seed), columns=columns)
+        rows = min(classes, 2 * math.isqrt(self.n))
+        columns = max(1, self.n // rows)
+        return pictures.tile(self.model.class_grid(columns, self.seed, most=rows), columns=columns)
 
     def _picture_of_real(self):
         images = self.real.ndim == 4

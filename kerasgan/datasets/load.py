@@ -142,10 +142,8 @@ def has_test_split(source):
     Raises:
         ValueError: when a named set is unknown, or cannot be prepared.
     """
-    if source == stacked.NAME:
-        return True
     if not isinstance(source, str) or source in OWN_NAMES:
-        return False
+        return isinstance(source, str) and source == stacked.NAME
     if pathlib.Path(source).expanduser().is_dir() or _must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
@@ -175,7 +173,7 @@ def _read(source, size, channels, split, seed):
     elif isinstance(source, str) and source == "digits":
         raw = arrays.read_digits()
     elif isinstance(source, str) and source == stacked.NAME:
-        raw = stacked.read_stacked(split, seed, OWN_NAMES)
+        raw = stacked.read_stacked(split, OWN_NAMES)
         return dataclasses.replace(raw, values=pipeline.fit_array(raw.values, size, channels))
     elif isinstance(source, str | os.PathLike):
         return _read_named(source, size, channels, split)

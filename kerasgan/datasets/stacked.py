@@ -3,22 +3,21 @@
 import numpy as np
 
 from . import tfds_images
-from .raw import Raw
+from .raw import SPLIT_ADVICE, SPLIT_SEED, Raw
 
 NAME = "stacked_mnist"
 NUM_IMAGES = {"train": 128_000, "test": 26_000}
 CHANNELS = 3
 
 
-def read_stacked(split, seed, own_names):
+def read_stacked(split, own_names):
     """Returns stacked MNIST as `Raw`: triples of MNIST's digits, drawn independently, as red, green and blue.
 
     The label is the number that the three digits write, red first: 1,000 classes, nearly even. There are 128,000
-    images of MNIST's training digits, and 26,000 of its test digits.
+    images of MNIST's training digits, and 26,000 of its test digits, always the same.
 
     Args:
         split: `"train"`, `"test"`, or a slice of either.
-        seed: integer that fixes the triples.
         own_names: as for `tfds_images.read_tfds`, through which MNIST is read.
 
     Raises:
@@ -27,9 +26,11 @@ def read_stacked(split, seed, own_names):
     Reference: Metz et al., 2017, arXiv:1611.02163; the counts are those of Srivastava et al. (VEEGAN), 2017,
     arXiv:1705.07761.
     """
-    kind = "test" if str(split).startswith("test") else "train"
+    kind = str(split).split("[")[0]
+    if kind not in NUM_IMAGES:
+        raise ValueError(f"Stacked MNIST has the splits 'train' and 'test'. Received: split={split!r}. {SPLIT_ADVICE}")
     digits = tfds_images.read_tfds("mnist", None, None, kind, own_names)
-    chosen = np.random.default_rng(seed).integers(len(digits.values), size=(NUM_IMAGES[kind], CHANNELS))
+    chosen = np.random.default_rng(SPLIT_SEED).integers(len(digits.values), size=(NUM_IMAGES[kind], CHANNELS))
     images = np.moveaxis(digits.values[..., 0][chosen], 1, -1)
     labels = digits.labels[chosen] @ (10 ** np.arange(CHANNELS)[::-1])
     raw = Raw(NAME, np.ascontiguousarray(images), labels.astype("int32"), num_classes=10**CHANNELS)

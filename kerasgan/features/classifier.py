@@ -117,7 +117,7 @@ def _network(image_shape, num_classes, seed):
     maps = keras.layers.Conv2D(16, 3, padding="same", **options())(images)
     maps = keras.layers.Conv2D(32, 3, 2, padding="same", **options())(maps)
     maps = keras.layers.Conv2D(64, 3, 2, padding="same", **options())(maps)
-    features = keras.layers.Dense(WIDTH, **options())(keras.layers.Flatten()(maps))
+    features = keras.layers.Dense(WIDTH, **options())(keras.layers.Flatten(dtype="float32")(maps))
     logits = keras.layers.Dense(num_classes, **options(None))(features)
     return keras.Model(images, [features, logits])
 
