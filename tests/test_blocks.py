@@ -12,15 +12,7 @@ def test_the_label_stands_beside_the_latents():
     joined = keras.Model([z, labels], blocks.join_label(z, labels, num_classes=5))
     latents = RNG.normal(size=(4, 3)).astype("float32")
     out = keras.ops.convert_to_numpy(joined([latents, np.array([0, 4, 4, 2], "int32")]))
-    assert out.shape == (4, 6) and np.array_equal(out[:, :3], latents)
-    assert np.array_equal(out[1, 3:], out[2, 3:]) and not np.allclose(out[0, 3:], out[1, 3:])
-
-
-def test_the_labels_are_as_loud_as_the_latents():
-    z, labels = keras.Input((64,)), blocks.label_input()
-    joined = keras.Model([z, labels], blocks.join_label(z, labels, num_classes=50))
-    embedding = joined.get_layer("label").embeddings
-    assert 0.9 < float(keras.ops.std(embedding)) < 1.1
+    np.testing.assert_array_equal(out, np.concatenate([latents, np.eye(5)[[0, 4, 4, 2]]], axis=1).astype("float32"))
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

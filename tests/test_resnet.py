@@ -10,9 +10,9 @@ LATENTS = RNG.normal(size=(6, 5)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2], "int32")
 
 
-def pair(shape=(8, 8, 1), seed=0, width=4, **options):
+def pair(shape=(8, 8, 1), seed=0, width=4, norm=None, **options):
     keras.utils.set_random_seed(seed)
-    return networks.resnet(shape, latent_dim=5, width=width, **options)
+    return networks.resnet(shape, latent_dim=5, width=width, norm=norm, **options)
 
 
 def perturb(*models):
@@ -55,7 +55,7 @@ def test_it_starts_alive(shape, norm):
     images = keras.ops.convert_to_numpy(generator(RNG.normal(size=(64, 5)), training=True))
     assert np.mean(np.abs(images) > 0.99) < 0.1 and 0.2 < images.std() < 0.8
     logits = keras.ops.convert_to_numpy(discriminator(images))
-    assert np.all(np.abs(logits) < 10) and logits.std() > 0.01
+    assert 0.1 < logits.std() < 2 and np.all(np.abs(logits) < 10)
 
 
 def test_it_starts_without_its_branches():
@@ -81,10 +81,10 @@ def test_each_image_is_judged_by_itself(norm):
     assert np.std(logits) > 0.01
 
 
-def test_only_the_generator_is_normalised_and_only_if_asked():
+def test_only_the_generator_is_normalised_and_by_default():
     norms = [
         sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
-        for model in (*pair(), *pair(norm="batch"))
+        for model in (*pair(), *networks.resnet((8, 8, 1), latent_dim=5, width=4))
     ]
     assert norms == [0, 0, 3, 0]
 
@@ -101,10 +101,10 @@ def test_saved_and_loaded_it_is_the_same(options, tmp_path):
         assert np.array_equal(loaded(inputs), model(inputs))
 
 
-@pytest.mark.parametrize("updates", ["one_stage", "alternating"])
-def test_every_weight_learns(updates):
-    """The branches start at 0: their last convolutions move first, and then what is before them."""
-    generator, discriminator = pair()
+@pytest.mark.parametrize(("updates", "norm"), [("one_stage", None), ("alternating", None), ("one_stage", "batch")])
+def test_every_weight_learns(updates, norm):
+    """Branches that start at 0 move in their last convolutions first, and then in what is before them."""
+    generator, discriminator = pair(norm=norm)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=5, seed=0)
     gan.compile(
         *(keras.optimizers.SGD(0.1) for _ in "dg"),

@@ -74,19 +74,21 @@ def label_input():
 
 
 def join_label(z, labels, num_classes):
-    """Returns the latents with an embedding of the label of the same width beside them, (batch, 2 * latent_dim).
+    """Returns the latents with the label as 0s and a 1 beside them, (batch, latent_dim + num_classes).
 
-    The embedding starts from N(0, 1), as the latents are drawn: smaller, as Keras has it by default, it would be
-    drowned by them.
+    What a label means, the first layer learns. A learnt embedding of the latents' own loudness was tried and given up:
+    it grows faster than anything else, the generator soon hears nothing but the label, and draws one image for each
+    class (on the digits the variety within a class fell to a twentieth of the real one's).
 
     Args:
         z: symbolic latents, (batch, latent_dim).
         labels: symbolic class numbers, int32 (batch,).
         num_classes: how many classes there are.
+
+    Reference: Mirza and Osindero, 2014, arXiv:1411.1784.
     """
-    normal = keras.initializers.RandomNormal(stddev=1.0)
-    embedded = layers.Embedding(num_classes, z.shape[-1], embeddings_initializer=normal, name="label")(labels)
-    return layers.Concatenate(name="z_and_label")([z, embedded])
+    one_hot = layers.CategoryEncoding(num_classes, output_mode="one_hot", name="label")(labels)
+    return layers.Concatenate(name="z_and_label")([z, one_hot])
 
 
 def project(h, labels, num_classes, kernel_initializer="glorot_uniform"):

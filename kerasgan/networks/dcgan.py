@@ -22,7 +22,7 @@ def dcgan(image_shape, latent_dim, width=64, depth=None, num_classes=None):
         latent_dim: width of the latents.
         width: channels of the layer beside the image.
         depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
-        num_classes: an int for a conditional pair: the generator's latents are joined by an embedding of the label, and
+        num_classes: an int for a conditional pair: the generator's latents are joined by the label, and
             the discriminator's logit gains its projection (`kerasgan.networks.blocks`). None for no labels.
 
     Returns:
