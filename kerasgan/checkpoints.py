@@ -96,7 +96,7 @@ def mark_best(path):
 
 def prune(folder, keep):
     """Removes all but the last `keep` checkpoints (and the best), and what writers that were killed left behind."""
-    for path in files(folder)[keep:]:
+    for path in reversed(files(folder)[keep:]):  # the oldest first: whoever is killed here leaves no gap
         path.unlink(missing_ok=True)
     for path in pathlib.Path(folder).glob(".*.checkpoint.*"):
         if not path.name.endswith(f".{os.getpid()}"):
@@ -107,8 +107,13 @@ def files(folder):
     """Returns the paths of the checkpoints in a folder, the newest first; none where there is no such folder."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         found = [path for path in pathlib.Path(folder).iterdir() if _NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda path: int(_NAME.fullmatch(path.name)[1]), reverse=True)
+        return sorted(found, key=step_of, reverse=True)
     return []
+
+
+def step_of(path):
+    """Returns the training step that a checkpoint's name tells."""
+    return int(_NAME.fullmatch(pathlib.Path(path).name)[1])
 
 
 def newest(folder, required, optional=None, best=False):

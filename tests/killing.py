@@ -55,7 +55,7 @@ def exit_code(process):
 
 def newest_step(run):
     found = checkpoints.files(run / runs.CHECKPOINTS)
-    return int(found[0].stem.removeprefix("step-")) if found else 0
+    return checkpoints.step_of(found[0]) if found else 0
 
 
 def run_in(log_dir):
@@ -74,7 +74,7 @@ def kill_and_resume(log_dir, settings, kills, total, dice):
         left = kills - counted["kills"]
         if not wait_to_kill(process, log_dir, left, total, dice):
             return run_in(log_dir), counted
-        look_after(run_in(log_dir), counted)
+        look_after(run_in(log_dir), process, counted)
 
 
 def wait_to_kill(process, log_dir, left, total, dice):
@@ -94,32 +94,32 @@ def wait_to_kill(process, log_dir, left, total, dice):
             break
         time.sleep(0.001)
     if run and dice.random() < 0.5:
-        wait_for_a_write(run / runs.CHECKPOINTS)
+        wait_for_a_write(run / runs.CHECKPOINTS, process)
     else:
         time.sleep(dice.uniform(0, 0.01))
     os.kill(process, signal.SIGKILL)
     return os.waitpid(process, 0)[1] == signal.SIGKILL
 
 
-def wait_for_a_write(folder):
+def wait_for_a_write(folder, process):
     """Waits until a checkpoint is being written, or two seconds."""
     until = time.monotonic() + 2
-    while time.monotonic() < until and not (folder.is_dir() and is_in_a_write(folder)):
+    while time.monotonic() < until and not is_in_a_write(folder, process):
         pass
 
 
-def is_in_a_write(folder):
-    return any(name.startswith(".") for name in os.listdir(folder))
+def is_in_a_write(folder, process):
+    return folder.is_dir() and any(name.endswith(f".{process}") for name in os.listdir(folder))
 
 
-def look_after(run, counted):
+def look_after(run, process, counted):
     """Counts what a kill has left behind."""
     counted["kills"] += 1
     folder = run / runs.CHECKPOINTS if run else None
     found = checkpoints.files(folder) if run else []
     counted["before_the_first"] += not found
-    counted["in_a_write"] += bool(run) and folder.is_dir() and is_in_a_write(folder)
-    steps = [int(path.stem.removeprefix("step-")) for path in found]
+    counted["in_a_write"] += bool(run) and is_in_a_write(folder, process)
+    steps = [checkpoints.step_of(path) for path in found]
     # Two steps a call, an epoch of 28: the last three are there, without a gap.
     counted["lost"] += any(a - b != 2 for a, b in itertools.pairwise(steps))
     for path in found:

@@ -154,9 +154,13 @@ def test_more_epochs_than_before(make_gan, tmp_path):
 
 
 @slow
-def test_data_without_end_in_epochs_of_given_length(make_gan, tmp_path):
+@pytest.mark.parametrize("per_call", [1, 2])  # of steps_per_epoch=5, three calls of two are six
+def test_data_without_end_in_epochs_of_given_length(per_call, make_gan, tmp_path):
     def run(folder, *callbacks, seed=0):
-        gan, checkpoint = make_gan(seed=seed), Checkpoint(folder, every_steps=3, resume=True)
+        gan, checkpoint = (
+            make_gan(seed=seed, steps_per_execution=per_call),
+            Checkpoint(folder, every_steps=3, resume=True),
+        )
         dataset, _ = kerasgan.datasets.load(IMAGES, 10, first_step=checkpoint.first_step())
         callbacks = [*callbacks, checkpoint]
         gan.fit(dataset.repeat(), epochs=4, steps_per_epoch=5, callbacks=callbacks, verbose=0)
@@ -164,7 +168,7 @@ def test_data_without_end_in_epochs_of_given_length(make_gan, tmp_path):
 
     whole = run(tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tmp_path / "parts", Dies(9))
+        run(tmp_path / "parts", Dies(5))
     assert same(whole, run(tmp_path / "parts", seed=99))
 
 
@@ -227,6 +231,16 @@ def test_another_batch_size_is_refused_within_an_epoch(make_gan, tmp_path):
     dataset, _ = kerasgan.datasets.load(IMAGES, 35)
     with pytest.raises(ValueError, match="2 batches an epoch for a checkpoint with 7"):
         make_gan().fit(dataset, epochs=2, callbacks=[Checkpoint(tmp_path / "run", resume=True)], verbose=0)
+
+
+def test_a_new_training_needs_a_folder_of_its_own(make_gan, tmp_path):
+    Fit(make_gan, tmp_path, epochs=1).run()
+    gan, (dataset, _) = make_gan(), kerasgan.datasets.load(IMAGES, 10)
+    with pytest.raises(ValueError, match=r"step-00000007\.checkpoint.*resume=True"):
+        gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)
+    assert restore(gan, tmp_path).step == 7
+    gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)  # which goes on from there
+    assert [path.stem for path in checkpoints.files(tmp_path)] == ["step-00000014", "step-00000007"]
 
 
 # Callbacks

@@ -55,3 +55,4 @@ def test_three_kills(tmp_path):
 def test_thirty_kills(tmp_path, seed):
     counted = kill(tmp_path, kills=30, seed=seed, epochs=12, **EVERYTHING)
     print(counted)
+    assert counted["in_a_write"] > 0

@@ -12,7 +12,7 @@ import keras
 from kerasgan import checkpoints, interrupts, state
 
 from . import counters
-from .place import Place, begin_at, check_data, place_in
+from .place import Place, begin_at, check_data, length_of, place_in
 from .writer import training_step, whole_number
 
 COUNTERS = ("epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
@@ -108,6 +108,15 @@ class Checkpoint(keras.callbacks.Callback):
             self._warn_of(error)
         if self.resume:
             self._resume(callbacks)
+        later = [
+            path for path in checkpoints.files(self.folder) if checkpoints.step_of(path) > training_step(self.model)
+        ]
+        if later and self.place is None:
+            raise ValueError(
+                "A training that begins needs a folder without later checkpoints, which would be taken for its own. "
+                f"Received: folder={str(self.folder)!r} with {later[0].name}. Go on from it with resume=True, or "
+                "choose another folder."
+            )
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -174,7 +183,7 @@ class Checkpoint(keras.callbacks.Callback):
         if found is None:
             return
         batches = self.model.current_fit.batches
-        check_data(self.place, self._expected, batches.num_batches)
+        check_data(self.place, self._expected, length_of(batches))
         self.latest, self._best = found.path, found.counters["best"]
         self.model._initial_epoch = self.params["epochs"] if found.counters["stopped"] else self.place.epoch
         if self.place.batch:
@@ -196,7 +205,7 @@ class Checkpoint(keras.callbacks.Callback):
         return callbacks[:position]
 
     def _batches_per_epoch(self):
-        return self.model.current_fit.batches.num_batches
+        return length_of(self.model.current_fit.batches)
 
     def _time_is_up(self):
         return self.every_seconds is not None and time.monotonic() - self._saved_at >= self.every_seconds
@@ -219,7 +228,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _stop_if_asked(self):
         if self._stop_signal is not None:
             number, self._stop_signal = self._stop_signal, None
-            written = self.latest is not None and self.latest.stem == f"step-{training_step(self.model):08d}"
+            written = self.latest is not None and checkpoints.step_of(self.latest) == self._saved_step
             raise interrupts.Stopped(number, self.latest if written else None)
 
     def _warn_of(self, error):

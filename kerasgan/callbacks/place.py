@@ -54,6 +54,16 @@ def check_data(place, expected, total):
         )
 
 
+def length_of(batches):
+    """Returns how many batches Keras takes in an epoch, or None if that is not known yet.
+
+    Of data without end it takes whole calls of several steps, beyond `steps_per_epoch` if need be.
+    """
+    if batches.steps_per_epoch is None:
+        return batches.num_batches
+    return math.ceil(batches.steps_per_epoch / batches.steps_per_execution) * batches.steps_per_execution
+
+
 def begin_at(batches, place):
     """Makes Keras's iterator over the batches of each epoch begin its next epoch where the data begin.
 
