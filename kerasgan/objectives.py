@@ -21,6 +21,19 @@ from keras import ops
 from kerasgan import values
 
 
+def _check_smoothing(label_smoothing):
+    if not 0 <= label_smoothing < 0.5:
+        raise ValueError(
+            f"label_smoothing must lie in [0, 0.5). Received: label_smoothing={label_smoothing!r}. "
+            "Salimans et al. use 0.1."
+        )
+
+
+def _cross_entropy(real_logits, fake_logits, label_smoothing):
+    # softplus(l) = softplus(-l) + l, so that smoothing adds s l to the loss of a real image.
+    return ops.softplus(-real_logits) + label_smoothing * real_logits + ops.softplus(fake_logits)
+
+
 @values.value
 class NonSaturating:
     """Cross-entropy for the discriminator, the generator maximises log D(G(z)) (the default).
@@ -45,19 +58,14 @@ class NonSaturating:
     needs_lipschitz = False
 
     def __post_init__(self):
-        if not 0 <= self.label_smoothing < 0.5:
-            raise ValueError(
-                f"label_smoothing must lie in [0, 0.5). Received: label_smoothing={self.label_smoothing!r}. "
-                "Salimans et al. use 0.1."
-            )
+        _check_smoothing(self.label_smoothing)
 
     @property
     def bounds_js(self):
         return self.label_smoothing == 0
 
     def d_loss(self, real_logits, fake_logits):
-        # softplus(l) = softplus(-l) + l, so that smoothing adds s l to the loss of a real image.
-        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
+        return _cross_entropy(real_logits, fake_logits, self.label_smoothing)
 
     def g_loss(self, real_logits, fake_logits):
         return ops.softplus(-fake_logits)
@@ -70,21 +78,32 @@ class Minimax:
     The gradient of `g_loss` with respect to the logit is -D(G(z)): it goes to 0 when the discriminator rejects with
     confidence, which is where an untrained generator starts. It is here to be studied; train with `NonSaturating`.
 
+    Args:
+        label_smoothing: as for `NonSaturating`.
+
     Reference: Goodfellow et al., 2014, arXiv:1406.2661 (equation 1).
     """
+
+    label_smoothing: float = 0.0
 
     has_total_loss = False
     no_total_loss = (
         "The minimax game is zero-sum in G(z): added up, the two losses cancel the generator out and leave "
         "-log D(x) alone, so `loss` is not reported. Watch d_loss and g_loss, or use objective='non_saturating'."
     )
-    bounds_js = True
     paired = False
     undecided = 0.0
     needs_lipschitz = False
 
+    def __post_init__(self):
+        _check_smoothing(self.label_smoothing)
+
+    @property
+    def bounds_js(self):
+        return self.label_smoothing == 0
+
     def d_loss(self, real_logits, fake_logits):
-        return ops.softplus(-real_logits) + ops.softplus(fake_logits)
+        return _cross_entropy(real_logits, fake_logits, self.label_smoothing)
 
     def g_loss(self, real_logits, fake_logits):
         return -ops.softplus(fake_logits)

@@ -79,6 +79,13 @@ def test_minimax_would_cancel_the_generator_out_of_a_total_loss():
             (sigmoid(np.array(0.3)) - 0.9, sigmoid(np.array(-0.4))),
             sigmoid(np.array(-0.4)) - 1,
         ),
+        (
+            objectives.Minimax(label_smoothing=0.1),
+            0.9 * np.log1p(np.exp(-0.3)) + 0.1 * np.log1p(np.exp(0.3)) + np.log1p(np.exp(-0.4)),
+            -np.log1p(np.exp(-0.4)),
+            (sigmoid(np.array(0.3)) - 0.9, sigmoid(np.array(-0.4))),
+            -sigmoid(np.array(-0.4)),
+        ),
     ],
     ids=str,
 )
@@ -104,10 +111,11 @@ def test_which_have_an_honest_total_loss():
 
 
 def test_label_smoothing_loses_the_bound_and_is_checked():
-    assert objectives.NonSaturating().bounds_js and not objectives.NonSaturating(0.1).bounds_js
-    for smoothing in (-0.1, 0.5, 2):
-        with pytest.raises(ValueError, match="label_smoothing"):
-            objectives.NonSaturating(smoothing)
+    for objective in (objectives.NonSaturating, objectives.Minimax):
+        assert objective().bounds_js and not objective(0.1).bounds_js
+        for smoothing in (-0.1, 0.5, 2):
+            with pytest.raises(ValueError, match="label_smoothing"):
+                objective(smoothing)
 
 
 def test_names_and_values():
