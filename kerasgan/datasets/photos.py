@@ -1,16 +1,25 @@
 """A folder of photos as people have them: any size, any format that Pillow reads, and the odd broken file."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
+import threading
 import warnings
 
 import numpy as np
 
-from .raw import Raw, split_indices
+from .raw import Raw, check_memory, split_indices
 
 DEFAULT_SIZE = (64, 64)
 NAMED_IN_WARNING = 10
+RUN_A_PROGRAM = ("EPS", "WMF")
+"""Formats that Pillow has another program draw: a file from a stranger must not choose what is run."""
+PICTURES_ELSEWHERE = {".heic", ".heif", ".svg", ".svgz"}
+"""Endings of pictures that Pillow may not know: they are named among those that could not be read."""
+LARGE_PIXELS = 2**25
+
+_one_large = threading.Lock()
 
 
 def read_folder(folder, size, channels, split):
@@ -18,6 +27,9 @@ def read_folder(folder, size, channels, split):
 
     EXIF orientation is applied, transparency is laid over white, and of an animation the first frame is taken. Files
     and folders whose name starts with a dot are passed over. There are labels when every photo lies in a sub-folder.
+    What cannot be read is skipped, named and counted: files that are torn or no images whatever they are called, of
+    more pixels than Pillow takes for a decompression bomb (179 million), pipes and devices, and formats that another
+    program would have to draw.
 
     Args:
         folder: `pathlib.Path` of an existing folder, searched recursively.
@@ -38,8 +50,9 @@ def read_folder(folder, size, channels, split):
         )
     names = [path.relative_to(folder).as_posix() for path in paths]
     labels, class_names = _labels(names)
-    chosen = split_indices(split, len(paths))
-    images, reasons = _decode_all([paths[i] for i in chosen], size or DEFAULT_SIZE, "L" if channels == 1 else "RGB")
+    chosen, size, mode = split_indices(split, len(paths)), size or DEFAULT_SIZE, "L" if channels == 1 else "RGB"
+    check_memory(len(chosen), size, len(mode))
+    images, reasons = _decode_all([paths[i] for i in chosen], size, mode)
     good = [i for i, reason in enumerate(reasons) if reason is None]
     skipped = tuple(names[chosen[i]] for i, reason in enumerate(reasons) if reason is not None)
     if not good:
@@ -55,10 +68,11 @@ def read_folder(folder, size, channels, split):
 
 
 def _photo_paths(folder):
-    """Returns the paths below `folder` with an extension that Pillow reads, in the order of their names."""
+    """Returns the paths below `folder` with the extension of a picture, in the order of their names."""
     from PIL import Image
 
     extensions = {extension for extension, name in Image.registered_extensions().items() if name in Image.OPEN}
+    extensions |= PICTURES_ELSEWHERE
     found, seen = [], set()
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
@@ -101,13 +115,23 @@ def _decode_all(paths, size, mode):
 
 def _decode(path, size, mode):
     """Returns one photo, cropped and resized: uint8 (height, width, channels)."""
+    from PIL import Image
+
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise ValueError("it is no plain file")
+    with Image.open(path, formats=[name for name in Image.OPEN if name not in RUN_A_PROGRAM]) as photo:
+        # A JPEG may be decoded at a half, a quarter or an eighth; twice the size wanted is left for the good filter.
+        photo.draft(None, (2 * max(size), 2 * max(size)))
+        # Sixteen threads with a photo of 179 million pixels each would need more memory than most machines have.
+        with _one_large if photo.width * photo.height > LARGE_PIXELS else contextlib.nullcontext():
+            return _cropped(photo, size, mode)
+
+
+def _cropped(photo, size, mode):
     from PIL import Image, ImageOps
 
     height, width = size
-    with Image.open(path) as photo:
-        # A JPEG may be decoded at a half, a quarter or an eighth; twice the size wanted is left for the good filter.
-        photo.draft(None, (2 * max(size), 2 * max(size)))
-        photo = _as_mode(ImageOps.exif_transpose(photo), mode)
+    photo = _as_mode(ImageOps.exif_transpose(photo), mode)
     scale = min(photo.width / width, photo.height / height)
     left, top = max(0.0, (photo.width - scale * width) / 2), max(0.0, (photo.height - scale * height) / 2)
     # min: rounding must not carry the box over the edge, which Pillow refuses

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from .raw import check_memory
+
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
 RESIZE_CHUNK_IMAGES = 1024
@@ -104,6 +106,8 @@ def fit_array(images, size, channels):
     unchanged = size in (None, images.shape[1:3]) and channels in (None, images.shape[3])
     if unchanged:
         return images
+    if size is not None:
+        check_memory(len(images), size, channels or images.shape[3])
     with tf.device("CPU:0"):
         chunks = [images[start : start + RESIZE_CHUNK_IMAGES] for start in range(0, len(images), RESIZE_CHUNK_IMAGES)]
         return tf.concat([fit_images(tf.constant(chunk), size, channels) for chunk in chunks], axis=0).numpy()

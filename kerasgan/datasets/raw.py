@@ -1,6 +1,8 @@
 """What every source is brought to before it becomes a pipeline, and which part of it a split names."""
 
 import dataclasses
+import math
+import os
 import re
 
 import numpy as np
@@ -38,6 +40,21 @@ class Raw:
             return self
         labels = None if self.labels is None else self.labels[indices]
         return dataclasses.replace(self, values=self.values[indices], labels=labels)
+
+
+def check_memory(num_images, size, channels):
+    """Checks that images brought to `size`, one byte a value, can be held in this machine's memory.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+    wanted = num_images * math.prod(size) * channels
+    known = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
+    if known and wanted > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise ValueError(
+            f"The whole data set must fit into memory. Received: image_size={tuple(size)} for {num_images:,} images, "
+            f"which take {wanted / 2**30:,.0f} GiB. Use a smaller image_size, or a part of them: split='train[:1%]'."
+        )
 
 
 def split_indices(split, num_images):
