@@ -218,6 +218,7 @@ def test_with_validation(make_gan, tmp_path):
     assert "val_d_real" in rest[1]
 
 
+@slow
 def test_data_that_did_not_begin_at_the_place_are_noticed(make_gan, tmp_path):
     Fit(make_gan, tmp_path / "run").run(Dies(10), every_steps=2)
     dataset, _ = kerasgan.datasets.load(IMAGES, 10)
@@ -226,6 +227,7 @@ def test_data_that_did_not_begin_at_the_place_are_noticed(make_gan, tmp_path):
         make_gan().fit(dataset, epochs=2, callbacks=checkpoint, verbose=0)
 
 
+@slow
 def test_another_batch_size_is_refused_within_an_epoch(make_gan, tmp_path):
     Fit(make_gan, tmp_path / "run").run(Dies(10), every_steps=2)
     dataset, _ = kerasgan.datasets.load(IMAGES, 35)
@@ -298,6 +300,7 @@ def test_it_stands_last(make_gan, tmp_path):
         make_gan().fit(dataset, callbacks=[Checkpoint(tmp_path), late], verbose=0)
 
 
+@slow
 def test_a_training_that_was_stopped_early_stays_stopped(make_gan, tmp_path):
     def stop():
         return keras.callbacks.EarlyStopping("loss", mode="min", patience=1, min_delta=100)
@@ -335,6 +338,7 @@ def test_time_alone_can_be_the_measure(make_gan, tmp_path):
     assert len(checkpoints.files(tmp_path / "always")) == 3 and not checkpoints.files(tmp_path / "never")
 
 
+@slow
 def test_losses_that_are_not_finite_are_not_kept(make_gan, tmp_path):
     wild = {"d_optimizer": keras.optimizers.SGD(1e30), "g_optimizer": keras.optimizers.SGD(1e30)}
     with pytest.warns(UserWarning, match="its losses are not finite"):
@@ -342,6 +346,7 @@ def test_losses_that_are_not_finite_are_not_kept(make_gan, tmp_path):
     assert not checkpoints.files(tmp_path)
 
 
+@slow
 def test_a_request_to_stop_ends_the_step_with_a_checkpoint(make_gan, tmp_path):
     class Asks(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -365,6 +370,7 @@ def test_settings_out_of_range(options, tmp_path):
         Checkpoint(tmp_path, **options)
 
 
+@slow
 def test_no_warning_where_all_is_well(make_gan, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

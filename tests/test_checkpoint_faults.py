@@ -101,6 +101,7 @@ def test_a_run_that_is_removed_or_replaced_costs_no_training(make_gan, tmp_path)
     assert len(checkpoints.files(tmp_path / "gone" / "checkpoints")) == 2
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made(make_gan, tmp_path):
     (tmp_path / "file").write_text("")
     steps, messages = train(make_gan, tmp_path / "file" / "checkpoints", epochs=2)
@@ -124,6 +125,7 @@ def test_permission_taken_away(make_gan, tmp_path, monkeypatch):
     assert steps == [6, 5, 2, 1] and len(messages) == 2 and "Permission denied" in messages[0]
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be_written_cost_no_training(make_gan, tmp_path):
     (tmp_path / "images").write_text("a file in the way")
     pictures = [ImageGrid(tmp_path, n=4), LatentWalk(tmp_path, rows=1, steps=2)]

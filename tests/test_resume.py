@@ -164,6 +164,7 @@ def test_other_data_other_links_and_other_processes(stopped, tmp_path, capsys):
     assert "which is a link" in refused(capsys, stopped)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(stopped, capsys):
     newest, before = checkpoints.files(stopped / runs.CHECKPOINTS)[:2]
     newest.write_bytes(newest.read_bytes()[:-1])
@@ -189,6 +190,7 @@ def test_without_a_checkpoint_it_begins_at_the_beginning(stopped, capsys):
     assert "Epoch 1/3" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_versions_are_told(stopped):
     kept = json.loads((stopped / runs.SETTINGS).read_text())
     assert set(kept) >= {"versions", "commit", "flags", "devices"} and len(kept["dataset"]["fingerprint"]) == 64
