@@ -9,6 +9,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.ops import summary_ops_v2
 
 from kerasgan import checkpoints, cli, state
 from kerasgan.callbacks import Checkpoint, ImageGrid, LatentWalk
@@ -18,6 +19,14 @@ IMAGES = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32"
 
 def mount(*arguments):
     return subprocess.run(["mount", *arguments], capture_output=True).returncode == 0
+
+
+@pytest.fixture(autouse=True)
+def default_writer_given_back():
+    """TensorFlow leaves a writer whose disk was full as the default one: not for the tests that follow."""
+    before = summary_ops_v2._summary_state.writer
+    yield
+    summary_ops_v2._summary_state.writer = before
 
 
 @pytest.fixture
