@@ -79,6 +79,11 @@ def _add_train(commands):
     train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
     train.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, in its folder, as planned")
     train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
+    train.add_argument(
+        "--guard",
+        choices=("off", "warn", "stop", "rollback"),
+        help="what to do when training fails, as by NaN or a collapse (default: warn)",
+    )
     train.add_argument("--dry-run", action="store_true", help="check everything, train and write nothing")
     train.set_defaults(command=_train)
 
@@ -138,14 +143,14 @@ def _train(options):
 
     changes = {"epochs": options.epochs, "batch_size": options.batch_size, "conditional": options.conditional}
     training.train(
-        training.plan(settings, changes, options.seed, options.deterministic),
+        training.plan(settings, changes, options.seed, options.deterministic, options.guard),
         options.log_dir,
         dry_run=options.dry_run,
     )
 
 
 def _resume(options):
-    fixed = ("what", "epochs", "batch_size", "conditional", "seed", "settings", "deterministic", "dry_run")
+    fixed = ("what", "epochs", "batch_size", "conditional", "seed", "settings", "deterministic", "guard", "dry_run")
     given = {name: getattr(options, name) for name in fixed}
     changed = [name for name, value in given.items() if value is not None and value is not False]
     if changed:

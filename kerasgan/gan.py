@@ -14,6 +14,7 @@ from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders
 from kerasgan.backend import tensorflow as engine
+from kerasgan.backend import vitals
 
 LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
 
@@ -63,6 +64,7 @@ class GAN(keras.Model):
         )
         self.ema = ema
         self.averaged_generator = None if ema is None else _copy(generator)
+        self.vitals = None
         self._sample = engine.sampler(self.sampler, latent_dim, num_classes)
         self.built = True
 
@@ -218,8 +220,21 @@ class GAN(keras.Model):
         with inputs.refusals_raised():
             return super().evaluate(x, y, batch_size=batch_size, **options)
 
+    def watch(self):
+        """Makes training steps keep their vital signs as `vitals`, a `kerasgan.backend.vitals.Vitals`, from now on.
+
+        The norms of the gradients and the diversity of the images are among them; the step takes a little longer.
+        """
+        if self.vitals is None:
+            self.vitals = vitals.Vitals()
+            self.train_function = None  # it was traced without
+        self.vitals.read()
+
     def train_step(self, data):
-        return self._report(engine.train_step(self, *self._batch_of(data)))
+        results = engine.train_step(self, *self._batch_of(data))
+        if self.vitals is not None:
+            self.vitals.add(results)
+        return self._report(results)
 
     def test_step(self, data):
         results = engine.test_step(self, *self._batch_of(data), self.validation_seed_generator)

@@ -49,6 +49,50 @@ def _get(optimizer, player, network):
     return optimizer
 
 
+@keras.saving.register_keras_serializable(package="kerasgan")
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A share of the rates of another schedule.
+
+    Args:
+        schedule: a `keras.optimizers.schedules.LearningRateSchedule`.
+        share: what its rates are multiplied by, positive.
+    """
+
+    def __init__(self, schedule, share):
+        self.schedule, self.share = schedule, share
+
+    def __call__(self, step):
+        return self.share * self.schedule(step)
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "share": self.share}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["share"])
+
+
+def plain_rate(optimizer):
+    """Returns an optimizer's learning rate, a float, or None where it follows a schedule or a function."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return None if callable(inner._learning_rate) else float(inner.learning_rate)
+
+
+def scale_schedule(optimizer, share):
+    """Multiplies the rates of an optimizer's schedule by `share`, in every step that is traced from now on.
+
+    Returns whether it has a schedule.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = inner._learning_rate
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return False
+    if isinstance(schedule, ScaledSchedule):
+        schedule, share = schedule.schedule, share * schedule.share
+    inner.learning_rate = ScaledSchedule(schedule, share)
+    return True
+
+
 class OptimizerPair(keras.optimizers.Optimizer):
     """Shows the two optimizers of a game to callbacks that look for one `model.optimizer`.
 

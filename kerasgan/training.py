@@ -19,19 +19,22 @@ from kerasgan import callbacks, checkpoints, datasets, errors, interrupts, pictu
 PACKAGES = ("kerasgan", "keras", "tensorflow", "numpy")
 FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_BACKEND")
 CHECKPOINT_SECONDS = 60.0
+GUARDS = ("off", *callbacks.guard.POLICIES)
+HELD_OUT_IMAGES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a run is to do: `name` for its folder, the `recipe` (its source filled in), the `seed`, determinism."""
+    """What a run is to do: `name` for its folder, the `recipe` (its source filled in), `seed`, determinism, `guard`."""
 
     name: str
     recipe: recipes.Recipe
     seed: int
     deterministic: bool
+    guard: str
 
 
-def plan(settings, changes, seed, deterministic):
+def plan(settings, changes, seed, deterministic, guard=None):
     """Returns the plan for what a user asked for, or for the settings of an earlier run.
 
     Args:
@@ -40,6 +43,7 @@ def plan(settings, changes, seed, deterministic):
         changes: fields of the recipe to be changed; those that are None stay.
         seed: int, or None for that of the settings, or else 0.
         deterministic: True, or False for what the settings say.
+        guard: one of `GUARDS`: what is done about a failure; None for what the settings say, or else "warn".
 
     Raises:
         ValueError: if the settings hold what no recipe has, or a recipe needs a folder that is not given.
@@ -54,7 +58,10 @@ def plan(settings, changes, seed, deterministic):
     seed = settings.get("seed", 0) if seed is None else seed
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
-    return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True)
+    guard = settings.get("guard", "warn") if guard is None else guard
+    if guard not in GUARDS:
+        raise ValueError(f"The guard must be one of {GUARDS}. Received: guard={str(guard)[:80]!r}.")
+    return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True, guard)
 
 
 def _recipe_for(what):
@@ -101,7 +108,7 @@ def train(plan, log_dir, dry_run=False):
     with runs.claim(run):
         try:
             runs.write_settings(run, dataclasses.asdict(plan) | _facts(info))
-            _fit(gan, dataset, plan.recipe, run, real, _checkpoint(run, resume=False))
+            _fit(gan, dataset, plan, run, real, _checkpoint(run, resume=False))
         except Exception:
             learnt = getattr(gan, "history", None) and gan.history.epoch
             if not learnt and not checkpoints.files(run / runs.CHECKPOINTS):  # refused before anything was learnt
@@ -137,7 +144,7 @@ def resume(run):
             )
         points = len(info.image_shape) == 1  # they are drawn behind every picture; real images only once
         real = _images(next(iter(_load(planned, 0)[0])), planned.recipe) if points else None
-        _fit(gan, dataset, planned.recipe, run, real, checkpoint)
+        _fit(gan, dataset, planned, run, real, checkpoint)
         _finish(gan, run)
 
 
@@ -194,10 +201,14 @@ def _checkpoint(run, resume):
     return callbacks.Checkpoint(folder, every_epochs=1, every_seconds=CHECKPOINT_SECONDS, resume=resume)
 
 
-def _fit(gan, dataset, recipe, run, real, checkpoint):
+def _fit(gan, dataset, plan, run, real, checkpoint):
+    recipe = plan.recipe
+    # Before TensorBoard's, which writes what it adds to the logs.
+    guard = [] if plan.guard == "off" else [callbacks.Guard(plan.guard, checkpoint, log_dir=run)]
     watching = [
+        *guard,
+        *([] if plan.guard == "rollback" else [keras.callbacks.TerminateOnNaN()]),
         callbacks.TensorBoard(run, write_graph=False),
-        keras.callbacks.TerminateOnNaN(),
         callbacks.ImageGrid(run, real=real),
         callbacks.LatentWalk(run),
     ]
@@ -208,6 +219,7 @@ def _fit(gan, dataset, recipe, run, real, checkpoint):
                 epochs=recipe.epochs,
                 verbose="auto" if sys.stdout.isatty() else 2,
                 callbacks=[*watching, checkpoint],
+                validation_data=_held_out(recipe),
             )
     except interrupts.Stopped as stopped:
         for each in watching:
@@ -215,6 +227,16 @@ def _fit(gan, dataset, recipe, run, real, checkpoint):
         kept = stopped.checkpoint or f"{checkpoint.latest}, as no newer one could be written"
         print(f"\nStopped. Kept: {kept}\nTo go on:  kerasgan train --resume {shlex.quote(str(run))}")
         raise
+
+
+def _held_out(recipe):
+    """Returns real images that are not trained on, of a named set that has some: do they look as real to D?"""
+    if not datasets.has_test_split(recipe.source):
+        return None
+    split = f"test[:{HELD_OUT_IMAGES}]"
+    images, labels, _ = datasets.load_arrays(recipe.source, image_size=recipe.image_size, split=split)
+    batches = tf.data.Dataset.from_tensor_slices((images, labels) if recipe.conditional else images)
+    return batches.batch(recipe.batch_size, drop_remainder=True)
 
 
 def _finish(gan, run):

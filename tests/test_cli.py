@@ -113,6 +113,16 @@ def photo_folder(folder, sizes):
     return folder
 
 
+def test_the_guard_of_a_run_says_what_goes_wrong(tmp_path, caplog):
+    settings = tmp_path / "settings.json"
+    recipe = dataclasses.replace(recipes.get("bell"), epochs=2, learning_rate=100.0)
+    settings.write_text(json.dumps({"recipe": dataclasses.asdict(recipe), "guard": "rollback"}))
+    assert train("--settings", settings, "--guard", "stop", "--log-dir", tmp_path) == 0
+    run = next(path for path in tmp_path.iterdir() if path.is_dir())
+    assert json.loads((run / "settings.json").read_text())["guard"] == "stop"
+    assert "training stops here" in (run / "guard.log").read_text()
+
+
 @pytest.mark.slow
 def test_a_conditional_run_draws_class_by_class(tmp_path):
     settings = tmp_path / "settings.json"
@@ -202,6 +212,7 @@ BAD_SETTINGS = {
     '{"recipe": {"title": "", "source": "bell", "network": "mlp", "network_options": {"widht": 3}}}': "mean 'width'",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp", "objective": "minmax"}}': "mean 'minimax'",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp"}, "seed": -1}': "The seed must be",
+    '{"recipe": {"title": "", "source": "bell", "network": "mlp"}, "guard": "pray"}': "The guard must be one of",
 }
 
 

@@ -1,7 +1,7 @@
 """The engine: the training step in each order of play, on TensorFlow. The only tapes and gradients of the package.
 
 Every function takes the `game`, an object with `generator`, `discriminator`, `d_optimizer`, `g_optimizer`,
-`objective`, `penalties`, `updates`, `augment`, `augment_probability`, `ema`, `latent_dim`, `num_classes` and
+`objective`, `penalties`, `updates`, `augment`, `augment_probability`, `ema`, `latent_dim`, `num_classes`, `vitals` and
 `seed_generator` (in practice a compiled `GAN`); real images as a float32 tensor (batch, ...), in [-1, 1]; and their
 labels, int32 (batch,), or None where the game has no classes. Generated images are asked for under the labels of the
 real ones beside them, so that both kinds have the same classes. Losses are means over the minibatch.
@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from kerasgan import checks, updates
 
+from . import vitals
+
 _LEAST = 1e-20  # see updates.OneStage
 _LABELS = tf.TensorSpec((None,), tf.int32, name="labels")
 
@@ -24,7 +26,8 @@ def train_step(game, images, labels=None):
     Returns:
         A dict of scalar float32 tensors: `d_loss`, `g_loss`, `d_penalty` (0.0 without penalties), the mean
         probabilities `d_real` = D(x) and `d_fake` = D(G(z)) as the discriminator's steps saw them, and
-        `augment_probability` where the discriminator's images are augmented.
+        `augment_probability` where the discriminator's images are augmented; for a game that is watched, all of
+        `vitals.NAMES`.
     """
     logs = _PLAY[type(game.updates)](game, images, labels)
     if game.ema is not None:
@@ -65,7 +68,9 @@ def simultaneous(game, images, labels=None):
     game.d_optimizer.apply(d_gradients, d_variables)
     game.g_optimizer.apply(g_gradients, g_variables)
     _adapt(game, real_logits, fake_logits)
-    return {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
+    seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
+    seen |= vitals.of_generator(game, g_gradients)
+    return seen | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def one_stage(game, images, labels=None):
@@ -105,7 +110,9 @@ def one_stage(game, images, labels=None):
     game.d_optimizer.apply(d_gradients, d_variables)
     game.g_optimizer.apply(g_gradients, g_variables)
     _adapt(game, real_logits, fake_logits)
-    return {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
+    seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
+    seen |= vitals.of_generator(game, g_gradients)
+    return seen | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def discriminator_step(game, images, labels=None):
@@ -117,9 +124,11 @@ def discriminator_step(game, images, labels=None):
         penalty = _penalty(game, images, fake_images, labels)
         charged = game.d_optimizer.scale_loss(d_loss + d_extra + penalty)
     variables = game.discriminator.trainable_variables
-    game.d_optimizer.apply(tape.gradient(charged, variables), variables)
+    gradients = tape.gradient(charged, variables)
+    game.d_optimizer.apply(gradients, variables)
     _adapt(game, real_logits, fake_logits)
-    return {"d_loss": d_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
+    seen = vitals.of_discriminator(game, gradients, images, fake_images, labels, real_logits, fake_logits)
+    return seen | {"d_loss": d_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
 
 
 def generator_step(game, images, labels=None):
@@ -135,8 +144,9 @@ def generator_step(game, images, labels=None):
         g_loss = tf.reduce_mean(game.objective.g_loss(real_logits, fake_logits))
         charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     variables = game.generator.trainable_variables
-    game.g_optimizer.apply(tape.gradient(charged, variables), variables)
-    return {"g_loss": g_loss}
+    gradients = tape.gradient(charged, variables)
+    game.g_optimizer.apply(gradients, variables)
+    return {"g_loss": g_loss} | vitals.of_generator(game, gradients)
 
 
 def sampler(generator, latent_dim, num_classes):

@@ -15,7 +15,7 @@ from . import counters
 from .place import Place, begin_at, check_data, length_of, place_in
 from .writer import training_step, whole_number
 
-COUNTERS = ("epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
+COUNTERS = ("step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -100,6 +100,31 @@ class Checkpoint(keras.callbacks.Callback):
         self._expected = 0 if place is None else place.step
         return self._expected
 
+    def go_back(self, step):
+        """Gives the model back the best state, or else the last, of those not later than a training step.
+
+        All that the model remembers goes back: weights, optimizers, seeds. The data, the epoch and the other callbacks
+        go on from where they are. Checkpoints that are later are removed: they are of a training that is given up.
+
+        Returns:
+            The path of the checkpoint, or None where there is none; then nothing has changed.
+
+        Raises:
+            ValueError: if there are such checkpoints, but all are damaged.
+            OSError: if a later one cannot be removed.
+        """
+        files = checkpoints.files(self.folder)
+        earlier = [path for path in files if checkpoints.step_of(path) <= step]
+        best = self.monitor is not None and checkpoints.peek_at(self.folder / checkpoints.BEST)
+        best = bool(best) and best["step"] <= step
+        if not earlier and not best:
+            return None
+        for path in set(files) - set(earlier):
+            path.unlink()
+        found, _ = _restore(self.model, self.folder, best=best)
+        self.latest, self._saved_step = found.path, training_step(self.model)
+        return found.path
+
     def on_train_begin(self, logs=None):
         callbacks = self._others()
         try:
@@ -174,8 +199,8 @@ class Checkpoint(keras.callbacks.Callback):
             states[name] = counters.get(callback)
             for number, weight in enumerate(counters.weights(callback)):
                 arrays[f"callbacks/{name}/{number}"] = weight
-        kept = dataclasses.asdict(place) | {"best": best, "stopped": bool(self.model.stop_training)}
-        return arrays, kept | {"callbacks": states}
+        kept = {"step": self._saved_step, "best": best, "stopped": bool(self.model.stop_training), "callbacks": states}
+        return arrays, dataclasses.asdict(place) | kept
 
     def _resume(self, callbacks):
         """Puts everything back where it was, as far as it can be before the epoch begins."""
@@ -258,7 +283,7 @@ def restore(gan, folder, callbacks=(), best=False):
     return _restore(gan, folder, callbacks, best)[1]
 
 
-def _restore(gan, folder, callbacks, best=False):
+def _restore(gan, folder, callbacks=(), best=False):
     found = checkpoints.newest(folder, *_specs(gan, callbacks), best=best)
     if found is None:
         return None, None
@@ -298,7 +323,8 @@ def _give_counters(found, callbacks):
 
 def _checked_place(found):
     place, best = place_in(found.counters), found.counters.get("best")
-    sound = place is not None and isinstance(best, int | float | None) and set(found.counters) == set(COUNTERS)
+    sound = set(found.counters) == set(COUNTERS) and type(found.counters["step"]) is int
+    sound = sound and place is not None and isinstance(best, int | float | None)
     if not sound or not isinstance(found.counters["callbacks"], dict):
         raise ValueError(
             f"A checkpoint's counters must be those that Checkpoint writes. Received: {found.path} with "
