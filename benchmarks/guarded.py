@@ -1,0 +1,152 @@
+"""Does the guard cry wolf, and does it see the wolf? `python benchmarks/guarded.py`.
+
+Twenty runs that are fine (five recipes, four seeds each, as `kerasgan train` has them; MNIST for one epoch) must raise
+no finding. Then the digits recipe is broken in five ways at step 400, with four seeds each: how soon is that found?
+Everything is kept as JSON in `benchmarks/results/guard.json`.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import os
+import pathlib
+import subprocess
+
+import keras
+import numpy as np
+
+GOOD = {"ring": {}, "grid": {}, "bell": {}, "digits": {}, "mnist": {"epochs": 1}}
+BROKEN_AT, LAST = 400, 800
+
+
+class Plant(keras.callbacks.Callback):
+    """Does something to a game at a training step and before every later one.
+
+    Args:
+        step: the training step.
+        act: a function of the game and of whether this is the first time.
+    """
+
+    def __init__(self, step, act):
+        super().__init__()
+        self.step, self.act, self.first = step, act, True
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.g_optimizer.iterations.numpy()) >= self.step:
+            self.act(self.model, self.first)
+            self.first = False
+
+
+def rates_times(d_factor, g_factor):
+    """Multiplies the learning rates."""
+
+    def act(gan, first):
+        if first:
+            for optimizer, factor in ((gan.d_optimizer, d_factor), (gan.g_optimizer, g_factor)):
+                optimizer.learning_rate = factor * float(optimizer.learning_rate)
+
+    return act
+
+
+def dead_discriminator(gan, first):
+    """Takes all that the discriminator knows, at every step."""
+    for weight in gan.discriminator.trainable_weights:
+        weight.assign(np.zeros(weight.shape))
+
+
+def deaf_generator(gan, first):
+    """Makes the generator's first layer deaf to the latents, at every step."""
+    gan.generator.trainable_weights[0].assign(np.zeros(gan.generator.trainable_weights[0].shape))
+
+
+def nan_weights(gan, first):
+    """Puts NaN into the generator, once."""
+    if first:
+        gan.generator.trainable_weights[0].assign(np.full(gan.generator.trainable_weights[0].shape, np.nan))
+
+
+PLANTED = {
+    "learning rates times 100": ("runaway", rates_times(100, 100)),
+    "dead discriminator": ("dead discriminator", dead_discriminator),
+    "winning discriminator": ("winning discriminator", rates_times(10, 1e-3)),
+    "collapsed generator": ("collapsed generator", deaf_generator),
+    "NaN in the data": ("not finite", None),
+}
+"""For each failure what must be found, and how it is planted; NaN comes with the data."""
+
+
+def with_nan_from(dataset, step):
+    """Returns the dataset with a pixel of NaN in every batch from one on."""
+    import tensorflow as tf
+
+    def spoil(number, images):
+        return tf.where(number < step, images, tf.concat([images[:1] * np.nan, images[1:]], axis=0))
+
+    return dataset.enumerate().map(spoil)
+
+
+def good_run(name, seed):
+    """Returns what the guard finds in a run that is fine."""
+    gan, dataset, guard, recipe = _game(name, seed, GOOD[name])
+    gan.fit(dataset.repeat(recipe.passes_per_epoch), epochs=recipe.epochs, verbose=0, callbacks=[guard])
+    steps = int(gan.g_optimizer.iterations.numpy())
+    return {"run": name, "seed": seed, "steps": steps, "found": [str(each) for each in guard.found]}
+
+
+def broken_run(failure, seed):
+    """Returns what is found in a run of digits that is broken at step `BROKEN_AT`, and by which step."""
+    gan, dataset, guard, _ = _game("digits", seed, {})
+    expected, act = PLANTED[failure]
+    dataset = dataset.repeat(20).take(LAST)
+    plants = [] if act is None else [Plant(BROKEN_AT, act)]
+    refused = None
+    try:
+        data = dataset if act else with_nan_from(dataset, BROKEN_AT)
+        gan.fit(data, verbose=0, callbacks=[*plants, guard])
+    except ValueError as error:
+        refused = str(error)
+    steps = [each.step for each in guard.found if each.what == expected]
+    early = [str(each) for each in guard.found if each.step < BROKEN_AT]
+    found = {"refused by fit": refused, "found": [str(each) for each in guard.found], "before": early}
+    after = 0 if refused else (steps[0] - BROKEN_AT if steps else None)
+    return {"failure": failure, "seed": seed, "steps after": after, **found}
+
+
+def _game(name, seed, changes):
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    from kerasgan import callbacks, datasets, recipes
+
+    recipe = dataclasses.replace(recipes.get(name), **changes)
+    dataset, info = datasets.load(recipe.source, recipe.batch_size, seed=seed)
+    return recipes.build(recipe, info, seed), dataset, callbacks.Guard(), recipe
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=4, help="of each run (default: %(default)s)")
+    options = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    folder = pathlib.Path(__file__).parent
+    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, max_tasks_per_child=1) as pool:
+        good = [pool.submit(good_run, name, seed) for seed in range(options.seeds) for name in GOOD]
+        broken = [pool.submit(broken_run, failure, seed) for failure in PLANTED for seed in range(options.seeds)]
+        good, broken = ([each.result() for each in runs] for runs in (good, broken))
+    print(f"{sum(not run['found'] for run in good)} of {len(good)} good runs without a finding")
+    for run in good:
+        print(f"  {run['run']} seed {run['seed']}, {run['steps']:,} steps: {run['found'] or 'nothing'}")
+    for failure in PLANTED:
+        runs = [run for run in broken if run["failure"] == failure]
+        print(f"{failure}: found after {[run['steps after'] for run in runs]} steps")
+        print(f"  {runs[0]['refused by fit'] or runs[0]['found'][0]}")
+    kept = {"command": f"python benchmarks/guarded.py --seeds {options.seeds}", "commit": commit}
+    (folder / "results" / "guard.json").write_text(json.dumps(kept | {"good": good, "broken": broken}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
