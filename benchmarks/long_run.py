@@ -1,0 +1,88 @@
+"""Does a long run stay as it began? `python benchmarks/long_run.py`.
+
+20,000 steps of a small game on the digits, with everything on that a long run has: grids and a walk after every epoch
+of 500 steps, metrics after every second, checkpoints (the last three and the best), the guard, TensorBoard. After each
+epoch the resident memory, threads, open files and images a second are read off `/proc` (Linux); the first three epochs,
+in which TensorFlow warms up, are left out of the comparison. Everything is kept as JSON in
+`benchmarks/results/long-run.json`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+
+WARM_UP = 3
+STEPS, BATCH = 500, 64
+
+
+def measured():
+    """Returns the resident memory in MiB, the threads and the open files of this process."""
+    status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+    files = [link for link in pathlib.Path("/proc/self/fd").iterdir() if link.exists() or link.is_symlink()]
+    return {
+        "resident_mib": int(status["VmRSS"].split()[0]) / 1024,
+        "threads": int(status["Threads"]),
+        "open_files": len(files),
+    }
+
+
+def run(epochs, folder):
+    """Trains, and returns what was measured after each epoch."""
+    import keras
+
+    import kerasgan
+    from kerasgan import callbacks
+
+    dataset, info = kerasgan.datasets.load("digits", BATCH, seed=0)
+    held_out, _, _ = kerasgan.datasets.load_arrays("digits", n=500)
+    keras.utils.set_random_seed(0)
+    networks = kerasgan.networks.mlp(info.image_shape, latent_dim=16, width=64)
+    gan = kerasgan.GAN(*networks, latent_dim=16, ema=kerasgan.ema.EMA(10_000), seed=0)
+    gan.compile(penalties=("r1", "r2"), updates="one_stage")
+    readings, begun = [], []
+
+    def read(epoch, logs):
+        seconds = time.perf_counter() - begun.pop()
+        readings.append({"epoch": epoch, "images_a_second": STEPS * BATCH / seconds, **measured()})
+        print(json.dumps(readings[-1]), flush=True)
+
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()), on_epoch_end=read
+    )
+    everything = [
+        callbacks.Guard(log_dir=folder),
+        callbacks.Evaluate(held_out, "pixels", log_dir=folder, every_epochs=2),
+        callbacks.TensorBoard(folder, write_graph=False),
+        callbacks.ImageGrid(folder),
+        callbacks.LatentWalk(folder),
+        watch,
+        callbacks.Checkpoint(pathlib.Path(folder) / "checkpoints", monitor="val_fid"),
+    ]
+    gan.fit(dataset.repeat(), steps_per_epoch=STEPS, epochs=epochs, verbose=0, callbacks=everything)
+    return readings
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=40, help=f"of {STEPS} steps (default: %(default)s)")
+    options = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with tempfile.TemporaryDirectory() as folder:
+        readings = run(options.epochs, folder)
+    start, end = readings[WARM_UP], readings[-1]
+    print(f"\n| | epoch {WARM_UP + 1} | epoch {options.epochs} |\n|---|---|---|")
+    for name in start:
+        if name != "epoch":
+            print(f"| {name.replace('_', ' ')} | {start[name]:.0f} | {end[name]:.0f} |")
+    folder = pathlib.Path(__file__).parent
+    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    kept = {"command": f"python benchmarks/long_run.py --epochs {options.epochs}", "commit": commit}
+    (folder / "results" / "long-run.json").write_text(json.dumps(kept | {"readings": readings}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
