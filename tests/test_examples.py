@@ -85,8 +85,8 @@ def test_bell(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_classes(tmp_path, capsys):
-    obeyed, varied = example("classes").main(tmp_path, epochs=1, passes_per_epoch=1)
-    assert 0 <= obeyed <= 1 and varied > 0
+    obeyed, varied = example("classes").main(tmp_path)
+    assert obeyed > 0.9 and 0.6 < varied < 1.2
     assert {"classes.png", "sevens.png"} < left(tmp_path) and colours(tmp_path / "classes.png") > 20
     assert says(capsys, r"reads \d+ % of the drawn ones as the digit that was asked for")
 

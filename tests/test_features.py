@@ -97,6 +97,16 @@ def test_inception_takes_any_size_and_gray():
     assert np.isfinite(gray.features).all() and not np.array_equal(*gray.features)
 
 
+def test_inception_computes_in_float32_whatever_the_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        found = features.inception(weights=None)(IMAGES[:2]).features
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert not np.array_equal(found, tf.cast(tf.cast(found, tf.bfloat16), tf.float32))
+
+
 def test_inception_resizes_and_repeats(monkeypatch):
     seen = []
 

@@ -25,7 +25,9 @@ def inception(weights="imagenet"):
 
     Reference: Szegedy et al., 2015, arXiv:1512.00567; Heusel et al., 2017, arXiv:1706.08500.
     """
+    policy = keras.config.dtype_policy()
     try:
+        keras.config.set_dtype_policy("float32")  # features in half the digits would be other features
         network = keras.applications.InceptionV3(include_top=False, weights=weights, pooling="avg")
     except Exception as error:  # Keras raises bare exceptions here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -33,6 +35,8 @@ def inception(weights="imagenet"):
             f"InceptionV3 needs its weights. Received: weights={weights!r}, which fails with: {reason}. Put the "
             "file into ~/.keras/models, or use other features: 'classifier' where images have labels, or a model."
         ) from None
+    finally:
+        keras.config.set_dtype_policy(policy)
     pooled = inference(network)
 
     def features(images):
