@@ -10,6 +10,7 @@ taken after every epoch and kept with the rest as JSON in `benchmarks/results/`:
   recipe's (PacGAN trained 4x400 ReLU generators with batch norm against 3x200 maxout discriminators for about 400,000
   steps of batch 100).
 - `mnist`: the recipe against a plain DCGAN of the same widths after the same 180,000 images.
+- `photos`: the recipe for photos against the same plain DCGAN, at 32x32 pixels and half the width, on your own folder.
 - `orders`: the recipe of MNIST in the three orders of play, after the same 180,000 images.
 - `stacked-mnist`: 128,000 stacked images, 26,000 samples, as VEEGAN (Srivastava et al., 2017, arXiv:1705.07761) has it;
   a MNIST classifier names the mode. Deviations: the recipe's networks, and its number of epochs, of which the hour of a
@@ -19,6 +20,7 @@ taken after every epoch and kept with the rest as JSON in `benchmarks/results/`:
 import argparse
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import multiprocessing
 import os
@@ -30,7 +32,7 @@ import numpy as np
 import tables
 
 
-def run(name, row, seed, epochs, threads):
+def run(name, row, seed, epochs, threads, folder):
     """Trains one row of a table, and returns what its samples are worth after each epoch, and the seconds of `fit`."""
     import keras
     import tensorflow as tf
@@ -41,15 +43,16 @@ def run(name, row, seed, epochs, threads):
 
     table = tables.TABLES[name]
     recipe = dataclasses.replace(recipes.get(table.recipe), **table.rows[row])
-    recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs)
-    dataset, info = datasets.load(recipe.source, recipe.batch_size, seed=seed)
+    recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
+    judged = functools.partial(table.judge, folder) if table.needs_folder else table.judge
+    dataset, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=seed)
     gan = recipes.build(recipe, info, seed)
     curve, judging = [], [0.0]
     start = time.perf_counter()
 
     def judge(epoch, logs):
         begun = time.perf_counter()
-        figures = table.judge(gan, seed)
+        figures = judged(gan, seed)
         images = int(gan.g_optimizer.iterations.numpy()) * recipe.batch_size
         curve.append({"images": images, "seconds": begun - start - judging[0], **figures})
         judging[0] += time.perf_counter() - begun
@@ -64,13 +67,15 @@ def run(name, row, seed, epochs, threads):
     return {"row": row, "seed": seed, **curve[-1], "curve": curve}
 
 
-def prepare(name):
+def prepare(name, folder):
     """Has the classifier trained once, on one core, before all runs share it."""
     import tensorflow as tf
 
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     if tables.TABLES[name].judge in (tables.digits, tables.stacked_modes):
-        tf.config.threading.set_intra_op_parallelism_threads(1)
         tables._mnist_classifier()
+    elif tables.TABLES[name].needs_folder:
+        tables._photos_classifier(folder)
 
 
 def mean_and_error(values):
@@ -101,17 +106,24 @@ def main():
     parser.add_argument("name", choices=sorted(tables.TABLES))
     parser.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: the table's)")
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
+    parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     table = tables.TABLES[options.name]
+    if table.needs_folder != bool(options.folder):
+        parser.error(f"--folder goes with the table of photos. Received: {options.name} with folder={options.folder!r}")
     seeds = options.seeds or table.seeds
     processes = options.processes or max(1, os.cpu_count() // table.threads)
-    work = [(options.name, row, seed, options.epochs, table.threads) for row in table.rows for seed in range(seeds)]
+    work = [
+        (options.name, row, seed, options.epochs, table.threads, options.folder)
+        for row in table.rows
+        for seed in range(seeds)
+    ]
     context = multiprocessing.get_context("spawn")
     # A fresh process for each run: TensorFlow keeps the thread settings and caches of the one before.
     with concurrent.futures.ProcessPoolExecutor(processes, context, max_tasks_per_child=1) as pool:
-        pool.submit(prepare, options.name).result()
+        pool.submit(prepare, options.name, options.folder).result()
         runs = list(pool.map(run, *zip(*work, strict=True)))
     ours = {
         row: [mean_and_error([run[figure] for run in runs if run["row"] == row]) for figure in table.columns]
@@ -130,7 +142,10 @@ def _facts(options, seeds):
     folder = pathlib.Path(__file__).parent
     commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
-    return {"command": command + (f" --epochs {options.epochs}" if options.epochs else ""), "commit": commit}
+    command += (f" --epochs {options.epochs}" if options.epochs else "") + (
+        " --folder PHOTOS" if options.folder else ""
+    )
+    return {"command": command, "commit": commit}
 
 
 if __name__ == "__main__":

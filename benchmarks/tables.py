@@ -21,6 +21,10 @@ PLAIN = {
 }
 
 
+SMALL = 32
+"""Height and width of the photos that are compared, in pixels."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Table:
     """What one table is made of.
@@ -34,6 +38,7 @@ class Table:
         epochs: of each run; None for the recipe's own.
         threads: of TensorFlow in each run; 1 makes a run the same every time, bit for bit, and lets one run on each
             core.
+        needs_folder: whether the judge takes a folder of photos first, on which the recipe is trained as well.
         published: rows of papers: for each column a pair (mean, standard error), a number, or None.
     """
 
@@ -44,6 +49,7 @@ class Table:
     seeds: int
     epochs: int | None = None
     threads: int = 1
+    needs_folder: bool = False
     published: dict = dataclasses.field(default_factory=dict)
 
 
@@ -91,6 +97,31 @@ def digits(gan, seed):
     }
 
 
+@functools.cache
+def _photos_classifier(folder):
+    from kerasgan import features
+
+    return features.classifier(folder, image_size=SMALL)
+
+
+@functools.cache
+def _photos(folder):
+    """The features of 5,000 photos of the folder, always the same."""
+    from kerasgan import datasets
+
+    return _photos_classifier(folder)(datasets.load_arrays(folder, 5000, image_size=SMALL)[0]).features
+
+
+def photos(folder, gan, seed):
+    """5,000 samples against 5,000 photos, on the features of a classifier trained on the folder's own classes."""
+    from kerasgan import metrics
+
+    real = _photos(folder)
+    generated = _photos_classifier(folder)(gan.generate(len(real), seed=seed)).features
+    precision, recall = metrics.precision_recall(real, generated)
+    return {"frechet": metrics.frechet_distance(real, generated), "precision": precision, "recall": recall}
+
+
 def stacked_modes(gan, seed, n=26_000):
     """26,000 samples: how many of the 1,000 numbers are found, and the KL divergence of their shares from even ones."""
     images = gan.generate(n, seed=seed)
@@ -101,6 +132,7 @@ def stacked_modes(gan, seed, n=26_000):
 
 
 _POINTS = {"modes": ("modes", ".1f"), "high_quality": ("high quality %", ".1f"), "reverse_kl": ("reverse KL", ".2g")}
+_SMALL = {"image_size": SMALL, "network_options": {"width": 32}}
 _DIGITS = {
     "frechet": ("Frechet distance", ".2f"),
     "class_js": ("classes' JS", ".4f"),
@@ -134,6 +166,15 @@ TABLES = {
         },
     ),
     "mnist": Table("mnist", {"plain DCGAN": PLAIN, "**kerasgan mnist**": {}}, digits, _DIGITS, seeds=5, epochs=3),
+    "photos": Table(
+        "photos",
+        {"plain DCGAN": PLAIN | _SMALL, "**kerasgan photos**": _SMALL},
+        photos,
+        {name: form for name, form in _DIGITS.items() if name != "class_js"},
+        seeds=3,
+        epochs=2,
+        needs_folder=True,
+    ),
     "orders": Table(
         "mnist",
         {order: {"updates": order} for order in ("alternating", "simultaneous", "one_stage")},

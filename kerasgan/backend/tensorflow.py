@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kerasgan import checks, updates
 
-from . import vitals
+from . import fast, vitals
 
 _LEAST = 1e-20  # see updates.OneStage
 _LABELS = tf.TensorSpec((None,), tf.int32, name="labels")
@@ -38,7 +38,7 @@ def train_step(game, images, labels=None):
 def test_step(game, images, labels, seed_generator):
     """Judges real images and as many generated ones, and moves nothing. Returns the same dict as `train_step`."""
     latents = keras.random.normal((_batch_size(images), game.latent_dim), seed=seed_generator)
-    fake_images = game.generator(_with(latents, labels), training=False)
+    fake_images = fast.call(game.generator, _with(latents, labels), training=False)
     real_logits, _ = _judge(game, images, labels, training=False, seed_generator=seed_generator)
     fake_logits, _ = _judge(game, fake_images, labels, training=False, seed_generator=seed_generator)
     d_loss, g_loss = _losses(game, real_logits, fake_logits)
@@ -65,8 +65,8 @@ def simultaneous(game, images, labels=None):
         g_charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     d_variables, g_variables = game.discriminator.trainable_variables, game.generator.trainable_variables
     d_gradients, g_gradients = tape.gradient(d_charged, d_variables), tape.gradient(g_charged, g_variables)
-    game.d_optimizer.apply(d_gradients, d_variables)
-    game.g_optimizer.apply(g_gradients, g_variables)
+    fast.apply(game.d_optimizer, d_gradients, d_variables)
+    fast.apply(game.g_optimizer, g_gradients, g_variables)
     _adapt(game, real_logits, fake_logits)
     seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
     seen |= vitals.of_generator(game, g_gradients)
@@ -107,8 +107,8 @@ def one_stage(game, images, labels=None):
         g_variables,
         output_gradients=(tf.cast(factor * tf.cast(arrived, tf.float32), fake_images.dtype), tf.ones_like(g_extra)),
     )
-    game.d_optimizer.apply(d_gradients, d_variables)
-    game.g_optimizer.apply(g_gradients, g_variables)
+    fast.apply(game.d_optimizer, d_gradients, d_variables)
+    fast.apply(game.g_optimizer, g_gradients, g_variables)
     _adapt(game, real_logits, fake_logits)
     seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
     seen |= vitals.of_generator(game, g_gradients)
@@ -117,7 +117,7 @@ def one_stage(game, images, labels=None):
 
 def discriminator_step(game, images, labels=None):
     """Moves the discriminator once, on real images and as many newly generated ones; the generator stays."""
-    fake_images = game.generator(_with(_draw_latents(game, images), labels), training=True)
+    fake_images = fast.call(game.generator, _with(_draw_latents(game, images), labels), training=True)
     with tf.GradientTape() as tape:
         real_logits, fake_logits, d_extra = _judge_both(game, images, fake_images, labels)
         d_loss = tf.reduce_mean(game.objective.d_loss(real_logits, fake_logits))
@@ -125,7 +125,7 @@ def discriminator_step(game, images, labels=None):
         charged = game.d_optimizer.scale_loss(d_loss + d_extra + penalty)
     variables = game.discriminator.trainable_variables
     gradients = tape.gradient(charged, variables)
-    game.d_optimizer.apply(gradients, variables)
+    fast.apply(game.d_optimizer, gradients, variables)
     _adapt(game, real_logits, fake_logits)
     seen = vitals.of_discriminator(game, gradients, images, fake_images, labels, real_logits, fake_logits)
     return seen | {"d_loss": d_loss, "d_penalty": penalty} | _probabilities(real_logits, fake_logits)
@@ -145,7 +145,7 @@ def generator_step(game, images, labels=None):
         charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     variables = game.generator.trainable_variables
     gradients = tape.gradient(charged, variables)
-    game.g_optimizer.apply(gradients, variables)
+    fast.apply(game.g_optimizer, gradients, variables)
     return {"g_loss": g_loss} | vitals.of_generator(game, gradients)
 
 
@@ -203,7 +203,7 @@ def _with(inputs, labels):
 
 def _imagine(game, latents, labels):
     """Returns generated images, and the sum of the losses that the generator's layers added."""
-    return game.generator(_with(latents, labels), training=True), _layer_losses(game.generator)
+    return fast.call(game.generator, _with(latents, labels), training=True), _layer_losses(game.generator)
 
 
 def _judge_both(game, images, fake_images, labels):
@@ -298,7 +298,7 @@ def _judge(game, images, labels, training, seed_generator=None):
     """
     if game.augment is not None and seed_generator is not None:
         images = game.augment.apply(images, seed_generator, game.augment_probability)
-    logits = tf.cast(game.discriminator(_with(images, labels), training=training), tf.float32)
+    logits = tf.cast(fast.call(game.discriminator, _with(images, labels), training), tf.float32)
     return tf.reshape(logits, [-1]), _layer_losses(game.discriminator)
 
 

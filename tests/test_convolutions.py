@@ -1,0 +1,109 @@
+"""The fast forms of convolutions against TensorFlow's own, for every map of the triple and gradients of both orders."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan.backend import convolutions
+from kerasgan.backend.convolutions import Geometry
+
+KERNELS = [(7, 1), (3, 1), (1, 1), (4, 1), (4, 2), (5, 2), (3, 2), (2, 2), (5, 3), (3, 4)]
+CHANNELS = [(1, 2), (2, 1), (3, 3), (5, 6), (64, 96)]  # few on either side, few on both, many, and heavy
+SIZES = [(8, 12), (9, 7), (4, 4)]
+
+
+def tensors(geometry, large, small, batch_size=2):
+    """Images of the large side, a kernel, and images of the small side."""
+    random = np.random.default_rng(0)
+    k = geometry.kernel
+    shapes = (batch_size, geometry.height, geometry.width, large), (k, k, large, small), (2, *geometry.small, small)
+    return [tf.constant(random.normal(size=shape).astype("float32")) for shape in shapes]
+
+
+def plain(geometry, images, kernel, small):
+    """The triple, as TensorFlow computes it."""
+    strides = [1, geometry.stride, geometry.stride, 1]
+    return (
+        tf.nn.conv2d(images, kernel, strides, "SAME"),
+        tf.nn.conv2d_transpose(small, kernel, images.shape, strides, "SAME"),
+        tf.raw_ops.Conv2DBackpropFilter(
+            input=images, filter_sizes=kernel.shape, out_backprop=small, strides=strides, padding="SAME"
+        ),
+    )
+
+
+def ours(geometry, images, kernel, small):
+    return (
+        convolutions.convolve(images, kernel, geometry),
+        convolutions.spread(small, kernel, geometry),
+        convolutions.correlate(images, small, geometry),
+    )
+
+
+def assert_alike(found, expected, tolerance=5e-6):
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape and one.dtype == other.dtype
+        one, other = (np.asarray(tf.cast(each, tf.float32)) for each in (one, other))
+        assert np.abs(one - other).max() <= tolerance * np.abs(other).max()
+
+
+@pytest.mark.parametrize(("kernel", "stride"), KERNELS)
+def test_each_map_is_tensorflows(kernel, stride):
+    for (large, small), size in itertools.product(CHANNELS, SIZES):
+        geometry = Geometry(*size, kernel, stride)
+        given = tensors(geometry, large, small)
+        assert_alike(ours(geometry, *given), plain(geometry, *given))
+
+
+def test_every_form_is_among_those_that_are_compared():
+    heavy = [
+        Geometry(*size, *kernel).is_heavy((kernel[0], kernel[0], large, small), batch_size=2)
+        for size, kernel, (large, small) in itertools.product(SIZES, KERNELS, CHANNELS)
+    ]
+    assert any(heavy) and not all(heavy)
+    assert not Geometry(4, 4, 4, 2).is_heavy((4, 4, 64, 96), None)  # of an unknown number of images
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2), (3, 2)])
+@pytest.mark.parametrize(("large", "small"), CHANNELS)
+def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
+    """First and second derivatives of a sum of squares, as a gradient penalty takes them."""
+    geometry = Geometry(4, 4, kernel, stride)
+    images, weights, below = tensors(geometry, large, small)
+
+    def derivatives(maps):
+        given = [images, weights, below]
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch(given)
+            with tf.GradientTape(persistent=True) as inner:
+                inner.watch(given)
+                losses = [tf.reduce_sum(tf.square(each)) for each in maps(geometry, *given)]
+            first = [each for loss in losses for each in inner.gradient(loss, given) if each is not None]
+            slopes = tf.add_n([tf.reduce_sum(tf.square(each)) for each in first])
+        return first + outer.gradient(slopes, given)
+
+    assert_alike(derivatives(ours), derivatives(plain), tolerance=2e-5)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2)])
+def test_bfloat16_is_no_coarser_than_tensorflows(kernel, stride):
+    geometry = Geometry(8, 8, kernel, stride)
+    for large, small in CHANNELS[:3]:
+        exact = tensors(geometry, large, small)
+        half = [tf.cast(each, tf.bfloat16) for each in exact]
+        rounded = plain(geometry, *[tf.cast(each, tf.float32) for each in half])
+        assert_alike(ours(geometry, *half), [tf.cast(each, tf.bfloat16) for each in rounded], tolerance=0.02)
+
+
+def test_batches_of_unknown_size():
+    geometry = Geometry(8, 8, 4, 2)
+    images, kernel, small = tensors(geometry, 3, 8)
+    spec = [tf.TensorSpec((None, *each.shape[1:])) for each in (images, small)]
+
+    @tf.function(input_signature=spec)
+    def both(images, small):
+        return ours(geometry, images, kernel, small)
+
+    assert_alike(both(images, small), plain(geometry, images, kernel, small))

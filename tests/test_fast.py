@@ -1,0 +1,226 @@
+"""The fast forms of networks and optimizers: outputs, gradients and states are Keras's; and when they are not taken."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import kerasgan
+from kerasgan.backend import fast
+from kerasgan.backend import tensorflow as engine
+
+KINDS = {
+    "conv": [layers.Conv2D(8, 4, 2, padding="same"), layers.Conv2D(1, 7, padding="same", activation="tanh")],
+    "conv without bias": [layers.Conv2D(8, 3, padding="same", use_bias=False)],
+    "conv that is not square": [layers.Conv2D(8, (3, 5), padding="same"), layers.Conv2D(3, 3, (1, 2), padding="same")],
+    "conv of other kinds": [
+        layers.Conv2D(8, 3, padding="valid"),
+        layers.Conv2D(8, 3, dilation_rate=2, padding="same"),
+        layers.Conv2D(8, 3, groups=2, padding="same"),
+    ],
+    "transposed": [layers.Conv2DTranspose(8, 4, 2, padding="same"), layers.Conv2DTranspose(3, 4, 2, padding="same")],
+    "transposed of other kinds": [
+        layers.Conv2DTranspose(8, 4, 2, padding="valid"),
+        layers.Conv2DTranspose(8, 3, 2, padding="same", output_padding=1),
+        layers.Conv2DTranspose(8, (2, 4), 2, padding="same", activation="relu"),
+    ],
+    "batch norm": [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.BatchNormalization(scale=False)],
+    "batch norm without centre": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
+    "batch norm of other kinds": [layers.BatchNormalization(axis=1), layers.BatchNormalization(trainable=False)],
+    "others": [layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")), layers.GroupNormalization(2)],
+}
+
+
+def network_of(kind):
+    keras.utils.set_random_seed(0)
+    copies = [layers.deserialize(layers.serialize(layer)) for layer in KINDS[kind]]
+    return keras.Sequential([keras.Input((8, 12, 4)), *copies])
+
+
+def outputs_and_gradients(network, images, call):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(images)
+        outputs = call(network, images)
+        loss = tf.reduce_sum(tf.sin(outputs))
+    return [outputs, *tape.gradient(loss, [images, *network.trainable_variables])]
+
+
+def plainly(network, images):
+    return network(images, training=True)
+
+
+def fastly(network, images):
+    return fast.call(network, images, training=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_computes_what_keras_computes(kind):
+    images = tf.constant(np.random.default_rng(0).normal(size=(5, 8, 12, 4)).astype("float32"))
+    one, other = network_of(kind), network_of(kind)
+    for found, expected in zip(
+        outputs_and_gradients(one, images, fastly), outputs_and_gradients(other, images, plainly), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(expected).max()))
+    for found, expected in zip(one.get_weights(), other.get_weights(), strict=True):  # moving statistics as well
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_batch_norm_of_points():
+    points = tf.constant(np.random.default_rng(0).normal(2.0, 3.0, size=(7, 5)).astype("float32"))
+    networks = [keras.Sequential([keras.Input((5,)), layers.BatchNormalization(momentum=0.5)]) for _ in range(2)]
+    np.testing.assert_allclose(fastly(networks[0], points), plainly(networks[1], points), rtol=1e-4, atol=1e-5)
+    for found, expected in zip(networks[0].get_weights(), networks[1].get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_inference_is_keras_own(images):
+    network = network_of("batch norm")
+    batch = tf.zeros((2, 8, 12, 4))
+    before = network.get_weights()
+    np.testing.assert_array_equal(fast.call(network, batch, training=False), network(batch, training=False))
+    assert all(np.array_equal(one, other) for one, other in zip(before, network.get_weights(), strict=True))
+
+
+def test_models_within_models_and_several_inputs():
+    image, label = keras.Input((8, 8, 1)), keras.Input((3,))
+    inner = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 4, 2, padding="same"), layers.Flatten()])
+    model = keras.Model([image, label], layers.Dense(1)(layers.Concatenate()([inner(image), label])))
+    given = [tf.ones((2, 8, 8, 1)), tf.ones((2, 3))]
+    np.testing.assert_allclose(fastly(model, given), plainly(model, given), rtol=1e-5)
+
+
+class Scaled(layers.Layer):
+    def call(self, images):
+        self.add_loss(tf.reduce_sum(images))
+        return 2 * images
+
+
+class OwnModel(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.layer = layers.Conv2D(1, 3, padding="same")
+
+    def call(self, images):
+        return self.layer(images) + 1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same"), Scaled()]),
+        keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same", activity_regularizer="l2")]),
+        OwnModel(),
+    ],
+    ids=["a layer of one's own", "a loss of activity", "a model of one's own"],
+)
+def test_what_a_user_may_count_on_is_called_as_it_is(network, monkeypatch):
+    monkeypatch.setattr(fast, "_walked", lambda *args: pytest.fail("went through the layers"))
+    network(tf.ones((1, 4, 4, 1)))
+    fastly(network, tf.ones((2, 4, 4, 1)))
+    assert not isinstance(network, keras.Sequential) or network.losses
+
+
+def test_losses_of_weights_are_still_there():
+    network = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same", kernel_regularizer="l2")])
+    fastly(network, tf.ones((2, 4, 4, 1)))
+    (loss,) = network.losses
+    assert float(loss) == pytest.approx(0.01 * np.sum(network.layers[0].kernel.numpy() ** 2))
+
+
+def three_steps(optimizer, apply):
+    """Moves two weights by gradients of very different sizes; returns all that there is afterwards."""
+    weights = [keras.Variable(np.ones((3, 2), "float32")), keras.Variable(np.ones(4, "float32"))]
+    optimizer.build(weights)
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        gradients = [
+            tf.constant(random.normal(size=each.shape) * 10.0**power, tf.float32)
+            for power, each in zip((-6, 2), weights, strict=True)
+        ]
+        apply(optimizer, gradients, weights)
+    return [each.numpy() for each in (*weights, *optimizer.variables)]
+
+
+SCHEDULE = keras.optimizers.schedules.CosineDecay(0.1, 5)
+ADAMS = {
+    "plain": lambda: keras.optimizers.Adam(0.01, beta_1=0.5),
+    "without momentum": lambda: keras.optimizers.Adam(0.01, beta_1=0.0, beta_2=0.99, epsilon=1e-3),
+    "schedule": lambda: keras.optimizers.Adam(SCHEDULE),
+    "clipped": lambda: keras.optimizers.Adam(0.01, clipnorm=0.1),
+    "amsgrad": lambda: keras.optimizers.Adam(0.01, amsgrad=True),
+    "decay": lambda: keras.optimizers.Adam(0.01, weight_decay=0.1),
+    "averaging": lambda: keras.optimizers.Adam(0.01, use_ema=True),
+    "AdamW": lambda: keras.optimizers.AdamW(0.01),
+    "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+    "SGD": lambda: keras.optimizers.SGD(0.01),
+}
+
+
+@pytest.mark.parametrize("name", ADAMS)
+def test_an_optimizer_moves_weights_as_keras_does(name):
+    plain = three_steps(ADAMS[name](), lambda optimizer, *rest: optimizer.apply(*rest))
+    for found, expected in zip(three_steps(ADAMS[name](), fast.apply), plain, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=5e-5, atol=1e-9)  # 1 - beta_2 in float32
+
+
+@pytest.mark.parametrize("name", ["plain", "schedule"])
+def test_plain_adam_takes_one_operation(name, monkeypatch):
+    optimizer = ADAMS[name]()
+    monkeypatch.setattr(optimizer, "apply", lambda *args: pytest.fail("took Keras's way"))
+    three_steps(optimizer, fast.apply)
+
+
+def test_weights_that_are_constrained_are_moved_by_keras():
+    weight = keras.Variable(np.ones(2, "float32"))
+    weight.constraint = keras.constraints.NonNeg()
+    optimizer = keras.optimizers.SGD(10.0)
+    adam = keras.optimizers.Adam(10.0)
+    for each in (optimizer, adam):
+        each.build([weight])
+        fast.apply(each, [tf.ones(2)], [weight])
+        assert np.all(weight.numpy() >= 0)
+
+
+@pytest.mark.parametrize("order", ["alternating", "simultaneous", "one_stage"])
+@pytest.mark.parametrize("network", [kerasgan.networks.dcgan, kerasgan.networks.resnet, kerasgan.networks.mlp])
+def test_a_training_is_the_same_with_and_without(make_gan, images, order, network, monkeypatch):
+    """SGD, whose steps are the gradients; Adam would make a sign of the last digit."""
+    given = np.repeat(images, 2, axis=3)[..., :1]
+
+    def trained():
+        rates = [keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05)]
+        gan = make_gan(network=network, d_optimizer=rates[0], g_optimizer=rates[1], updates=order, penalties="r1")
+        logs = gan.fit(given, batch_size=16, shuffle=False, verbose=0).history
+        return gan.get_weights(), logs
+
+    weights, logs = trained()
+    monkeypatch.setattr(engine.fast, "call", lambda network, inputs, training: network(inputs, training=training))
+    monkeypatch.setattr(engine.fast, "apply", lambda optimizer, *rest: optimizer.apply(*rest))
+    plain_weights, plain_logs = trained()
+    for name, values in plain_logs.items():
+        np.testing.assert_allclose(logs[name], values, rtol=1e-3, atol=1e-5)
+    for found, expected in zip(weights, plain_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+
+
+def test_the_step_goes_through_the_fast_forms(make_gan, images, monkeypatch):
+    taken = []
+    for name in ("_convolution", "_transposed_convolution", "_batch_norm"):
+        whole = getattr(fast, name)
+        spy = lambda layer, images, name=name, whole=whole: taken.append(name) or whole(layer, images)  # noqa: E731
+        monkeypatch.setitem(fast._FAST, next(kind for kind, each in fast._FAST.items() if each is whole), spy)
+    gan = make_gan(network=kerasgan.networks.dcgan)
+    monkeypatch.setattr(gan.d_optimizer, "apply", lambda *args: pytest.fail("took Keras's way"))
+    gan.fit(images, batch_size=16, verbose=0)
+    assert set(taken) == {"_convolution", "_transposed_convolution", "_batch_norm"}
+
+
+def test_the_saved_model_is_plain_keras(make_gan, images, tmp_path):
+    gan = make_gan(network=kerasgan.networks.dcgan)
+    gan.fit(images, batch_size=16, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    kinds = {type(layer).__module__.split(".")[0] for layer in loaded.generator._flatten_layers(include_self=False)}
+    assert kinds == {"keras"}
+    np.testing.assert_array_equal(loaded.generate(3, seed=0), gan.generate(3, seed=0))
