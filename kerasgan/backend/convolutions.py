@@ -18,7 +18,7 @@ import dataclasses
 import tensorflow as tf
 
 FEW_CHANNELS = 4
-HEAVY = 4
+HEAVY = 2
 """Weights for each value of the large and the small side, from which on the weights decide."""
 
 
