@@ -28,6 +28,7 @@ KINDS = {
     "batch norm": [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.BatchNormalization(scale=False)],
     "batch norm without centre": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
     "batch norm of other kinds": [layers.BatchNormalization(axis=1), layers.BatchNormalization(trainable=False)],
+    "leaky": [layers.Conv2D(8, 4, 2, padding="same"), layers.LeakyReLU(0.2), layers.LeakyReLU(0.0)],
     "others": [layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")), layers.GroupNormalization(2)],
 }
 

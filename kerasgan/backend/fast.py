@@ -4,7 +4,8 @@ The networks stay plain Keras models, also when they are saved; only the trainin
 goes through their graph of layers and computes some by other means:
 
 - convolutions and transposed ones, by `kerasgan.backend.convolutions`;
-- batch norm, by TensorFlow's fused kernel, which Keras does not use.
+- batch norm, by TensorFlow's fused kernel, which Keras does not use;
+- LeakyReLU, with a gradient that looks at its outputs, so that it can be computed within the layer before.
 
 Layers that it does not know, or options of theirs, run as they are, and so do whole networks that are no graph of
 Keras's own layers: a layer of a user's may count on being called by its model.
@@ -153,6 +154,18 @@ def _batch_norm(layer, images):
     return result.y if rank == 4 else result.y[:, 0, 0, :]
 
 
+def _leaky_relu(layer, images):
+    slope = float(layer.negative_slope)
+
+    @tf.custom_gradient
+    def function(images):
+        # Outputs have the signs of the inputs, which then nobody needs: they can be overwritten, or never be written.
+        outputs = tf.nn.leaky_relu(images, slope)
+        return outputs, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=slope)
+
+    return function(tf.cast(images, layer.compute_dtype))
+
+
 def _move(average, value, momentum):
     average.assign(average * momentum + tf.cast(value, average.dtype) * (1.0 - momentum))
 
@@ -178,4 +191,5 @@ _FAST = {
     layers.Conv2D: _convolution,
     layers.Conv2DTranspose: _transposed_convolution,
     layers.BatchNormalization: _batch_norm,
+    layers.LeakyReLU: _leaky_relu,
 }
