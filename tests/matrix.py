@@ -264,13 +264,14 @@ def _play(cell, path):
     game.save(path)
     loaded = keras.models.load_model(path)
     _check_same_state(game, loaded)
+    _check_steps(loaded, 2, cell)
     ours, theirs = _fit(game), _fit(loaded)
     _check_logs(theirs, cell)
     close = 1e-5 if cell["precision"] == "float32" else 1e-2
     for name, value in ours.items():
         assert np.isclose(value, theirs[name], rtol=close, atol=close), (name, value, theirs[name])
-    for each in (game, loaded):
-        assert _steps(each) == [4, 4]
+    assert _steps(game) == _steps(loaded)
+    _check_steps(loaded, 4, cell)
 
 
 def _fit(game):
@@ -308,7 +309,12 @@ def _check_same_state(game, loaded):
     mine, theirs = ([*each.variables, *each.optimizer.variables] for each in (game, loaded))
     for one, other in zip(mine, theirs, strict=True):
         assert np.array_equal(one, other), one.path
-    assert _steps(loaded) == [2, 2]
+
+
+def _check_steps(game, played, cell):
+    """In float16 a step whose gradient overflows is skipped, and the scale of the loss halved for the next."""
+    least = played // 2 if cell["precision"] == "mixed_float16" else played
+    assert all(least <= steps <= played for steps in _steps(game)), _steps(game)
 
 
 def _steps(game):
@@ -344,7 +350,8 @@ with a warning, since the sum of the two losses says nothing there:
 Two steps on images of 8x8 pixels, with networks of a few dozen weights: all losses are finite, every weight has moved
 and is finite, and the penalty is charged. Saved to a `.keras` file and loaded, it has the same weights, averages, slots
 and counts of steps in both optimizers, and the same seeds, bit for bit. Two more steps give the losses of the same game
-that was never saved.
+that was never saved. In float16, steps whose gradient overflows are skipped, as `keras.optimizers.LossScaleOptimizer`
+does; at least half of the steps were taken.
 
 - `pytest -m "not slow" tests/test_matrix.py` plays {pairs} games, in which every pair of choices occurs.
 - `pytest tests/test_matrix.py` plays {product} games besides, with every combination of order, objective, penalties,
