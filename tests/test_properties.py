@@ -7,10 +7,12 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import os
 import pathlib
 import tempfile
+import types
 import warnings
 
 import keras
@@ -89,29 +91,41 @@ HUGE = st.sampled_from([2**31, 2**32, 2**63 - 1, 2**63, 2**64, 10**30, -(2**63) 
 NUMBERS = st.integers(-3, 12) | st.builds(np.int64, st.integers(-3, 12)) | HUGE
 ANYTHING = st.one_of(NUMBERS, SPECIAL, st.floats(), st.text(max_size=5), st.lists(st.integers(-2, 9), max_size=3))
 DTYPES = ["u1", "f4", "f2", "f8", "i1", "i4", "i8", "u8", "b1", "c8", "U3", "S2", "O", "M8[s]", ">f4", ">i2"]
-SHAPES = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5)
 
 
 def usual(value, others=ANYTHING):
     """Mostly a value that will do, so that more than the first check is reached."""
-    return st.sampled_from([value] * 6) | others
+    return rarely(others, st.just(value))
+
+
+def rarely(others, usually):
+    """Draws from `others` one time in ten."""
+    return st.integers(0, 9).flatmap(lambda roll: others if roll == 9 else usually)
 
 
 @st.composite
 def arrays(draw):
     """Arrays of any shape and type; most of those of floats with values that images have."""
-    shape, dtype = draw(SHAPES), np.dtype(draw(st.sampled_from(DTYPES[:4] * 6 + DTYPES)))
+    odd = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5)
+    shape = draw(rarely(odd, hnp.array_shapes(min_dims=1, max_dims=4, max_side=3)))
+    dtype = np.dtype(draw(rarely(st.sampled_from(DTYPES), st.sampled_from(DTYPES[:4]))))
     if dtype.kind == "O":
         return np.full(shape, draw(SPECIAL), dtype="O")
-    floats = {"elements": st.floats(-1, 1, width=16)} if dtype.kind == "f" and draw(st.booleans()) else {}
-    array = draw(hnp.arrays(dtype, shape, **floats))
-    if draw(st.integers(0, 9)) == 0:  # of any size, and yet it takes no memory
+    bound = draw(st.sampled_from([1, 1, 1, 1, 2, None])) if dtype.kind == "f" else None
+    array = draw(hnp.arrays(dtype, shape, **({"elements": st.floats(-bound, bound, width=16)} if bound else {})))
+    if draw(st.integers(0, 19)) == 0:  # of any size, and yet it takes no memory
         array = np.broadcast_to(array.reshape(-1)[:1].sum(dtype="f4").astype("f4"), (2**40, 8, 8))
     return array[..., ::-1] if array.ndim and draw(st.booleans()) else array
 
 
+def labelled(array):
+    """Pairs of an array with labels, mostly one for each row."""
+    count = array.shape[0] if 0 < array.ndim and array.shape[0] < 10 else 5
+    return st.tuples(st.just(array), rarely(LABELS, hnp.arrays("i4", count, elements=st.integers(0, 9))))
+
+
 LABELS = st.one_of(arrays(), hnp.arrays("i4", st.tuples(st.integers(0, 5)), elements=st.integers(-1, 9)), ANYTHING)
-SOURCES = st.one_of(arrays(), arrays(), st.tuples(arrays(), LABELS), ANYTHING, st.text(max_size=300))
+SOURCES = rarely(ANYTHING | st.text(max_size=300), arrays() | arrays().flatmap(labelled))
 SIZES = usual(None, st.one_of(st.integers(-1, 20), HUGE, st.tuples(NUMBERS, NUMBERS), SPECIAL))
 SPLIT_TEXTS = st.from_regex(r"\A ?train(\[-?[0-9]{0,2}%?:-?[0-9]{0,2}%?\])?\Z") | st.text(
     "train[]:%-+0123456789", max_size=16
@@ -126,6 +140,8 @@ SPLITS = usual("train", SPLIT_TEXTS | ANYTHING)
     250,
     {"source": np.broadcast_to(np.uint8(0), (2**40, 8, 8)), "options": {}},
     {"source": np.broadcast_to(np.float32(0), (2**40, 2)), "options": {}},
+    {"source": np.linspace(-3, 1, 8).reshape(2, 2, 2), "options": {"batch_size": 1}},
+    {"source": np.linspace(-1, 3, 8).reshape(2, 2, 2), "options": {"batch_size": 1}},
     {"source": np.full((3, 2), 1e300), "options": {"batch_size": 1}},
     {"source": np.full((3, 2), 1e38), "options": {"batch_size": 1}},
     {"source": "~nobody-of-that-name", "options": {}},
@@ -143,7 +159,7 @@ SPLITS = usual("train", SPLIT_TEXTS | ANYTHING)
             "image_size": SIZES,
             "channels": usual(None),
             "split": SPLITS,
-            "labels": usual(True),
+            "labels": rarely(ANYTHING, st.booleans()),
             "shuffle": st.booleans(),
             "seed": usual(0),
             "passes": usual(1),
@@ -241,8 +257,8 @@ FIELD_VALUES = st.one_of(ANYTHING, JSON, st.sampled_from(NAMES)).filter(lambda v
 OPTION_NAMES = st.sampled_from(["width", "depth", "scale", "num_classes", "image_shape", "latent_dim", "widht"])
 RECIPES = st.builds(
     lambda changed, options: SMALL | changed | {"network_options": SMALL["network_options"] | options},
-    st.dictionaries(st.sampled_from(FIELDS), FIELD_VALUES, max_size=3),
-    st.dictionaries(OPTION_NAMES, FIELD_VALUES.filter(lambda value: not _large(value)), max_size=2),
+    st.dictionaries(st.sampled_from(FIELDS), FIELD_VALUES, max_size=2),
+    rarely(st.dictionaries(OPTION_NAMES, FIELD_VALUES.filter(lambda value: not _large(value))), st.just({})),
 )
 
 
@@ -340,7 +356,16 @@ OPTIONS += ["--n", "--label", "--out", "--features", "--split", "--json", "--sam
 VALUES = ["0", "1", "2", "-1", "64", "2000", "9" * 30, "9" * 5000, "1.5", "\u00b2", "\u0663", "nan", "True"]
 KNOWN = ["digits", "bell", "ring", "digit", "photos", "pixels", "onnx"]
 TOKENS = st.one_of(st.sampled_from(part) for part in (OPTIONS, VALUES, KNOWN, PATHS)) | WORDS
-COMMANDS = st.sampled_from(["train"] * 6 + ["sample", "evaluate", "export", "recipes", "--version"]) | TOKENS
+COMMANDS = rarely(st.sampled_from(["sample", "evaluate", "export", "recipes", "--version"]) | TOKENS, st.just("train"))
+SENSIBLE = [
+    ["--epochs", "1"],
+    ["--batch-size", "2"],
+    ["--seed", "3"],
+    ["--dry-run"],
+    ["--deterministic"],
+    ["--conditional"],
+]
+CHUNKS = rarely(TOKENS.map(lambda token: [token]), st.sampled_from([*SENSIBLE, ["digits"], ["bell"], ["ring"]]))
 
 
 @law(
@@ -352,17 +377,20 @@ COMMANDS = st.sampled_from(["train"] * 6 + ["sample", "evaluate", "export", "rec
     {"arguments": ["train", "bell", "--epochs", "9" * 30]},
     {"arguments": ["sample", "x" * 300]},
     {"arguments": ["train", "--resume", "\0"]},
-    arguments=st.builds(lambda command, rest: [command, *rest], COMMANDS, st.lists(TOKENS, max_size=5)),
+    arguments=st.builds(
+        lambda command, rest: [command, *itertools.chain(*rest)], COMMANDS, st.lists(CHUNKS, max_size=4)
+    ),
 )
 def any_arguments_end_with_0_or_2_and_a_message(arguments):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training, "_set_up", lambda plan, first_step: (None, *training._load(plan, first_step)))
-        for name in ("_fit", "_finish", "_print_networks"):
-            patched.setattr(training, name, lambda *arguments: None, raising=False)
+        untrained = types.SimpleNamespace(summary=lambda: None)
+        patched.setattr(training, "_set_up", lambda plan, first_step: (untrained, *training._load(plan, first_step)))
+        for name in ("_fit", "_finish"):
+            patched.setattr(training, name, lambda *arguments: None)
         patched.setattr(cli, "_import_tensorflow_quietly", lambda: None)
-        code, out, err = run(arguments)
+        code, err = run(arguments)
     assert code in (0, 2) and "Traceback" not in err
-    assert (out if code == 0 else err).strip() or code == 0
+    assert code == 0 or err.strip()
     outside = [path for path in pathlib.Path("..", "..").resolve().rglob("*") if not path.is_relative_to(os.getcwd())]
     assert [path.name for path in outside] == ["above"], outside
     logs = pathlib.Path("tensorboard_logs")
@@ -372,23 +400,19 @@ def any_arguments_end_with_0_or_2_and_a_message(arguments):
 
 
 def run(arguments):
-    """Runs a command; returns its exit code and what it printed on standard output and standard error."""
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+    """Runs a command; returns its exit code and what it printed on standard error."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as err:
         try:
             code = cli.main(list(arguments))
         except SystemExit as stopped:  # argparse's own way
             code = stopped.code or 0
-    return code, out.getvalue(), err.getvalue()
+    return code, err.getvalue()
 
 
 @law(200, {"name": "x" * 300}, {"name": "../../x"}, {"name": "\0"}, {"name": ""}, name=st.text() | st.text("./\\~ x"))
 def run_folders_stay_in_the_log_folder(name):
     made = runs.create("logs", name)
-    assert (
-        made.parent == pathlib.Path("logs")
-        and made.is_dir()
-        and made.resolve().parent == pathlib.Path("logs").resolve()
-    )
+    assert made.is_dir() and made.resolve().parent == pathlib.Path("logs").resolve()
 
 
 # Samples
@@ -420,6 +444,7 @@ CLASSES = st.one_of(
     {"num_classes": 4, "options": {"n": 5, "labels": 10**30}},
     {"num_classes": None, "options": {"latents": [[1, 2, 3], [4]]}},
     {"num_classes": None, "options": {"latents": np.full((2, 3), 1e300)}},
+    {"num_classes": None, "options": {"latents": np.full((2, 3), np.nan)}},
     num_classes=st.sampled_from([None, 4]),
     options=st.fixed_dictionaries(
         {},
@@ -440,6 +465,7 @@ def generate_draws_what_is_asked_for_or_refuses(num_classes, options):
     count = options["n"] if options.get("n") is not None else given_[0]
     assert drawn.shape == (count, 2, 2, 1) and drawn.dtype == np.float32
     assert np.isfinite(drawn).all() and np.abs(drawn).max(initial=0) <= 1
+    assert options.get("latents") is None or np.isfinite(options["latents"]).all()  # a ReLU may hide it
     if isinstance(options.get("seed"), int | np.integer):
         assert np.array_equal(drawn, game(num_classes).generate(**options))
         whole = game(num_classes).generate(**options | {"batch_size": 256})
@@ -449,7 +475,8 @@ def generate_draws_what_is_asked_for_or_refuses(num_classes, options):
 
 @pytest.mark.parametrize("name", LAWS)
 def test_law(name):
-    tried(name)
+    inputs, refused = tried(name)
+    assert inputs - refused >= inputs / 10  # a law of what is let in says nothing where nothing is
 
 
 @pytest.mark.slow
