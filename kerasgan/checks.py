@@ -14,6 +14,34 @@ MEND = "Drop or mend the images that hold NaN or infinity"
 RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
 
 
+def whole_number(name, value, lowest, below=None):
+    """Checks that a value is a whole number of at least `lowest` and, if that is not None, below `below`.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+    if not whole or value < lowest or (below is not None and value >= below):
+        limit = "" if below is None else f" and below {below}"
+        raise ValueError(f"{name} must be a whole number of at least {lowest}{limit}. Received: {name}={value!r}.")
+
+
+def numbers(name, values):
+    """Returns what may be an array of numbers as a NumPy array.
+
+    Raises:
+        ValueError: if it holds something else, or rows of different lengths.
+    """
+    try:
+        values = np.asarray(values)
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{name} must be numbers, as an array. Received: {name}={values!r} ({reason}).") from error
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must be numbers, as an array. Received: {name} of dtype {values.dtype}.")
+    return values
+
+
 def networks(generator, discriminator, latent_dim, num_classes=None):
     """Checks that latents fit the generator, its output the discriminator, and that this ends in one logit.
 

@@ -1,6 +1,7 @@
 """The game as a Keras model."""
 
 import contextlib
+import math
 import secrets
 import types
 import warnings
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasgan import augment as augmentation
-from kerasgan import checks, inputs, objectives, optimizers
+from kerasgan import checks, inputs, memory, objectives, optimizers
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders
@@ -249,23 +250,26 @@ class GAN(keras.Model):
 
         Args:
             n: how many samples; may be left out where `latents` or an array of `labels` are given.
-            seed: int for the same samples every time, on one machine with the same weights; None for new ones.
+            seed: int in [0, 2**31) for the same samples every time, on one machine with the same weights; None for
+                new ones.
             latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
             labels: for a conditional game: one class for all samples, or int array (n,); None draws them uniformly.
-            batch_size: how many are computed at a time; bounds the memory, changes nothing else.
+            batch_size: how many are computed at a time, at least 1; bounds the memory, changes nothing else.
 
         Returns:
             NumPy float32 array (n, height, width, channels), in [-1, 1] as far as the generator keeps to it.
 
         Raises:
-            ValueError: if n is negative, left out or not the number of latents or labels given, the latents have
-                another width, or the labels are no classes of the game.
+            ValueError: if n is negative, left out, more than the memory holds or not the number of latents or labels
+                given, the latents have another width or are not finite, the labels are no classes of the game, or the
+                seed or the batch size is no such number.
         """
+        latents = None if latents is None else checks.numbers("latents", latents)
+        labels = None if labels is None else checks.numbers("labels", labels)
         given = next((each for each in (latents, labels) if np.ndim(each) > 0), None)
-        n = len(given) if n is None and given is not None else n
-        if not isinstance(n, (int, np.integer)) or n < 0:
-            raise ValueError(f"n must be a whole number of at least 0, unless latents are given. Received: n={n!r}.")
-        seed = secrets.randbelow(2**31) if seed is None else int(seed)
+        n = self._checked_n(len(given) if n is None and given is not None else n)
+        checks.whole_number("batch_size", batch_size, 1)
+        seed = _checked_seed(seed)
         parts = [self._latents(n, seed, latents)]
         if self.num_classes is not None or labels is not None:
             parts.append(self._labels(n, seed, labels))
@@ -293,18 +297,31 @@ class GAN(keras.Model):
             raise ValueError("A grid of classes needs classes. Received: a GAN with num_classes=None. Use generate().")
         count = self.num_classes if most is None else min(most, self.num_classes)
         classes = np.linspace(0, self.num_classes - 1, count).round().astype("int32")
-        latents = np.tile(self._latents(columns, seed, None), (count, 1))
+        latents = np.tile(self._latents(columns, _checked_seed(seed), None), (count, 1))
         return self.generate(latents=latents, labels=np.repeat(classes, columns))
+
+    def _checked_n(self, n):
+        checks.whole_number("n", n, 0)
+        num_bytes = 4 * int(n) * (self.latent_dim + math.prod(self.image_shape))
+        if not memory.fits(num_bytes):
+            raise ValueError(
+                f"All samples must fit into memory. Received: n={n}, which takes {num_bytes / 2**30:,.0f} GiB. Draw "
+                "them in several calls, each with a seed of its own."
+            )
+        return int(n)
 
     def _latents(self, n, seed, latents):
         if latents is None:
             return keras.ops.convert_to_numpy(keras.random.normal((int(n), self.latent_dim), seed=seed))
-        latents = np.asarray(latents, "float32")
         if latents.shape != (n, self.latent_dim):
             raise ValueError(
                 f"Latents must have shape (n, latent_dim) = ({n}, {self.latent_dim}). Received: {latents.shape}."
             )
-        return latents
+        with np.errstate(over="ignore"):
+            finite = latents.astype("float32")
+        if not np.isfinite(finite).all():
+            raise ValueError(f"Latents must be finite. Received: values from {latents.min():g} to {latents.max():g}.")
+        return finite
 
     def _labels(self, n, seed, labels):
         if self.num_classes is None:
@@ -412,6 +429,14 @@ class GAN(keras.Model):
                 f"The game needs its rules before `{method}`. Received: a GAN that is not compiled. "
                 "Call gan.compile() first; its defaults are a good start."
             )
+
+
+def _checked_seed(seed):
+    """Returns a seed as an int, a new one for None."""
+    if seed is None:
+        return secrets.randbelow(2**31)
+    checks.whole_number("seed", seed, 0, below=2**31)
+    return int(seed)
 
 
 def _copy(network):

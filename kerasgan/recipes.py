@@ -35,7 +35,8 @@ class Recipe:
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
-        ValueError: for a field of another type, or a number that must be positive and is not.
+        ValueError: for a field of another type, or a number that is not positive (0 will do for beta_1), or above 2**31
+            or, for shares and the betas, above 1.
     """
 
     title: str
@@ -66,15 +67,18 @@ class Recipe:
             allowed = field.type | int if float in (field.type, *typing.get_args(field.type)) else field.type
             right = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
             a_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not right or (a_number and value <= 0 and field.name != "beta_1"):
+            most = 1 if field.name in ("beta_1", "beta_2", "decay_to") else 2**31
+            # `not`: nothing compares with NaN
+            if not right or (a_number and not (0 < value <= most or (value == 0 and field.name == "beta_1"))):
                 kind = getattr(field.type, "__name__", field.type)
                 raise ValueError(
-                    f"The setting {field.name!r} must be of type {kind}, and positive if a number. "
+                    f"The setting {field.name!r} must be of type {kind}, and positive if a number, at most {most}. "
                     f"Received: {field.name}={value!r}."
                 )
 
 
 NETWORKS = ("dcgan", "mlp", "resnet")
+GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")  # to a network by the data and the recipe itself
 
 # One recipe for the ring and for the grid: 31,200 steps find every mode (benchmarks/quality.py).
 _MODES = {
@@ -210,9 +214,10 @@ def _networks(recipe, info):
     if recipe.network not in NETWORKS:
         raise errors.unknown_name("network", recipe.network, NETWORKS)
     network = getattr(networks, recipe.network)
+    known = [name for name in inspect.signature(network).parameters if name not in GIVEN]
     for option in recipe.network_options:
-        if option not in inspect.signature(network).parameters:
-            raise errors.unknown_name(f"option of {recipe.network}", option, inspect.signature(network).parameters)
+        if option not in known:
+            raise errors.unknown_name(f"option of {recipe.network}", option, known)
     scale = {} if info.scale == 1.0 else {"scale": info.scale}
     if recipe.conditional and info.num_classes is None:
         raise ValueError(

@@ -19,6 +19,7 @@ EXPORT = "saved_model"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 LARGEST_SETTINGS_BYTES = 8 * 2**20
+LONGEST_NAME = 100
 
 
 def check_writable(log_dir):
@@ -45,11 +46,11 @@ def create(log_dir, name):
 
     Args:
         log_dir: the folder of all runs; made if it is not there.
-        name: what is trained; all but letters, digits, `-` and `_` become `-`.
+        name: what is trained; all but letters, digits, `-` and `_` become `-`, and a long one is cut short.
     """
     log_dir = pathlib.Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") or "run"
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", name)[:LONGEST_NAME].strip("-") or "run"
     numbers = [int(found.group(1)) for each in log_dir.iterdir() if (found := re.match(r"(\d{5})-", each.name))]
     number = max(numbers, default=0) + 1
     while True:

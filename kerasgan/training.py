@@ -56,7 +56,7 @@ def plan(settings, changes, seed, deterministic, guard=None):
         name, recipe = _recipe_for(str(settings["what"]))
     recipe = dataclasses.replace(recipe, **{field: value for field, value in changes.items() if value is not None})
     seed = settings.get("seed", 0) if seed is None else seed
-    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+    if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
     guard = settings.get("guard", "warn") if guard is None else guard
     if guard not in GUARDS:
@@ -72,8 +72,8 @@ def _recipe_for(what):
                 f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train FOLDER"
             )
         return what, recipe
-    if pathlib.Path(what).exists() or pathlib.Path(what).parent != pathlib.Path("."):
-        return pathlib.Path(what).resolve().name, dataclasses.replace(recipes.get("photos"), source=what)
+    if os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path("."):
+        return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipes.get("photos"), source=what)
     return what, dataclasses.replace(recipes.get("mnist"), source=what)
 
 

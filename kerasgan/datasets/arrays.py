@@ -4,7 +4,10 @@ import warnings
 
 import numpy as np
 
+from .. import memory
 from .raw import Raw
+
+LARGEST_POINT = 1e18
 
 
 def read_digits():
@@ -21,10 +24,11 @@ def read_arrays(source):
 
     Args:
         source: images uint8 in [0, 255] or float in [-1, 1], (num_images, height, width[, channels]); or float points
-            (num_images[, dimensions]) of any finite range; alone, or in a tuple with integer labels (num_images,).
+            (num_images[, dimensions]) within 1e18 of 0; alone, or in a tuple with integer labels (num_images,).
 
     Raises:
-        ValueError: when shape, dtype, range or number of labels is not one of these.
+        ValueError: when shape, dtype, range or number of labels is not one of these, or this machine's memory cannot
+            hold the whole.
     """
     values, labels = _pair(source) if isinstance(source, tuple) else (source, None)
     values = np.asarray(values)
@@ -58,6 +62,12 @@ def _check_shape(values):
         )
     if values.size == 0:
         raise ValueError(f"An array must hold at least one image or point. {received}. Check how it was made.")
+    num_bytes = values.size * (1 if values.dtype == np.uint8 else 4)
+    if not memory.fits(num_bytes):  # a view of a few values can have any shape
+        raise ValueError(
+            f"The whole data set must fit into memory. {received}, which takes {num_bytes / 2**30:,.0f} GiB. Pass a "
+            "part of it."
+        )
     if values.ndim == 4 and values.shape[1] in (1, 3) and values.shape[3] > 4:
         raise ValueError(f"Channels must be the last axis. {received}. Use np.moveaxis(array, 1, -1).")
 
@@ -74,8 +84,14 @@ def _check_values(values):
     if not np.isfinite(values).all():
         bad = int(values.size - np.isfinite(values).sum())
         raise ValueError(f"All values must be finite. Received: {bad} NaN or infinite values. Remove or mend them.")
+    low, high = float(values.min()), float(values.max())
     if not points:
-        _check_range(float(values.min()), float(values.max()))
+        _check_range(low, high)
+    elif max(-low, high) > LARGEST_POINT:
+        raise ValueError(
+            f"Points must lie within {LARGEST_POINT:g} of 0, so that float32 holds their squares. Received: values "
+            f"from {low:g} to {high:g}. Divide them by their standard deviation."
+        )
 
 
 def _check_range(low, high):

@@ -87,9 +87,9 @@ def load(
     """
     size = _checked_size(image_size)
     _check_integer("batch_size", batch_size, 1)
-    _check_integer("seed", seed, 0)
-    _check_integer("passes", passes, 1)
-    _check_integer("first_step", first_step, 0)
+    _check_integer("seed", seed, 0, bits=63)
+    _check_integer("passes", passes, 1, bits=31)
+    _check_integer("first_step", first_step, 0, bits=62)
     raw = _read(source, size, channels, split, seed)
     num_images = len(raw.values)
     if batch_size > num_images:
@@ -144,7 +144,7 @@ def has_test_split(source):
     """
     if not isinstance(source, str) or source in OWN_NAMES:
         return isinstance(source, str) and source == stacked.NAME
-    if pathlib.Path(source).expanduser().is_dir() or _must_be_path(source):
+    if os.path.isdir(os.path.expanduser(source)) or _must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
@@ -198,11 +198,11 @@ def _read(source, size, channels, split, seed):
 def _read_named(source, size, channels, split):
     """Returns a folder or, failing that, a set of TensorFlow Datasets as `raw.Raw`."""
     name = os.fspath(source)
-    folder = pathlib.Path(name).expanduser()
-    if name and folder.is_dir():
+    folder = pathlib.Path(os.path.expanduser(name))  # pathlib's own fails for a user that there is not
+    if name and os.path.isdir(folder):  # and for a name that no file could have
         return photos.read_folder(folder, size, channels, split)
     if _must_be_path(source):
-        kind = "is a file" if folder.is_file() else "does not exist"
+        kind = "is a file" if os.path.isfile(folder) else "does not exist"
         raise ValueError(f"A folder must exist. Received: source={name!r}, which {kind}. Check the path.")
     return tfds_images.read_tfds(name, size, channels, split, OWN_NAMES)
 
@@ -215,9 +215,13 @@ def _must_be_path(source):
     return not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name))
 
 
-def _check_integer(name, value, lowest):
-    if not _is_integer(value) or value < lowest:
-        raise ValueError(f"`{name}` must be an integer of at least {lowest}. Received: {name}={value!r}. Use {lowest}.")
+def _check_integer(name, value, lowest, bits=None):
+    """Checks that a value is an integer in [lowest, 2**bits); `bits=None` is for one that is compared afterwards."""
+    if not _is_integer(value) or value < lowest or (bits and value >= 2**bits):
+        limit = f" and below 2**{bits}" if bits else ""
+        raise ValueError(
+            f"`{name}` must be an integer of at least {lowest}{limit}. Received: {name}={value!r}. Use {lowest}."
+        )
 
 
 def _is_integer(value):

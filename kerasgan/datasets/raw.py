@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-import os
 import re
 
 import numpy as np
+
+from .. import memory
 
 SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
 # Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to stay disjoint whatever seeds they are loaded with.
@@ -49,8 +50,7 @@ def check_memory(num_images, size, channels):
         ValueError: if they cannot.
     """
     wanted = num_images * math.prod(size) * channels
-    known = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
-    if known and wanted > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+    if not memory.fits(wanted):
         raise ValueError(
             f"The whole data set must fit into memory. Received: image_size={tuple(size)} for {num_images:,} images, "
             f"which take {wanted / 2**30:,.0f} GiB. Use a smaller image_size, or a part of them: split='train[:1%]'."
@@ -73,7 +73,7 @@ def split_indices(split, num_images):
     Raises:
         ValueError: when `split` is something else, reaches beyond the source, or holds no image.
     """
-    bound = r"(-?\d+%?)?"
+    bound = r"(-?[0-9]{1,15}%?)?"
     match = re.fullmatch(rf"train(\[{bound}:{bound}\])?", split) if isinstance(split, str) else None
     if match is None:
         raise ValueError(f"This source has no split but 'train'. Received: split={split!r}. {SPLIT_ADVICE}")

@@ -1,9 +1,23 @@
 """What several pairs of networks share: the sizes that halve, and how a label comes in."""
 
+import numbers
+
 import keras
 from keras import layers
 
 SMALLEST = 8
+
+
+def check_sizes(**sizes):
+    """Checks that sizes are whole numbers of at least 1.
+
+    Raises:
+        ValueError: for the first that is not.
+    """
+    for name, size in sizes.items():
+        whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+        if not whole or size < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1. Received: {name}={size!r}.")
 
 
 def check_halving(image_shape, depth):
@@ -17,7 +31,9 @@ def check_halving(image_shape, depth):
             "image_shape must be (height, width, channels) with a height and width that are multiples of 4 and at "
             f"least {SMALLEST}. Received: image_shape={image_shape}. Resize or pad the images; for points use mlp."
         )
-    if depth is not None and (depth < 1 or any(side % 2**depth for side in image_shape[:2])):
+    if depth is not None:
+        check_sizes(depth=depth)
+    if depth is not None and any(side % 2**depth for side in image_shape[:2]):
         raise ValueError(
             f"The image must halve `depth` times. Received: depth={depth} for image_shape={image_shape}. "
             f"depth=None takes {natural_depth(image_shape)}."

@@ -30,11 +30,12 @@ def dcgan(image_shape, latent_dim, width=64, depth=None, num_classes=None):
         (batch, *image_shape) -> (batch, 1); a conditional pair takes labels, int32 (batch,), as second input.
 
     Raises:
-        ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; if
-            num_classes is below 2.
+        ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; if a size is
+            no whole number of at least 1, or num_classes is below 2.
 
     Reference: Radford et al., 2016, arXiv:1511.06434.
     """
+    blocks.check_sizes(latent_dim=latent_dim, width=width)
     blocks.check_halving(image_shape, depth)
     blocks.check_classes(num_classes)
     depth = depth or blocks.natural_depth(image_shape)

@@ -28,13 +28,11 @@ def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0, num_classes=None
         a conditional pair takes labels, int32 (batch,), as second input.
 
     Raises:
-        ValueError: if a size is not positive, or num_classes is below 2.
+        ValueError: if a size is no whole number of at least 1, or num_classes is below 2.
     """
-    if min(*image_shape, latent_dim, width, depth) < 1:
-        raise ValueError(
-            f"All sizes must be at least 1. Received: image_shape={image_shape}, latent_dim={latent_dim}, "
-            f"width={width}, depth={depth}."
-        )
+    blocks.check_sizes(latent_dim=latent_dim, width=width, depth=depth)
+    if not image_shape or min(image_shape) < 1:
+        raise ValueError(f"All sides must be at least 1. Received: image_shape={image_shape}.")
     if not scale > 0:
         raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
     blocks.check_classes(num_classes)

@@ -49,10 +49,11 @@ def resnet(image_shape, latent_dim, width=64, depth=None, num_classes=None, norm
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
-            number of classes; for another norm.
+            width or number of classes; for another norm.
 
     Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
+    blocks.check_sizes(latent_dim=latent_dim, width=width)
     blocks.check_halving(image_shape, depth)
     blocks.check_classes(num_classes)
     if norm not in NORMS:
