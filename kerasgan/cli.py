@@ -1,12 +1,15 @@
 """The command line: train, sample, evaluate, export, recipes. What is heavy is imported by what needs it."""
 
 import argparse
-import importlib.metadata
+import contextlib
 import os
 import sys
 import warnings
 
 from kerasgan import recipes, runs
+
+NOT_FOR_US = ("matplotlib", "sklearn")
+"""What Keras imports for plots and wrappers that no command uses: a third of its start. It does without, too."""
 
 
 def main(arguments=None):
@@ -37,7 +40,7 @@ def _one_line(message, category, filename, lineno, line=None):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
-    parser.add_argument("--version", action="version", version=importlib.metadata.version("kerasgan"))
+    parser.add_argument("--version", nargs=0, action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_train(commands)
 
@@ -114,6 +117,16 @@ def _positive(text):
     return number
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for, and not on every start."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        import importlib.metadata
+
+        print(importlib.metadata.version("kerasgan"))
+        parser.exit()
+
+
 def _import_tensorflow_quietly():
     """Imports TensorFlow without the notes on its build, which no setting silences and which bury the losses."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -121,11 +134,24 @@ def _import_tensorflow_quietly():
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import tensorflow  # noqa: F401
+        with _without(NOT_FOR_US):
+            import tensorflow  # noqa: F401  it imports Keras
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _without(names):
+    """Keeps packages from being imported meanwhile, as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _train(options):

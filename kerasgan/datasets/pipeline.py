@@ -8,6 +8,8 @@ from .raw import check_memory
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
 RESIZE_CHUNK_IMAGES = 1024
+plain = tf.autograph.experimental.do_not_convert
+"""For what is mapped over a dataset: there is nothing in it to convert, and looking for it takes half a second."""
 
 
 def steady_options():
@@ -49,23 +51,26 @@ def batches(values, labels, batch_size, *, shuffle, seed, passes=1, first_step=0
         labels = None if labels is None else tf.constant(labels)
         counter = tf.Variable(first_epoch - 1, dtype="int64", trainable=False)
 
+    @plain
     def order(number):
         indices = tf.range(len(values), dtype="int64")
         if shuffle:
             indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, number]))
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
 
+    @plain
     def one_epoch(epoch):
         numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
         return numbers.flat_map(order).skip(tf.where(epoch == first_epoch, np.int64(given), np.int64(0)))
 
+    @plain
     def batch_at(indices):
         batch = tf.gather(values, indices)
         if values.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1)).flat_map(one_epoch)
+    dataset = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
     if not given:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(epoch_batches))
     dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
