@@ -8,6 +8,9 @@ import warnings
 
 from kerasgan import recipes, runs
 
+CHANGES = ("epochs", "batch_size", "conditional", "precision", "steps_per_execution")
+"""Fields of the recipe that `train` has an option for."""
+
 NOT_FOR_US = ("matplotlib", "sklearn")
 """What Keras imports for plots and wrappers that no command uses: a third of its start. It does without, too."""
 
@@ -77,6 +80,12 @@ def _add_train(commands):
     train.add_argument("--epochs", type=_positive, help="default: the recipe's")
     train.add_argument("--batch-size", type=_positive, help="images a batch (default: the recipe's)")
     train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
+    train.add_argument(
+        "--precision", help="float32, or mixed_bfloat16 where the processor has it (default: the recipe's)"
+    )
+    train.add_argument(
+        "--steps-per-execution", type=_positive, help="steps a call into TensorFlow (default: the recipe's)"
+    )
     train.add_argument("--seed", type=int, help="of weights, latents and data order (default: 0)")
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
     train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
@@ -162,7 +171,7 @@ def _train(options):
     _import_tensorflow_quietly()
     from kerasgan import training
 
-    changes = {"epochs": options.epochs, "batch_size": options.batch_size, "conditional": options.conditional}
+    changes = {name: getattr(options, name) for name in CHANGES}
     training.train(
         training.plan(settings, changes, options.seed, options.deterministic),
         options.log_dir,
@@ -171,7 +180,7 @@ def _train(options):
 
 
 def _resume(options):
-    fixed = ("what", "epochs", "batch_size", "conditional", "seed", "settings", "deterministic", "dry_run")
+    fixed = ("what", *CHANGES, "seed", "settings", "deterministic", "dry_run")
     given = {name: getattr(options, name) for name in fixed}
     changed = [name for name, value in given.items() if value is not None and value is not False]
     if changed:

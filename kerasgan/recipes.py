@@ -3,6 +3,7 @@
 A recipe is data. Nothing heavy is imported until one is built.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import typing
@@ -32,10 +33,12 @@ class Recipe:
         gamma: weight of R1 and R2 for data of unit variance; None for no penalties.
         penalties_every: charge them at every k-th step only, k times as much.
         ema_half_life_images: half-life of the averaged generator; None for none.
+        precision: one of `PRECISIONS`, the Keras dtype policy of both networks; weights are float32 in each, and so are
+            the samples.
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
-        ValueError: for a field of another type, or a number that must be positive and is not.
+        ValueError: for a field of another type, a number that must be positive and is not, or an unknown precision.
     """
 
     title: str
@@ -58,6 +61,7 @@ class Recipe:
     augment: str | None = None
     conditional: bool = False
     ema_half_life_images: float | None = None
+    precision: str = "float32"
     steps_per_execution: int = 1
 
     def __post_init__(self):
@@ -72,8 +76,11 @@ class Recipe:
                     f"The setting {field.name!r} must be of type {kind}, and positive if a number. "
                     f"Received: {field.name}={value!r}."
                 )
+        if self.precision not in PRECISIONS:
+            raise errors.unknown_name("precision", self.precision, PRECISIONS)
 
 
+PRECISIONS = ("float32", "mixed_bfloat16")
 NETWORKS = ("dcgan", "mlp", "resnet")
 
 # One recipe for the ring and for the grid: 31,200 steps find every mode (benchmarks/quality.py).
@@ -186,7 +193,8 @@ def build(recipe, info, seed):
     from kerasgan import ema, gan, penalties
 
     keras.utils.set_random_seed(seed)
-    generator, discriminator = _networks(recipe, info)
+    with _policy(recipe.precision):
+        generator, discriminator = _networks(recipe, info)
     half_life = recipe.ema_half_life_images
     average = None if half_life is None else ema.EMA(half_life)
     num_classes = info.num_classes if recipe.conditional else None
@@ -202,6 +210,19 @@ def build(recipe, info, seed):
         steps_per_execution=recipe.steps_per_execution,
     )
     return game
+
+
+@contextlib.contextmanager
+def _policy(name):
+    """Gives the layers that are made meanwhile a dtype policy; the process keeps its own."""
+    import keras
+
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 def _networks(recipe, info):
