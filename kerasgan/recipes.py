@@ -22,6 +22,7 @@ class Recipe:
         network_options: its options besides the shapes, such as the width.
         latent_dim: width of the latents.
         image_size: photos and images of varying size are brought to it, in pixels; None leaves images as they are.
+        flip: whether the images are mirrored at random; not for what has a left and a right, as digits have.
         batch_size: images a batch.
         epochs: how many epochs; after each, the logs get a point and the losses a line.
         passes_per_epoch: times the data is gone through in one epoch; above 1 where the data is small.
@@ -47,6 +48,7 @@ class Recipe:
     network_options: dict = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
     image_size: int | None = None
+    flip: bool = False
     batch_size: int = 64
     epochs: int = 10
     passes_per_epoch: int = 1
@@ -147,6 +149,7 @@ RECIPES = {
         title="your own photos: kerasgan train FOLDER (any sizes and formats; cropped square, 64x64)",
         source=None,
         image_size=64,
+        flip=True,
         latent_dim=128,
         epochs=50,
     ),
