@@ -3,6 +3,7 @@
 import collections
 import os
 import shutil
+import sys
 import threading
 import warnings
 
@@ -124,6 +125,13 @@ def test_photos_are_decoded_a_chunk_at_a_time_and_read_a_batch_at_a_time(folder,
     chunks, held = [], photos._decode_all
     monkeypatch.setattr(photos, "_decode_all", lambda *given: chunks.append(len(given[0])) or held(*given))
     monkeypatch.setattr(on_disk, "CHUNK_BYTES", 5 * SIDE * SIDE * 3 + 1)
+    read, asked = on_disk.rows_reader, []
+
+    def reader(values):
+        rows = read(values)
+        return lambda indices: asked.append(len(indices)) or rows(indices)
+
+    monkeypatch.setattr(on_disk, "rows_reader", reader)
     dataset, _ = quietly(folder)
     assert chunks == [5, 5, 5, 5, 2]
 
@@ -131,8 +139,8 @@ def test_photos_are_decoded_a_chunk_at_a_time_and_read_a_batch_at_a_time(folder,
         raise AssertionError("pages of a map that are touched count as memory of the process")
 
     monkeypatch.setattr(np.memmap, "__getitem__", touched)
-    monkeypatch.setattr(np.memmap, "__array__", touched, raising=False)
     assert sum(len(batch) for batch in dataset.as_numpy_iterator()) == COUNT
+    assert asked == [4] * 5
 
 
 def test_the_file_is_closed_with_its_dataset(folder, cache):
@@ -155,9 +163,11 @@ def made(folder, cache):
 # Made once
 
 
-def test_the_next_start_decodes_nothing_and_says_the_same(folder, cache, decoded):
+def test_the_next_start_decodes_nothing_and_says_the_same(folder, cache, decoded, monkeypatch):
     _, info = quietly(folder)
     assert len(decoded) == COUNT + 2
+    # Nor does it go through the whole file.
+    monkeypatch.setattr(sys.modules["kerasgan.datasets.load"], "fingerprint", pytest.fail)
     with pytest.warns(UserWarning, match=r"^Skipped 2 of 22 images that could not be read: a/05-broken"):
         _, again = load(folder, 4, image_size=SIDE)
     assert again == info and len(decoded) == COUNT + 2
@@ -178,6 +188,20 @@ def test_whatever_changes_the_images_makes_another_file(folder, cache, decoded):
     assert count() == COUNT + 2
     (folder / "b").rename(folder / "0")  # the classes change places
     assert count() == COUNT + 2 and count() == 0
+
+
+def test_a_class_that_goes_changes_the_labels_of_others(tmp_path, cache, monkeypatch):
+    """And with them the fingerprint, though the photos of this split stay as they were."""
+    for name in "abc":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (SIDE, SIDE), "red").save(tmp_path / "photos" / name / "0.png")
+    parts = [quietly(tmp_path / "photos", 1, split=f"train[{k}:{k + 1}]", labels=True)[0] for k in range(3)]
+    k = [int(arrays(dataset)[1][0]) for dataset in parts].index(2)
+    (tmp_path / "photos" / "b" / "0.png").rename(tmp_path / "photos" / "a" / "1.png")
+    dataset, info = quietly(tmp_path / "photos", 1, split=f"train[{k}:{k + 1}]", labels=True)
+    assert arrays(dataset)[1].tolist() == [1]
+    monkeypatch.setattr(raw, "MEMORY_SHARE", 1.0)
+    assert quietly(tmp_path / "photos", 1, split=f"train[{k}:{k + 1}]")[1] == info
 
 
 @pytest.mark.parametrize("damage", ["shorter", "longer", "torn note", "no note", "strange note", "no images"])
