@@ -7,9 +7,10 @@ other commands that train nothing answer without waiting for TensorFlow.
 import importlib
 
 import lazy_loader
-import wrapt
+
+from . import hooks
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 # `keras.models.load_model` finds the class GAN only once it is registered, which its module does when it is imported.
-wrapt.register_post_import_hook(lambda keras: importlib.import_module("kerasgan.gan"), "keras")
+hooks.after_import("keras", lambda: importlib.import_module("kerasgan.gan"))

@@ -1,12 +1,18 @@
 """The command line: train, sample, evaluate, export, recipes. What is heavy is imported by what needs it."""
 
 import argparse
-import importlib.metadata
+import contextlib
 import os
 import sys
 import warnings
 
 from kerasgan import recipes, runs
+
+CHANGES = ("epochs", "batch_size", "conditional", "precision", "steps_per_execution")
+"""Fields of the recipe that `train` has an option for."""
+
+NOT_FOR_US = ("matplotlib", "sklearn")
+"""What Keras imports for plots and wrappers that no command uses: a third of its start. It does without, too."""
 
 
 def main(arguments=None):
@@ -37,7 +43,7 @@ def _one_line(message, category, filename, lineno, line=None):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
-    parser.add_argument("--version", action="version", version=importlib.metadata.version("kerasgan"))
+    parser.add_argument("--version", nargs=0, action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_train(commands)
 
@@ -74,6 +80,12 @@ def _add_train(commands):
     train.add_argument("--epochs", type=_positive, help="default: the recipe's")
     train.add_argument("--batch-size", type=_positive, help="images a batch (default: the recipe's)")
     train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
+    train.add_argument(
+        "--precision", help="float32, or mixed_bfloat16 where the processor has it (default: the recipe's)"
+    )
+    train.add_argument(
+        "--steps-per-execution", type=_positive, help="steps a call into TensorFlow (default: the recipe's)"
+    )
     train.add_argument("--seed", type=int, help="of weights, latents and data order (default: 0)")
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
     train.add_argument("--settings", metavar="FILE", help="run again what a run's settings.json says")
@@ -119,6 +131,16 @@ def _positive(text):
     return number
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for, and not on every start."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        import importlib.metadata
+
+        print(importlib.metadata.version("kerasgan"))
+        parser.exit()
+
+
 def _import_tensorflow_quietly():
     """Imports TensorFlow without the notes on its build, which no setting silences and which bury the losses."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -126,11 +148,24 @@ def _import_tensorflow_quietly():
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import tensorflow  # noqa: F401
+        with _without(NOT_FOR_US):
+            import tensorflow  # noqa: F401  it imports Keras
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _without(names):
+    """Keeps packages from being imported meanwhile, as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _train(options):
@@ -141,7 +176,7 @@ def _train(options):
     _import_tensorflow_quietly()
     from kerasgan import training
 
-    changes = {"epochs": options.epochs, "batch_size": options.batch_size, "conditional": options.conditional}
+    changes = {name: getattr(options, name) for name in CHANGES}
     training.train(
         training.plan(settings, changes, options.seed, options.deterministic, options.guard),
         options.log_dir,
@@ -150,7 +185,7 @@ def _train(options):
 
 
 def _resume(options):
-    fixed = ("what", "epochs", "batch_size", "conditional", "seed", "settings", "deterministic", "guard", "dry_run")
+    fixed = ("what", *CHANGES, "seed", "settings", "deterministic", "guard", "dry_run")
     given = {name: getattr(options, name) for name in fixed}
     changed = [name for name, value in given.items() if value is not None and value is not False]
     if changed:

@@ -8,6 +8,7 @@ import keras
 from kerasgan.backend import tensorflow as engine
 
 CARD = "kerasgan.json"
+MIXED = "mixed_"
 
 
 def export(gan, filepath, format="tf_saved_model", **options):
@@ -21,7 +22,8 @@ def export(gan, filepath, format="tf_saved_model", **options):
 
     In a conditional game `serving_default(z, labels)` and `discriminate(images, labels)` take int32 labels (n,) as
     well; `generate` draws them, evenly. Beside it, in `kerasgan.json`, stand the shapes, the classes and the pixel
-    range. Other formats hold the network that draws samples alone: the averaged generator where there is one.
+    range. Other formats hold the network that draws samples alone: the averaged generator where there is one, computed
+    in float32, since what runs them seldom knows mixed precision.
 
     Args:
         gan: a `GAN`.
@@ -41,9 +43,29 @@ def export(gan, filepath, format="tf_saved_model", **options):
         archive.write_out(str(filepath), verbose=False)
         card = filepath / CARD
     else:
-        gan.sampler.export(str(filepath), format=format, verbose=False, **options)
+        _in_float32(gan.sampler).export(str(filepath), format=format, verbose=False, **options)
         card = filepath.with_name(f"{filepath.name}.{CARD}")
     card.write_text(json.dumps(_card(gan), indent=2) + "\n")
+
+
+def _in_float32(network):
+    """Returns a network of the same weights that computes in float32; the network itself where it does already."""
+    if not any(layer.dtype_policy.name.startswith(MIXED) for layer in network._flatten_layers()):
+        return network
+    copy = keras.saving.deserialize_keras_object(_unmixed(keras.saving.serialize_keras_object(network)))
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _unmixed(config):
+    """A serialised network with float32 in the place of every mixed dtype policy."""
+    if isinstance(config, list | tuple):
+        return [_unmixed(each) for each in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy" and config["config"]["name"].startswith(MIXED):
+        return config | {"config": {"name": "float32"}}
+    return {name: _unmixed(each) for name, each in config.items()}
 
 
 def _card(gan):

@@ -116,6 +116,7 @@ def _checked_dataset(dataset, game, smallest_batch):
     # Points have no range of their own.
     bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else parts[0].dtype.max
 
+    @tf.autograph.experimental.do_not_convert  # it has no `if` on tensors, and looking for one takes half a second
     def check(images, *labels):
         enough = tf.shape(images)[0] >= smallest_batch
         finite = tf.reduce_all(tf.math.is_finite(images))

@@ -3,6 +3,7 @@
 A recipe is data. Nothing heavy is imported until one is built.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import typing
@@ -21,6 +22,7 @@ class Recipe:
         network_options: its options besides the shapes, such as the width.
         latent_dim: width of the latents.
         image_size: photos and images of varying size are brought to it, in pixels; None leaves images as they are.
+        flip: whether the images are mirrored at random; not for what has a left and a right, as digits have.
         batch_size: images a batch.
         epochs: how many epochs; after each, the logs get a point and the losses a line.
         passes_per_epoch: times the data is gone through in one epoch; above 1 where the data is small.
@@ -32,11 +34,13 @@ class Recipe:
         gamma: weight of R1 and R2 for data of unit variance; None for no penalties.
         penalties_every: charge them at every k-th step only, k times as much.
         ema_half_life_images: half-life of the averaged generator; None for none.
+        precision: one of `PRECISIONS`, the Keras dtype policy of both networks; weights are float32 in each, and so are
+            the samples.
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
-        ValueError: for a field of another type, or a number that is not positive (0 will do for beta_1), or above 2**31
-            or, for shares and the betas, above 1.
+        ValueError: for a field of another type, a number that is not positive (0 will do for beta_1), or above 2**31
+            or, for shares and the betas, above 1; or an unknown precision.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Recipe:
     network_options: dict = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
     image_size: int | None = None
+    flip: bool = False
     batch_size: int = 64
     epochs: int = 10
     passes_per_epoch: int = 1
@@ -59,6 +64,7 @@ class Recipe:
     augment: str | None = None
     conditional: bool = False
     ema_half_life_images: float | None = None
+    precision: str = "float32"
     steps_per_execution: int = 1
 
     def __post_init__(self):
@@ -75,8 +81,11 @@ class Recipe:
                     f"The setting {field.name!r} must be of type {kind}, and positive if a number, at most {most}. "
                     f"Received: {field.name}={value!r}."
                 )
+        if self.precision not in PRECISIONS:
+            raise errors.unknown_name("precision", self.precision, PRECISIONS)
 
 
+PRECISIONS = ("float32", "mixed_bfloat16")
 NETWORKS = ("dcgan", "mlp", "resnet")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")  # to a network by the data and the recipe itself
 
@@ -99,8 +108,8 @@ _MODES = {
     "steps_per_execution": 50,
 }
 
-# Much nearer to MNIST than a plain DCGAN of the same networks after the same images (benchmarks/quality.py mnist).
-_DIGITS = {
+# Much nearer to the data than a plain DCGAN of the same networks after the same images (benchmarks/quality.py).
+_IMAGES = {
     "network_options": {"width": 48},
     "latent_dim": 32,
     "batch_size": 32,
@@ -131,21 +140,22 @@ RECIPES = {
         title="60,000 handwritten digits of 28x28 pixels, through TensorFlow Datasets",
         source="mnist",
         epochs=5,
-        **_DIGITS,
+        **_IMAGES,
     ),
     "stacked_mnist": Recipe(
         title="three digits of MNIST as colours: are all 1,000 numbers found?",
         source="stacked_mnist",
         epochs=20,
-        **_DIGITS
+        **_IMAGES
         | {"network_options": {"width": 32}, "batch_size": 64, "latent_dim": 64, "ema_half_life_images": 50_000.0},
     ),
     "photos": Recipe(
         title="your own photos: kerasgan train FOLDER (any sizes and formats; cropped square, 64x64)",
         source=None,
         image_size=64,
-        latent_dim=128,
+        flip=True,
         epochs=50,
+        **_IMAGES | {"network_options": {}, "latent_dim": 128, "gamma": 0.5},
     ),
     "ring": Recipe(title="8 Gaussians on a circle: is every mode found?", source="ring", **_MODES),
     "grid": Recipe(title="25 Gaussians on a grid: is every mode found?", source="grid", **_MODES),
@@ -190,7 +200,8 @@ def build(recipe, info, seed):
     from kerasgan import ema, gan, penalties
 
     keras.utils.set_random_seed(seed)
-    generator, discriminator = _networks(recipe, info)
+    with _policy(recipe.precision):
+        generator, discriminator = _networks(recipe, info)
     half_life = recipe.ema_half_life_images
     average = None if half_life is None else ema.EMA(half_life)
     num_classes = info.num_classes if recipe.conditional else None
@@ -206,6 +217,19 @@ def build(recipe, info, seed):
         steps_per_execution=recipe.steps_per_execution,
     )
     return game
+
+
+@contextlib.contextmanager
+def _policy(name):
+    """Gives the layers that are made meanwhile a dtype policy; the process keeps its own."""
+    import keras
+
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 def _networks(recipe, info):

@@ -165,6 +165,7 @@ def _load(plan, first_step):
         recipe.batch_size,
         image_size=recipe.image_size,
         labels=recipe.conditional,
+        flip=recipe.flip,
         seed=plan.seed,
         first_step=first_step,
     )

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from helpers import needs_shared, shared_folder
 from PIL import Image
 
-from kerasgan import cli, recipes, runs
+from kerasgan import callbacks, cli, recipes, runs
 
 
 def train(*arguments):
@@ -155,6 +156,83 @@ def test_a_folder_of_photos(tmp_path, capsys):
     assert json.loads((run / "settings.json").read_text())["dataset"]["skipped"] == ["0/broken.jpg"]
 
 
+# Precision, and steps a call
+
+
+SMALL = {"title": "", "source": "bell", "network": "mlp", "network_options": {"width": 8}, "latent_dim": 1}
+BFLOAT16 = ("--precision", "mixed_bfloat16", "--steps-per-execution", "2", "--batch-size", "25000")
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps({"recipe": SMALL}))
+    return path
+
+
+def built_for(monkeypatch):
+    """A list that every game built from now on is put into."""
+    games, build = [], recipes.build
+
+    def kept(*arguments):
+        games.append(build(*arguments))
+        return games[-1]
+
+    monkeypatch.setattr(recipes, "build", kept)
+    return games
+
+
+def test_precision_and_steps_reach_the_game_and_its_settings(small, tmp_path, monkeypatch):
+    """Two steps of 25,000 of the 50,000 points."""
+    games = built_for(monkeypatch)
+    assert train("--settings", small, *BFLOAT16, "--log-dir", tmp_path / "logs") == 0
+    (gan,), run = games, tmp_path / "logs" / "00001-run"
+    hidden = [*gan.generator.layers[:-2], *gan.discriminator.layers[:-1]]
+    assert {layer.compute_dtype for layer in hidden} == {"bfloat16"}
+    assert {weight.dtype for weight in gan.trainable_weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"  # the process keeps its own
+    assert gan.steps_per_execution == 2 and gan.g_optimizer.iterations == 2
+    kept = json.loads((run / "settings.json").read_text())["recipe"]
+    assert (kept["precision"], kept["steps_per_execution"]) == ("mixed_bfloat16", 2)
+    loaded = keras.models.load_model(run / "gan.keras")
+    assert loaded.generator.layers[0].compute_dtype == "bfloat16"
+    assert loaded.generate(3, seed=0).dtype == np.float32
+    assert np.array_equal(loaded.generate(3, seed=0), gan.generate(3, seed=0))
+
+
+def test_a_run_in_bfloat16_is_resumed_in_bfloat16(small, tmp_path, monkeypatch):
+    """It ends with the weights of one that was not stopped."""
+    games = built_for(monkeypatch)
+    planned = ("train", "--settings", str(small), "--epochs", "2", *BFLOAT16, "--log-dir")
+    assert cli.main([*planned, str(tmp_path / "whole")]) == 0
+
+    def stop(self, epoch, logs=None):
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks.LatentWalk, "on_epoch_end", stop)
+        assert cli.main([*planned, str(tmp_path / "stopped")]) == 143
+    assert cli.main(["train", "--resume", str(tmp_path / "stopped" / "00001-run")]) == 0
+    whole, _, resumed = games
+    assert resumed.generator.layers[0].compute_dtype == "bfloat16"
+    for one, other in zip(whole.weights, resumed.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_recipe_that_fails_to_build_leaves_the_policy_as_it_was():
+    recipe = dataclasses.replace(recipes.get("digits"), network="mpl", precision="mixed_bfloat16")
+    with pytest.raises(ValueError, match="Did you mean 'mlp'"):
+        recipes.build(recipe, None, 0)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_precision_that_there_is_not(tmp_path, capsys):
+    line = refused(capsys, "train", "--precision", "bfloat16", "--log-dir", tmp_path / "logs")
+    assert "Received: precision='bfloat16'. Did you mean 'mixed_bfloat16'?" in line
+    assert "whole number" in refused(capsys, "train", "--steps-per-execution", "0")
+    assert not (tmp_path / "logs").exists()
+
+
 # Refusals
 
 
@@ -209,6 +287,7 @@ BAD_SETTINGS = {
     '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be of type int",
     '{"recipe": {"title": "", "source": "bell", "batch_size": -1}}': "'batch_size' must be of type int, and positive",
     '{"recipe": {"title": "", "source": "bell", "network": "mpl"}}': "Did you mean 'mlp'",
+    '{"recipe": {"title": "", "source": "bell", "precision": "mixed_float16"}}': "There is no precision of that name",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp", "network_options": {"widht": 3}}}': "mean 'width'",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp", "objective": "minmax"}}': "mean 'minimax'",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp"}, "seed": -1}': "The seed must be",
@@ -285,7 +364,6 @@ def test_mnist_trains_on_all_sixty_thousand(tmp_path):
 @pytest.mark.slow
 def test_the_main_job_draws_all_ten_digits(tmp_path):
     """A classifier trained on the real digits finds each class in at least 3 % of 2,000 samples."""
-    import keras
     from sklearn.datasets import load_digits
     from sklearn.svm import SVC
 

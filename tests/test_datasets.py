@@ -1,5 +1,6 @@
 """Laws of the data: ranges, shapes, epochs, seeds, slices; what each source gives; what each mistake raises."""
 
+import dataclasses
 import os
 import pathlib
 import socket
@@ -13,7 +14,7 @@ import tensorflow as tf
 from helpers import needs_shared, shared_folder
 from PIL import Image
 
-from kerasgan import datasets
+from kerasgan import datasets, recipes, training
 from kerasgan.datasets import load, load_arrays, pipeline, stacked
 
 
@@ -191,6 +192,79 @@ def test_unshuffled_data_keep_their_order_in_every_epoch():
 def test_pixels_0_and_255_become_the_ends_of_the_range():
     images = np.array([0, 51, 255], "uint8").reshape(3, 1, 1)
     np.testing.assert_allclose(epoch(load(images, 3, shuffle=False)[0]).ravel(), [-1.0, -0.6, 1.0], atol=1e-6)
+
+
+# Mirroring
+
+
+def sided_images(num_images=400):
+    """Returns uint8 images (num_images, 1, 3, 1): 0, the image's number in two digits of base 20, each below 200."""
+    numbers = np.arange(num_images)
+    columns = np.stack([0 * numbers, 10 + numbers // 20, 10 + numbers % 20], axis=1)
+    return columns.astype("uint8")[:, None, :, None]
+
+
+def sides(batches):
+    """Returns the numbers of `sided_images` and which of them are mirrored, in order."""
+    pixels = np.round((np.concatenate(batches)[:, 0, :, 0] + 1) * 127.5).astype(int)
+    mirrored = pixels[:, 2] == 0
+    pixels[mirrored] = pixels[mirrored, ::-1]
+    assert (pixels[:, 0] == 0).all()
+    return (pixels[:, 1:] - 10) @ [20, 1], mirrored
+
+
+def test_about_half_of_the_images_are_mirrored_in_every_pass_anew():
+    flipped, plain = (load(sided_images(), 10, flip=flip, seed=5)[0] for flip in (True, False))
+    seen = []
+    for _ in range(3):
+        names, mirrored = sides(list(flipped.as_numpy_iterator()))
+        same_names, none = sides(list(plain.as_numpy_iterator()))
+        assert names.tolist() == same_names.tolist() and not none.any()  # the order is that of images as they are
+        assert abs(mirrored.mean() - 0.5) < 0.1  # four standard errors
+        by_image = np.empty(400)
+        by_image[names] = mirrored
+        seen += [by_image, mirrored]
+    # 0.2 is four standard errors of a correlation of 400 pairs that have none.
+    correlations = np.corrcoef([*seen, np.arange(400), names])[np.triu_indices(8, 1)]
+    assert np.abs(correlations).max() < 0.2
+
+
+@pytest.mark.parametrize("first_step", [0, 7, 40, 47, 95])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_what_is_mirrored_follows_from_seed_pass_and_place(first_step, passes):
+    keras.utils.set_random_seed(first_step)
+    whole, _ = load(sided_images(), 10, flip=True, seed=5)
+    later, _ = load(sided_images(), 10, flip=True, seed=5, passes=passes, first_step=first_step)
+    other, _ = load(sided_images(), 10, flip=True, seed=6)
+    steps = [batch for _ in range(6) for batch in whole.as_numpy_iterator()]
+    rest = [batch for _ in range(2) for batch in later.as_numpy_iterator()]
+    assert len(rest) >= 40
+    assert all(np.array_equal(one, same) for one, same in zip(steps[first_step:], rest, strict=False))
+    assert (sides(list(other.as_numpy_iterator()))[1] != sides(steps[:40])[1]).mean() > 0.4
+
+
+def test_floats_and_labels_are_mirrored_with_their_images():
+    images = np.linspace(-1, 1, 100 * 4 * 3, dtype="float32").reshape(100, 2, 2, 3)
+    for batch, labels in load((images, np.arange(100)), 10, flip=True, labels=True)[0].as_numpy_iterator():
+        for image, label in zip(batch, labels, strict=True):
+            assert np.array_equal(image, images[label]) or np.array_equal(image, images[label][:, ::-1])
+
+
+def test_only_photos_are_mirrored_unless_it_is_asked_for():
+    assert {name for name, recipe in recipes.RECIPES.items() if recipe.flip} == {"photos"}
+    names, mirrored = sides(list(load(sided_images(), 400)[0].as_numpy_iterator()))
+    assert sorted(names) == list(range(400)) and not mirrored.any()
+
+
+def test_a_run_mirrors_as_its_recipe_says_and_goes_on_so(photo_folder):
+    recipe = dataclasses.replace(recipes.get("photos"), source=str(photo_folder), batch_size=1, image_size=8)
+    for flip in (True, False):
+        plan = training.Plan("photos", dataclasses.replace(recipe, flip=flip), 4, False)
+        found, info = training._load(plan, first_step=3)
+        direct, same_info = load(photo_folder, 1, image_size=8, seed=4, flip=flip, first_step=3)
+        for _ in range(3):
+            assert np.array_equal(epoch(found), epoch(direct))
+        assert info == same_info == load(photo_folder, 1, image_size=8, flip=not flip)[1]
 
 
 # Splits
@@ -538,6 +612,7 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
         ("ring", {"image_size": 8}, "Received: image_size="),
         ("ring", {"channels": 1}, "Received: image_size=None, channels=1"),
         ("bell", {"labels": True}, "Received: labels=True"),
+        ("ring", {"flip": True}, "Points cannot be mirrored. Received: flip=True for 'ring'"),
         ("./nowhere", {}, r"Received: source='./nowhere', which does not exist"),
         ("nowhere/photos", {}, "Received: source='nowhere/photos', which does not exist"),
         (pathlib.Path("nowhere"), {}, "Received: source='nowhere', which does not exist"),

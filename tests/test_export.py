@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import datasets, recipes
 from kerasgan import export as exporting
 
 WITHOUT_KERAS = """
@@ -81,6 +82,32 @@ def test_other_formats_hold_the_network_that_draws(make_gan, tmp_path, monkeypat
     monkeypatch.setattr(keras.Model, "export", lambda self, *given, **options: exported.append(self))
     exporting.export(gan, tmp_path / "gan.onnx", format="onnx")
     assert exported == [gan.averaged_generator]
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_other_formats_of_a_mixed_network_compute_in_float32(tmp_path):
+    """LiteRT's own interpreter runs no bfloat16."""
+    recipe = recipes.Recipe("", "digits", network="mlp", latent_dim=4, precision="mixed_bfloat16")
+    gan = recipes.build(recipe, datasets.load("digits")[1], seed=0)
+    gan.export(tmp_path / "gan.tflite", format="litert")
+    interpreter = tf.lite.Interpreter(str(tmp_path / "gan.tflite"))
+    interpreter.allocate_tensors()
+    latents = np.random.default_rng(0).normal(size=(1, 4)).astype("float32")
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], latents)
+    interpreter.invoke()
+    image = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    difference = np.abs(image - gan.generate(latents=latents)).max()
+    assert 0 < difference < 0.03  # bfloat16 keeps 8 bits
+    assert gan.generator.layers[0].compute_dtype == "bfloat16"
+
+
+def test_a_saved_model_of_a_mixed_network_draws_the_same_in_float32(tmp_path):
+    recipe = recipes.Recipe("", "digits", network="mlp", latent_dim=4, precision="mixed_bfloat16")
+    gan = recipes.build(recipe, datasets.load("digits")[1], seed=0)
+    gan.export(tmp_path)
+    drawn = tf.saved_model.load(tmp_path).signatures["generate"](n=tf.constant(3), seed=tf.constant(1))["output_0"]
+    assert drawn.dtype == tf.float32 and gan.generate(3, seed=1).dtype == np.float32
+    np.testing.assert_allclose(drawn, gan.generate(3, seed=1), atol=0.01)
 
 
 def test_a_saved_model_has_no_options(make_gan, tmp_path):

@@ -5,7 +5,7 @@ import pathlib
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
-    {"errors", "interrupts", "memory"},
+    {"errors", "hooks", "interrupts", "memory"},
     {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
     {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features", "state"},
     {"backend", "evaluation"},

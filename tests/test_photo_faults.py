@@ -167,10 +167,13 @@ def test_large_photos_are_decoded_one_at_a_time(tmp_path, monkeypatch):
     assert most[0] == 1
 
 
-def test_more_than_fits_into_memory_is_refused_before_it_is_asked_for(tmp_path):
+def test_more_than_fits_is_refused_before_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "good.png").write_bytes(photo(".png"))
     digits = np.zeros((4, 8, 8), "uint8")
-    for source in (tmp_path, digits, "digits"):
+    for source in (digits, "digits"):
         with pytest.raises(ValueError, match=r"must fit into memory.*Received: image_size=\(1000000, 1000000\)"):
             load(source, 1, image_size=10**6)
+    with pytest.raises(ValueError, match=r"needs room.*Received: 1 photos of image_size=\(1000000, 1000000\)"):
+        load(tmp_path, 1, image_size=10**6)
     assert datasets.load(digits, 1, image_size=16)[1].image_shape == (16, 16, 1)

@@ -127,7 +127,18 @@ with interrupts.deferred(lambda number: print("asked")):
 # Refusals
 
 
-@pytest.mark.parametrize("more", [["digits"], ["--epochs", "9"], ["--seed", "0"], ["--deterministic"], ["--dry-run"]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["digits"],
+        ["--epochs", "9"],
+        ["--seed", "0"],
+        ["--deterministic"],
+        ["--dry-run"],
+        ["--precision", "float32"],
+        ["--steps-per-execution", "1"],
+    ],
+)
 def test_a_resumed_run_takes_no_new_settings(more, tmp_path, capsys):
     assert "goes on as it was planned" in refused(capsys, tmp_path, *more)
 

@@ -1,5 +1,7 @@
 """Arrays that the caller, or scikit-learn, already has in memory."""
 
+import importlib.util
+import pathlib
 import warnings
 
 import numpy as np
@@ -8,15 +10,29 @@ from .. import memory
 from .raw import Raw
 
 LARGEST_POINT = 1e18
+DIGITS_FILE = "datasets/data/digits.csv.gz"
 
 
 def read_digits():
     """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Raw`; their 17 gray levels are spread over [0, 255]."""
+    pixels, labels = _digits()
+    images = np.round(pixels.reshape(-1, 8, 8, 1) * (255.0 / 16.0)).astype("uint8")
+    return Raw("digits", images, labels.astype("int32"), 10, tuple("0123456789"))
+
+
+def _digits():
+    """Returns the digits' pixels (num_images, 64) in [0, 16] and labels (num_images,), from scikit-learn's own file.
+
+    Importing scikit-learn takes longer than all the rest of loading: it is asked only where it keeps them elsewhere.
+    """
+    for folder in importlib.util.find_spec("sklearn").submodule_search_locations:
+        file = pathlib.Path(folder, DIGITS_FILE)
+        if file.is_file():
+            table = np.loadtxt(file, delimiter=",", dtype="uint8")
+            return table[:, :-1], table[:, -1]
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
-    images = np.round(digits.images * (255.0 / 16.0)).astype("uint8")[..., None]
-    return Raw("digits", images, digits.target.astype("int32"), 10, tuple("0123456789"))
+    return load_digits(return_X_y=True)
 
 
 def read_arrays(source):

@@ -1,7 +1,6 @@
 """The one door to data: `load`, and `load_arrays` for those who judge."""
 
 import dataclasses
-import hashlib
 import numbers
 import os
 import pathlib
@@ -9,6 +8,7 @@ import pathlib
 import numpy as np
 
 from . import arrays, photos, pipeline, points, stacked, tfds_images
+from .raw import check_memory, fingerprint
 
 OWN_NAMES = ("digits", *points.NAMES, stacked.NAME)
 
@@ -48,13 +48,16 @@ def load(
     split="train",
     labels=False,
     shuffle=True,
+    flip=False,
     seed=0,
     passes=1,
     first_step=0,
 ):
     """Returns batches of images in [-1, 1], and what is known of them.
 
-    The whole data set is held in memory, images as uint8.
+    The whole data set is held in memory, images as uint8. Photos that would take more than a quarter of it are decoded
+    once, chunk by chunk, and kept in a file below KERASGAN_CACHE, or else ~/.cache/kerasgan, from which they are read
+    batch by batch, now and at later starts; it may be deleted when no training needs it.
 
     Args:
         source: what to load:
@@ -73,7 +76,9 @@ def load(
             the same source that do not overlap have no image in common.
         labels: whether to give pairs (images, labels).
         shuffle: whether to draw a new order for each epoch; False keeps the order in which the data are stored.
-        seed: non-negative integer that fixes the order of all epochs, and the points drawn.
+        flip: whether to mirror images, left to right: about half of them, chosen anew in each pass. Not for what has a
+            left and a right, such as digits and letters.
+        seed: non-negative integer that fixes the order of all epochs, what is mirrored, and the points drawn.
         passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
         first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.first_step` tells: the
             first iteration gives the rest of its epoch, and nothing is run through to get there.
@@ -103,10 +108,11 @@ def load(
             "Use labels=False; a folder has labels when every photo lies in a sub-folder, an array when given as "
             "(images, labels)."
         )
+    if flip and raw.values.ndim != 4:
+        raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {raw.name!r}. Use flip=False.")
     wanted = raw.labels if labels else None
-    place = {"passes": int(passes), "first_step": int(first_step)}
-    dataset = pipeline.batches(raw.values, wanted, int(batch_size), shuffle=shuffle, seed=int(seed), **place)
-    return dataset, _info(raw)
+    how = {"shuffle": shuffle, "flip": flip, "seed": int(seed), "passes": int(passes), "first_step": int(first_step)}
+    return pipeline.batches(raw.values, wanted, int(batch_size), **how), _info(raw)
 
 
 def load_arrays(source, n=None, *, image_size=None, channels=None, split="train", seed=0):
@@ -131,6 +137,8 @@ def load_arrays(source, n=None, *, image_size=None, channels=None, split="train"
         _check_integer("n", n, 1)
         chosen = np.random.default_rng(seed).permutation(len(images))[:n]
         images, labels = images[chosen], None if labels is None else labels[chosen]
+    if isinstance(images, np.memmap):
+        check_memory(len(images), images.shape[1:3], images.shape[3] * np.float32().itemsize)
     if images.dtype == np.uint8:
         images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
     return images, labels, _info(raw)
@@ -158,12 +166,9 @@ def _info(raw):
 
 
 def _fingerprint(raw):
-    digest = hashlib.sha256()
-    for array in (raw.values, raw.labels):
-        if array is not None:
-            digest.update(f"{array.dtype} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    if raw.mark is not None:
+        return raw.mark
+    return fingerprint(raw.values.dtype, raw.values.shape, [np.ascontiguousarray(raw.values).data], raw.labels)
 
 
 def _read(source, size, channels, split, seed):

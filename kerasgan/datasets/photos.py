@@ -4,12 +4,14 @@ import concurrent.futures
 import contextlib
 import os
 import pathlib
+import re
 import threading
 import warnings
 
 import numpy as np
 
-from .raw import Raw, check_memory, split_indices
+from . import on_disk
+from .raw import Raw, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
 NAMED_IN_WARNING = 10
@@ -27,6 +29,7 @@ def read_folder(folder, size, channels, split):
 
     EXIF orientation is applied, transparency is laid over white, and of an animation the first frame is taken. Files
     and folders whose name starts with a dot are passed over. There are labels when every photo lies in a sub-folder.
+    Photos that would take more than a quarter of the memory are kept on disk (`on_disk.images`).
     What cannot be read is skipped, named and counted: files that are torn or no images whatever they are called, of
     more pixels than Pillow takes for a decompression bomb (179 million), pipes and devices, and formats that another
     program would have to draw.
@@ -38,7 +41,8 @@ def read_folder(folder, size, channels, split):
         split: `"train"` or a slice of it; only its files are decoded.
 
     Raises:
-        ValueError: when there is no photo, or none that can be read, or `channels` is neither 1 nor 3.
+        ValueError: when there is no photo, or none that can be read, `channels` is neither 1 nor 3, or there is no room
+            on the disk for what is to be kept there.
     """
     if channels not in (None, 1, 3):
         raise ValueError(f"Photos can be read with 1 or 3 channels. Received: channels={channels!r}. Use 1 or 3.")
@@ -51,8 +55,8 @@ def read_folder(folder, size, channels, split):
     names = [path.relative_to(folder).as_posix() for path in paths]
     labels, class_names = _labels(names)
     chosen, size, mode = split_indices(split, len(paths)), size or DEFAULT_SIZE, "L" if channels == 1 else "RGB"
-    check_memory(len(chosen), size, len(mode))
-    images, reasons = _decode_all([paths[i] for i in chosen], size, mode)
+    labels = None if labels is None else labels[chosen]
+    images, reasons, mark = _images(folder, [names[i] for i in chosen], labels, size, mode)
     good = [i for i, reason in enumerate(reasons) if reason is None]
     skipped = tuple(names[chosen[i]] for i, reason in enumerate(reasons) if reason is not None)
     if not good:
@@ -62,9 +66,8 @@ def read_folder(folder, size, channels, split):
         )
     if skipped:
         _warn_of_skipped(skipped, len(chosen))
-        images, chosen = images[good], chosen[good]
-    labels = None if labels is None else labels[chosen]
-    return Raw(folder.resolve().name, images, labels, class_names and len(class_names), class_names, skipped)
+        labels = None if labels is None else labels[good]
+    return Raw(folder.resolve().name, images, labels, class_names and len(class_names), class_names, skipped, mark)
 
 
 def _photo_paths(folder):
@@ -94,6 +97,28 @@ def _labels(names):
     class_names = tuple(sorted(set(parents)))
     index = {name: i for i, name in enumerate(class_names)}
     return np.array([index[parent] for parent in parents], dtype="int32"), class_names
+
+
+def _images(folder, names, labels, size, mode):
+    """Returns the images that can be read, in memory or on disk, for each name None or why it cannot, and the mark."""
+    paths, shape = [folder / name for name in names], (len(names), *size, len(mode))
+    if is_small(len(paths), size, len(mode)):
+        images, reasons = _decode_all(paths, size, mode)
+        good = [reason is None for reason in reasons]
+        return images if all(good) else images[good], reasons, None
+    files = [(name, *_state(path)) for name, path in zip(names, paths, strict=True)]
+    key = (files, None if labels is None else labels.tolist())
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-")
+    return on_disk.images(slug, key, shape, labels, lambda start, stop: _decode_all(paths[start:stop], size, mode))
+
+
+def _state(path):
+    """What changes when a file does."""
+    try:
+        status = path.stat()
+    except OSError:  # a link to nowhere
+        return None, None
+    return status.st_size, status.st_mtime_ns
 
 
 def _decode_all(paths, size, mode):

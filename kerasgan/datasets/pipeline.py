@@ -1,13 +1,16 @@
-"""From arrays in memory to batches in [-1, 1]; and the change of image size that all but photo folders share."""
+"""From arrays, in memory or on disk, to batches in [-1, 1]; and how all but photo folders change the size of images."""
 
 import numpy as np
 import tensorflow as tf
 
+from . import on_disk
 from .raw import check_memory
 
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
 RESIZE_CHUNK_IMAGES = 1024
+plain = tf.autograph.experimental.do_not_convert
+"""For what is mapped over a dataset: there is nothing in it to convert, and looking for it takes half a second."""
 
 
 def steady_options():
@@ -21,20 +24,22 @@ def steady_options():
     return options
 
 
-def batches(values, labels, batch_size, *, shuffle, seed, passes=1, first_step=0):
+def batches(values, labels, batch_size, *, shuffle, seed, flip=False, passes=1, first_step=0):
     """Returns a finite dataset of batches; what does not fill a batch is left out of its pass.
 
     Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
     The order of a pass is a pure function of the seed and of how many passes came before, and of nothing else: no
-    global seed, no state of a buffer. So the place in the data is one number.
+    global seed, no state of a buffer. So the place in the data is one number. What is mirrored follows from the seed,
+    the pass and the place in it.
 
     Args:
         values: uint8 images (num_images, height, width, channels) in [0, 255], brought to [-1, 1] here; float32 values
-            pass unchanged.
+            pass unchanged. A `np.memmap` stays on disk.
         labels: int32 (num_images,), or None for batches without labels.
         batch_size: images in a batch.
         shuffle: whether each epoch has an order of its own; False keeps the order of `values`.
-        seed: integer that fixes the order of all epochs.
+        seed: integer that fixes the order of all epochs, and what is mirrored.
+        flip: whether to mirror images, each with probability 1/2 in each pass.
         passes: how many times one iteration (an epoch of `fit`) goes through the data.
         first_step: how many batches are taken as given already: the first iteration begins after them.
 
@@ -45,27 +50,39 @@ def batches(values, labels, batch_size, *, shuffle, seed, passes=1, first_step=0
     epoch_batches = passes * batches_a_pass
     first_epoch, given = divmod(first_step, epoch_batches)
     with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
-        values = tf.constant(values)
+        images_at = _reader(values)
         labels = None if labels is None else tf.constant(labels)
         counter = tf.Variable(first_epoch - 1, dtype="int64", trainable=False)
 
+    @plain
     def order(number):
         indices = tf.range(len(values), dtype="int64")
         if shuffle:
             indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, number]))
-        return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size, drop_remainder=True)
+        if not flip:
+            mirrored = tf.zeros_like(indices, tf.bool)
+        else:  # a negative number, since those of passes have given the order its random bits
+            bits = tf.random.stateless_uniform(tf.shape(indices), tf.stack([seed, -1 - number]), 0, 2, tf.int32)
+            mirrored = bits == 1
+        return tf.data.Dataset.from_tensor_slices((indices, mirrored)).batch(batch_size, drop_remainder=True)
 
+    @plain
     def one_epoch(epoch):
         numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
         return numbers.flat_map(order).skip(tf.where(epoch == first_epoch, np.int64(given), np.int64(0)))
 
-    def batch_at(indices):
-        batch = tf.gather(values, indices)
-        if values.dtype == tf.uint8:
+    @plain
+    def batch_at(indices, mirrored):
+        batch = images_at(indices)
+        if flip:
+            # Ten times as fast as a slice with step -1 and `tf.where`.
+            both = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0)
+            batch = tf.gather(both, tf.range(batch_size) + batch_size * tf.cast(mirrored, "int32"))
+        if batch.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1)).flat_map(one_epoch)
+    dataset = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
     if not given:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(epoch_batches))
     dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
@@ -74,6 +91,20 @@ def batches(values, labels, batch_size, *, shuffle, seed, passes=1, first_step=0
         # Keras asks once how long an epoch is, and would take the short first one for the measure of all.
         dataset.cardinality = lambda: tf.constant(epoch_batches, "int64")
     return dataset
+
+
+def _reader(values):
+    """Returns a function from a tensor of indices, int64 (batch,), to those values, (batch, ...), in their dtype."""
+    if not isinstance(values, np.memmap):
+        held = tf.constant(values)
+        return lambda indices: tf.gather(held, indices)
+    read = on_disk.rows_reader(values)
+
+    def images_at(indices):
+        batch = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
+        return tf.ensure_shape(batch, (indices.shape[0], *values.shape[1:]))
+
+    return images_at
 
 
 def fit_images(images, size, channels):

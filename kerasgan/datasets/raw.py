@@ -1,6 +1,7 @@
 """What every source is brought to before it becomes a pipeline, and which part of it a split names."""
 
 import dataclasses
+import hashlib
 import math
 import re
 
@@ -11,20 +12,24 @@ from .. import memory
 SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
 # Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to stay disjoint whatever seeds they are loaded with.
 SPLIT_SEED = 0
+MEMORY_SHARE = 0.25
+"""Of the memory that photos may take: there may be three copies for a moment, one of them TensorFlow's."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """A whole data set in memory.
+    """A whole data set, in memory or on disk.
 
     Attributes:
         name: short name for reports.
         values: uint8 images (num_images, height, width, channels) in [0, 255], float32 images of that shape in
-            [-1, 1], or float32 points (num_images, dimensions) of any range.
+            [-1, 1], or float32 points (num_images, dimensions) of any range. What is too large for memory is a
+            `np.memmap`.
         labels: int32 (num_images,), or None when the source has none.
         num_classes: number of classes, or None when the source has no labels.
         class_names: one name a class, or None when the classes have no names.
         skipped: names of the files that could not be read.
+        mark: the `fingerprint` of values and labels where it is known already, or None.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Raw:
     num_classes: int | None = None
     class_names: tuple | None = None
     skipped: tuple = ()
+    mark: str | None = None
 
     def part(self, split):
         """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
@@ -40,7 +46,23 @@ class Raw:
         if len(indices) == len(self.values):
             return self
         labels = None if self.labels is None else self.labels[indices]
-        return dataclasses.replace(self, values=self.values[indices], labels=labels)
+        return dataclasses.replace(self, values=self.values[indices], labels=labels, mark=None)
+
+
+def fingerprint(dtype, shape, blocks, labels):
+    """Returns the SHA-256 of values of that dtype and shape, given as blocks of bytes, and of their labels or None."""
+    digest = hashlib.sha256(f"{dtype} {shape} ".encode())
+    for block in blocks:
+        digest.update(block)
+    if labels is not None:
+        digest.update(f"{labels.dtype} {labels.shape} ".encode())
+        digest.update(np.ascontiguousarray(labels).data)
+    return digest.hexdigest()
+
+
+def is_small(num_images, size, channels):
+    """Returns whether images, one byte a value, leave most of the memory to others while they are held in it."""
+    return num_images * math.prod(size) * channels <= MEMORY_SHARE * memory.total_bytes()
 
 
 def check_memory(num_images, size, channels):

@@ -187,14 +187,14 @@ def _batches(builder, split, keys, size, channels):
     import tensorflow_datasets as tfds
 
     image_key, label_key = keys
-    fit = functools.partial(pipeline.fit_images, size=size, channels=channels)
+    plain, fit = pipeline.plain, functools.partial(pipeline.fit_images, size=size, channels=channels)
     config = tfds.ReadConfig(try_autocache=False, options=pipeline.steady_options())
     decoders = tfds.decode.PartialDecoding({key: True for key in keys if key is not None})
     rows = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders, read_config=config)
-    rows = rows.map(lambda row: (row[image_key], row[label_key] if label_key else 0))
+    rows = rows.map(plain(lambda row: (row[image_key], row[label_key] if label_key else 0)))
     if None in builder.info.features[image_key].shape:
-        rows = rows.map(lambda image, label: (fit(image), label), num_parallel_calls=pipeline.PARALLEL_CALLS)
+        rows = rows.map(plain(lambda image, label: (fit(image), label)), num_parallel_calls=pipeline.PARALLEL_CALLS)
         batches = rows.batch(READ_BATCH_IMAGES)
     else:  # a batch at a time is faster
-        batches = rows.batch(READ_BATCH_IMAGES).map(lambda images, labels: (fit(images), labels))
+        batches = rows.batch(READ_BATCH_IMAGES).map(plain(lambda images, labels: (fit(images), labels)))
     return batches.prefetch(pipeline.PREFETCH_BATCHES).with_options(pipeline.steady_options())

@@ -1,7 +1,6 @@
 """The Frechet distance between two sets of features."""
 
 import numpy as np
-from scipy import linalg
 
 from . import checks
 
@@ -28,6 +27,8 @@ def frechet_distance(real, generated):
 
 def frechet_distance_of_moments(real, generated):
     """The same from `moments`, so that those of the real features can be kept. Returns a float, at least 0."""
+    from scipy import linalg  # here and below: training has no need of it
+
     (real_mean, real_covariance), (mean, covariance) = real, generated
     # The eigenvalues of a product of two positive semi-definite matrices are those of the symmetric product, and real;
     # unlike a matrix root of the plain product, this holds where a covariance is singular.
@@ -51,5 +52,7 @@ def moments(features):
 
 
 def _symmetric_root(matrix):
+    from scipy import linalg
+
     values, vectors = linalg.eigh(matrix)
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

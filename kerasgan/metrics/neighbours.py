@@ -1,8 +1,6 @@
 """Quality and variety apart, from nearest neighbours among the features."""
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
 
 from . import checks
 
@@ -50,17 +48,25 @@ def density_coverage(real, generated, k=5):
     real, generated = checks.features(real, generated, least=k + 1)
     radii = _radii(real, k)
     density = _balls_around(real, radii, generated).mean() / k
-    nearest = NearestNeighbors(n_neighbors=1).fit(generated).kneighbors(real)[0][:, 0]
+    nearest = _neighbours(generated, 1).kneighbors(real)[0][:, 0]
     return float(density), float(np.mean(nearest <= radii))
 
 
 def _radii(samples, k):
     """The distance from each sample to its k-th nearest neighbour among the others."""
-    return NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()[0][:, -1]
+    return _neighbours(samples, k).kneighbors()[0][:, -1]
+
+
+def _neighbours(samples, k):
+    from sklearn.neighbors import NearestNeighbors  # takes a second, of which training has no need
+
+    return NearestNeighbors(n_neighbors=k).fit(samples)
 
 
 def _balls_around(centres, radii, samples):
     """In how many of the balls each sample lies; works in blocks of bounded memory."""
+    from sklearn.metrics import pairwise_distances_chunked
+
     chunks = pairwise_distances_chunked(
         samples,
         centres,

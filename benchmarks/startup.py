@@ -1,0 +1,131 @@
+"""How long a user waits: `python benchmarks/startup.py`.
+
+Each command is started anew in every round, and all take turns, so that a noisy machine hits all alike: `kerasgan
+--help`, `import kerasgan`, and `kerasgan train` up to the end of its first call into TensorFlow (`steps_per_execution`
+steps), broken into its stages. `--beside FOLDER` lets another checkout of kerasgan take part. Prints a table of medians
+and writes JSON to `benchmarks/results/`.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+STAGES = ("python", "imports", "loading", "building", "preparing", "tracing", "compiling and first steps")
+COMMANDS = {"kerasgan --help": ["-m", "kerasgan", "--help"], "import kerasgan": ["-c", "import kerasgan"]}
+STARTED, MARKS = "KERASGAN_BENCHMARK_STARTED", "KERASGAN_BENCHMARK_MARKS"
+
+
+def train_to_first_step(what):
+    """Runs `kerasgan train` in this process, which ends with the first call; leaves the time of the end of each stage.
+
+    The marks are set around the library's own functions, so that what is timed is the command itself.
+    """
+    marks = [float(os.environ[STARTED]), time.time()]
+    from kerasgan import cli
+
+    cli._import_tensorflow_quietly()
+    import keras
+
+    from kerasgan import recipes, training
+    from kerasgan.backend import tensorflow as engine
+
+    marks.append(time.time())
+
+    def marked(function):
+        def timed(*arguments, **options):
+            result = function(*arguments, **options)
+            marks.append(time.time())
+            return result
+
+        return timed
+
+    class FirstStep(keras.callbacks.TerminateOnNaN):
+        def on_train_batch_begin(self, batch, logs=None):
+            marks.append(time.time())
+
+        def on_train_batch_end(self, batch, logs=None):
+            marks.append(time.time())
+            pathlib.Path(os.environ[MARKS]).write_text(json.dumps(marks))
+            os._exit(0)
+
+    training._load, recipes.build = marked(training._load), marked(recipes.build)
+    engine.train_step = marked(engine.train_step)
+    keras.callbacks.TerminateOnNaN = FirstStep
+    with tempfile.TemporaryDirectory() as folder:
+        cli.main(["train", what, "--log-dir", folder])
+
+
+def child(what):
+    """Returns Python's arguments for a process that runs `train_to_first_step`."""
+    here = str(pathlib.Path(__file__).parent)
+    return ["-c", f"import sys; sys.path.append({here!r}); import startup; startup.train_to_first_step({what!r})"]
+
+
+def stages(marks):
+    """Returns the seconds of each of `STAGES` between the marks, and their sum as `total`."""
+    spans = [later - earlier for earlier, later in itertools.pairwise(marks)]
+    return dict(zip(STAGES, spans, strict=True)) | {"total": marks[-1] - marks[0]}
+
+
+def run(arguments, root):
+    """Starts Python with a checkout of kerasgan; returns the seconds of each stage, and of all as `total`."""
+    with tempfile.TemporaryDirectory() as folder:
+        marks = pathlib.Path(folder, "marks.json")
+        environment = os.environ | {"PYTHONPATH": str(root), MARKS: str(marks), "TMPDIR": folder}
+        start = time.time()
+        command = [sys.executable, *arguments]
+        subprocess.run(
+            command, check=True, env=environment | {STARTED: str(start)}, cwd=folder, stdout=subprocess.DEVNULL
+        )
+        return stages(json.loads(marks.read_text())) if marks.exists() else {"total": time.time() - start}
+
+
+def medians(rounds):
+    """Returns the median of each stage over rounds, a list of dicts with the same keys."""
+    return {stage: statistics.median(each[stage] for each in rounds) for stage in rounds[0]}
+
+
+def as_markdown(rows):
+    """The medians of each row, a dict of label to stages, as a table in seconds."""
+    columns = (*STAGES, "total")
+    lines = [f"| seconds | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for label, found in rows.items():
+        cells = [f"{found[stage]:.2f}" if stage in found else "" for stage in columns]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", default=["digits"], help="what is trained (default: digits)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--beside", metavar="FOLDER", help="another checkout, to take turns with this one")
+    parser.add_argument("--no-results", action="store_true", help="print only")
+    options = parser.parse_args()
+    roots = {"": ROOT} | ({f" ({options.beside})": pathlib.Path(options.beside).resolve()} if options.beside else {})
+    commands = COMMANDS | {f"kerasgan train {what}": child(what) for what in options.what}
+    entered = [
+        (name + beside, arguments, root) for name, arguments in commands.items() for beside, root in roots.items()
+    ]
+    for _, arguments, root in entered:
+        run(arguments, root)  # once before, for the files' sake
+    found = {label: [] for label, _, _ in entered}
+    for _ in range(options.rounds):
+        for label, arguments, root in entered:
+            found[label].append(run(arguments, root))
+    print(as_markdown({label: medians(rounds) for label, rounds in found.items()}))
+    if not options.no_results:
+        path = ROOT / "benchmarks" / "results" / "startup.json"
+        path.write_text(json.dumps({"rounds": options.rounds, "seconds": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
