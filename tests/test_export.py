@@ -58,6 +58,16 @@ def test_endpoints_agree_with_the_model_at_any_batch_size(exported, images):
         assert np.allclose(logits, gan.discriminator(images[:n])[:, 0], atol=1e-5)
 
 
+def test_a_game_without_rules_is_exported(tmp_path):
+    """As one that was loaded with `compile=False`."""
+    generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=4)
+    gan.export(tmp_path)
+    images = tf.zeros((2, 8, 8, 1))
+    logits = tf.saved_model.load(tmp_path).signatures["discriminate"](images=images)["output_0"]
+    assert np.allclose(logits, discriminator(images)[:, 0], atol=1e-5)
+
+
 def test_the_card_says_what_goes_in_and_out(exported):
     _, folder = exported
     card = json.loads((folder / "kerasgan.json").read_text())

@@ -296,7 +296,7 @@ def _judge(game, images, labels, training, seed_generator=None):
     Where the game augments, the discriminator sees the images augmented, by draws from `seed_generator`; without one,
     as in inference, it sees them as they are.
     """
-    if game.augment is not None and seed_generator is not None:
+    if seed_generator is not None and game.augment is not None:  # in inference the game may have no rules yet
         images = game.augment.apply(images, seed_generator, game.augment_probability)
     logits = tf.cast(fast.call(game.discriminator, _with(images, labels), training), tf.float32)
     return tf.reshape(logits, [-1]), _layer_losses(game.discriminator)
