@@ -287,8 +287,11 @@ def as_json(value):
         st.binary(max_size=60),
         JSON.map(lambda value: as_json(value).encode()),
         st.dictionaries(
-            st.sampled_from(["recipe", "what", "seed", "name", "deterministic"]), RECIPES | JSON, max_size=4
+            st.sampled_from(["recipe", "what", "seed", "name", "deterministic", "guard"]), RECIPES | JSON, max_size=4
         ).map(lambda value: as_json(value).encode()),
+        st.tuples(RECIPES, st.sampled_from(["off", "warn", "stop", "rollback", "pray", None])).map(
+            lambda values: as_json({"recipe": values[0], "guard": values[1]}).encode()
+        ),
     ),
 )
 def settings_files_are_a_plan_or_a_refusal(content):
@@ -300,6 +303,7 @@ def settings_files_are_a_plan_or_a_refusal(content):
         value = getattr(plan.recipe, field.name)
         assert not isinstance(value, float) or np.isfinite(value), field.name
     assert type(plan.seed) is int and type(plan.deterministic) is bool and type(plan.name) is str
+    assert plan.guard in training.GUARDS
     return None
 
 
