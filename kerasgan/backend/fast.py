@@ -88,11 +88,16 @@ def _walked(graph, inputs):
             return lambda images, mask=None: _walked(inner, images)
         fast = _FAST.get(type(layer))
         if fast is not None and not getattr(layer, "quantization_mode", None):
-            return lambda images, mask=None: fast(layer, images)
+            return lambda images, mask=None: _named(fast, layer, images)
         return lambda *args, **options: _as_it_is(layer, *args, **options)
 
     outputs = graph._run_through_graph(inputs, operation_fn=operation)
     return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
+
+
+def _named(fast, layer, images):
+    with tf.name_scope(layer.name):  # as Keras does it, for those who profile
+        return fast(layer, images)
 
 
 def _as_it_is(layer, *args, **options):
