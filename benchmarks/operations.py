@@ -1,9 +1,9 @@
 """Where a step's time goes: `python benchmarks/operations.py`.
 
 The ten operations that take the most time in one-stage steps on the pairs of `pairs.py`, batch 64, by TensorFlow's own
-profiler: before (every layer and optimizer as Keras computes it) and after (`kerasgan.backend.fast`), each as its name in
-the graph and its kind. Milliseconds a step; those that run side by side add up to more than the step. Everything is kept
-as JSON in `benchmarks/results/operations.json`.
+profiler: before (every layer and optimizer as Keras computes it) and after (`kerasgan.backend.fast`), each by its name
+in the graph and its kind. Milliseconds a step; operations that run side by side add up to more than the step.
+Everything is kept as JSON in `benchmarks/results/operations.json`.
 """
 
 import argparse
