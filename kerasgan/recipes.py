@@ -243,6 +243,11 @@ def _networks(recipe, info):
         if option not in known:
             raise errors.unknown_name(f"option of {recipe.network}", option, known)
     scale = {} if info.scale == 1.0 else {"scale": info.scale}
+    if scale and "scale" not in inspect.signature(network).parameters:
+        raise ValueError(
+            f"Points need a network for points. Received: network={recipe.network!r} for points of shape "
+            f"{info.image_shape} from {info.name!r}. Use network='mlp'."
+        )
     if recipe.conditional and info.num_classes is None:
         raise ValueError(
             f"A conditional game needs labels. Received: data from {info.name!r}, which has none. Sort photos into a "

@@ -238,9 +238,14 @@ def _checked_size(image_size):
     if image_size is None:
         return None
     pair = (image_size, image_size) if isinstance(image_size, numbers.Integral) else image_size
-    if isinstance(pair, tuple | list) and len(pair) == 2 and all(_is_integer(side) and side >= 1 for side in pair):
+    if (
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(_is_integer(side) and 1 <= side < 2**20 for side in pair)
+    ):
         return int(pair[0]), int(pair[1])
     raise ValueError(
-        f"An image size must be a positive integer or (height, width). Received: image_size={image_size!r}. "
+        "An image size must be a positive integer below 2**20 or (height, width) of these. Received: "
+        f"image_size={image_size!r}. "
         "Use image_size=64, for example."
     )

@@ -157,8 +157,9 @@ def _convert_channels(images, channels):
 
 def _centre_crop(images, size):
     """Returns the largest centred part of `images` with the aspect ratio of `size` (height, width)."""
-    height, width = tf.shape(images)[-3], tf.shape(images)[-2]
-    crop_height = tf.maximum(1, tf.minimum(height, width * size[0] // size[1]))
-    crop_width = tf.maximum(1, tf.minimum(width, height * size[1] // size[0]))
+    shape = tf.shape(images, out_type=tf.int64)  # its products with the size leave the range of int32
+    height, width = shape[-3], shape[-2]
+    crop_height = tf.maximum(np.int64(1), tf.minimum(height, width * size[0] // size[1]))
+    crop_width = tf.maximum(np.int64(1), tf.minimum(width, height * size[1] // size[0]))
     top, left = (height - crop_height) // 2, (width - crop_width) // 2
     return images[..., top : top + crop_height, left : left + crop_width, :]
