@@ -5,6 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasgan
@@ -137,3 +138,20 @@ def test_compiling_again_keeps_the_optimizers(make_gan, images):
     gan.compile(gan.d_optimizer, gan.g_optimizer, updates=kerasgan.updates.Alternating(2))
     fit(gan, images, epochs=1)
     assert gan.g_optimizer.iterations.numpy() == 8 and gan.d_optimizer.iterations.numpy() == 6 + 4
+
+
+@pytest.mark.parametrize(("update_freq", "expected"), [("epoch", set()), (1, {"batch_d_loss", "batch_g_loss"})])
+def test_logs_of_batches_are_written_only_where_they_are_wanted(
+    make_gan, images, tmp_path, monkeypatch, update_freq, expected
+):
+    """Offering them to no writer costs memory with every step (`benchmarks/long_run.py`)."""
+    offered = set()
+    whole = tf.summary.scalar
+    monkeypatch.setattr(
+        tf.summary, "scalar", lambda name, *rest, **more: offered.add(name) or whole(name, *rest, **more)
+    )
+    board = kerasgan.callbacks.TensorBoard(tmp_path, update_freq=update_freq)
+    make_gan().fit(images, batch_size=16, verbose=0, callbacks=[board])
+    assert {name for name in offered if name.startswith("batch_")} >= expected
+    assert expected or not any(name.startswith("batch_") for name in offered)
+    assert "epoch_d_loss" in offered

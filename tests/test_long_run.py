@@ -16,7 +16,7 @@ def test_a_run_of_four_thousand_steps_takes_no_more_at_its_end(tmp_path):
     readings = long_run.run(epochs=8, folder=tmp_path)
     start, end = readings[long_run.WARM_UP], readings[-1]
     assert end["threads"] <= start["threads"] and end["open_files"] <= start["open_files"]
-    assert end["resident_mib"] - start["resident_mib"] < 16  # 0.01 MiB leaked a step would be 20
+    assert end["resident_mib"] - start["resident_mib"] < 4  # Keras's own TensorBoard alone would add 9
 
 
 def test_what_is_measured_follows_what_is_opened(tmp_path):
