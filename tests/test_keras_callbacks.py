@@ -5,7 +5,6 @@ import csv
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasgan
@@ -145,12 +144,14 @@ def test_logs_of_batches_are_written_only_where_they_are_wanted(
     make_gan, images, tmp_path, monkeypatch, update_freq, expected
 ):
     """Offering them to no writer costs memory with every step (`benchmarks/long_run.py`)."""
-    offered = set()
-    whole = tf.summary.scalar
-    monkeypatch.setattr(
-        tf.summary, "scalar", lambda name, *rest, **more: offered.add(name) or whole(name, *rest, **more)
-    )
     board = kerasgan.callbacks.TensorBoard(tmp_path, update_freq=update_freq)
+    offered, whole = set(), board.summary.scalar
+
+    def scalar(name, *rest, **more):
+        offered.add(name)
+        return whole(name, *rest, **more)
+
+    monkeypatch.setattr(board.summary, "scalar", scalar)
     make_gan().fit(images, batch_size=16, verbose=0, callbacks=[board])
     assert {name for name in offered if name.startswith("batch_")} >= expected
     assert expected or not any(name.startswith("batch_") for name in offered)
