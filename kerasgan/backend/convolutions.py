@@ -6,11 +6,11 @@ time what a transposed convolution computes) and `correlate` (the gradient for t
 its gradients, so that gradients of every order exist, and each takes whichever form is fastest for its shapes:
 
 - few channels on the large side: `spread` multiplies first, one product for each pixel and each place of the kernel,
-  and then adds up what falls on the same pixel. oneDNN is three times slower at these. The same with stride 1 for
-  `convolve` to few channels (nine times), whose `correlate` is a product with shifted copies of them (fourteen times);
+  and then adds up what falls on the same pixel. The same with stride 1 for `convolve` to few channels, whose
+  `correlate` is a product with shifted copies of them. oneDNN takes several times as long for each of these;
 - many weights on few pixels: products with patches, since oneDNN spends its time on bringing the weights into order.
 
-The factors are for two cores of an AMD EPYC with AVX-512 and the shapes of `benchmarks/pairs.py`.
+`benchmarks/operations.py` shows what that is worth, on the CPU that it is run on.
 """
 
 import dataclasses
