@@ -1,9 +1,9 @@
-"""What precision and steps per execution are worth: `python benchmarks/settings.py`.
+"""What precision, steps per execution and XLA are worth: `python benchmarks/settings.py`.
 
 Each recipe's own networks and rules, in `fit`, with the data in memory: images a second from the end of the first call
-into TensorFlow to the end of the last, in either precision, with one step a call and with as many as the recipe (or
-ten). All take turns in every round, so that a noisy machine hits all alike. Prints a table and writes JSON to
-`benchmarks/results/`.
+into TensorFlow to the end of the last, in either precision, with one step a call, plain and compiled by XLA, and with
+as many steps as the recipe (or ten). All take turns in every round, so that a noisy machine hits all alike. Prints a
+table and writes JSON to `benchmarks/results/`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ STEPS = {"ring": 500, "digits": 400, "mnist": 60, "photos": 10}
 
 
 def contestants(name):
-    """Returns functions from a number of steps to the images a second of `fit`, by precision and steps a call."""
+    """Returns functions from a number of steps to the images a second of `fit`, by precision, steps a call and XLA."""
     import numpy as np
 
     from kerasgan import datasets, recipes
@@ -33,10 +33,12 @@ def contestants(name):
         source = np.random.default_rng(0).integers(256, size=(count, *SHAPES[name]), dtype="uint8")
     dataset, info = datasets.load(source, recipe.batch_size)
     entered = {}
-    for precision, steps in itertools.product(recipes.PRECISIONS, (1, max(10, recipe.steps_per_execution))):
+    ways = (1, False), (max(10, recipe.steps_per_execution), False), (1, True)
+    for precision, (steps, xla) in itertools.product(recipes.PRECISIONS, ways):
         changed = dataclasses.replace(recipe, source="", precision=precision, steps_per_execution=steps)
         gan = recipes.build(changed, info, 0)
-        entered[precision, steps] = lambda count, gan=gan: speed_of_fit(gan, dataset, count) * recipe.batch_size
+        gan.jit_compile = xla
+        entered[precision, steps, xla] = lambda count, gan=gan: speed_of_fit(gan, dataset, count) * recipe.batch_size
     return entered
 
 
@@ -65,9 +67,9 @@ def as_rows(recipe, speeds):
     """Returns one dict for each line of the table: medians, and ratios to the first contestant."""
     base = statistics.median(next(iter(speeds.values())))
     return [
-        {"recipe": recipe, "precision": precision, "steps_per_execution": steps, "images_per_second": found}
+        {"recipe": recipe, "precision": precision, "steps_per_execution": steps, "xla": xla, "images_per_second": found}
         | {"median": statistics.median(found), "ratio": statistics.median(found) / base}
-        for (precision, steps), found in speeds.items()
+        for (precision, steps, xla), found in speeds.items()
     ]
 
 
@@ -78,7 +80,8 @@ def main():
     parser.add_argument("--no-results", action="store_true", help="print only")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    print("| recipe | precision | steps a call | images/s, median (range) | to the first |\n|---|---|---|---|---|")
+    print("| recipe | precision | steps a call | XLA | images/s, median (range) | to the first |")
+    print("|---|---|---|---|---|---|")
     rows = []
     for name in options.recipes:
         found = as_rows(name, compare(contestants(name), options.rounds, STEPS[name]))
@@ -86,7 +89,7 @@ def main():
         for row in found:
             speeds = row["images_per_second"]
             spread = f"{row['median']:,.0f} ({min(speeds):,.0f}-{max(speeds):,.0f})"
-            how = f"{row['precision']} | {row['steps_per_execution']}"
+            how = f"{row['precision']} | {row['steps_per_execution']} | {'on' if row['xla'] else 'off'}"
             print(f"| {name} | {how} | {spread} | {row['ratio']:.2f} |", flush=True)
     if not options.no_results:
         path = pathlib.Path(__file__).parent / "results" / "settings.json"

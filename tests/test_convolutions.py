@@ -90,7 +90,7 @@ def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
 @pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2)])
 def test_bfloat16_is_no_coarser_than_tensorflows(kernel, stride):
     geometry = Geometry(8, 8, kernel, stride)
-    for large, small in CHANNELS[:3]:
+    for large, small in CHANNELS:  # the last is narrow, with many channels
         exact = tensors(geometry, large, small)
         half = [tf.cast(each, tf.bfloat16) for each in exact]
         rounded = plain(geometry, *[tf.cast(each, tf.float32) for each in half])

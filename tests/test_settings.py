@@ -1,4 +1,4 @@
-"""The benchmark of precision and steps per execution counts what it says."""
+"""The benchmark of precision, steps per execution and XLA counts what it says."""
 
 import pathlib
 import sys
@@ -12,7 +12,7 @@ import settings as benchmark
 from kerasgan import datasets, recipes
 
 
-def test_contestants_differ_in_precision_and_steps_alone(monkeypatch):
+def test_contestants_differ_in_precision_steps_and_xla_alone(monkeypatch):
     built, build = [], recipes.build
 
     def kept(recipe, *arguments):
@@ -22,10 +22,11 @@ def test_contestants_differ_in_precision_and_steps_alone(monkeypatch):
     monkeypatch.setattr(recipes, "build", kept)
     monkeypatch.setattr(benchmark, "speed_of_fit", lambda gan, dataset, count: count)
     entered = benchmark.contestants("digits")
-    assert list(entered) == [(precision, steps) for precision in recipes.PRECISIONS for steps in (1, 20)]
-    assert [speed(3) for speed in entered.values()] == [3 * 64] * 4
-    for (precision, steps), (_, gan) in zip(entered, built, strict=True):
-        assert gan.steps_per_execution == steps
+    ways = (1, False), (20, False), (1, True)
+    assert list(entered) == [(precision, *way) for precision in recipes.PRECISIONS for way in ways]
+    assert [speed(3) for speed in entered.values()] == [3 * 64] * 6
+    for (precision, steps, xla), (_, gan) in zip(entered, built, strict=True):
+        assert (gan.steps_per_execution, gan.jit_compile) == (steps, xla)
         assert gan.generator.layers[0].dtype_policy.name == precision
     assert len({str({**vars(recipe), "precision": "", "steps_per_execution": 0}) for recipe, _ in built}) == 1
 
@@ -49,6 +50,8 @@ def test_every_contestant_is_warmed_and_takes_its_turn():
 
 
 def test_rows_are_medians_and_ratios_to_the_first():
-    rows = benchmark.as_rows("ring", {("float32", 1): [1.0, 9.0, 2.0], ("mixed_bfloat16", 10): [5.0, 6.0, 4.0]})
+    rows = benchmark.as_rows(
+        "ring", {("float32", 1, False): [1.0, 9.0, 2.0], ("mixed_bfloat16", 1, True): [5.0, 6.0, 4.0]}
+    )
     assert [(row["median"], row["ratio"]) for row in rows] == [(2.0, 1.0), (5.0, 2.5)]
     assert set(benchmark.STEPS) <= set(recipes.RECIPES)

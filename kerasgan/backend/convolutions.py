@@ -8,7 +8,8 @@ its gradients, so that gradients of every order exist, and each takes whichever 
 - few channels on the large side: `spread` multiplies first, one product for each pixel and each place of the kernel,
   and then adds up what falls on the same pixel. The same with stride 1 for `convolve` to few channels, whose
   `correlate` is a product with shifted copies of them. oneDNN takes several times as long for each of these;
-- many weights on few pixels: products with patches, since oneDNN spends its time on bringing the weights into order.
+- many weights on few pixels: products with patches, since oneDNN spends its time on bringing the weights into order;
+- in bfloat16, `correlate` of narrow images to many channels: products too; oneDNN takes up to three times as long.
 
 `benchmarks/operations.py` shows what that is worth, on the CPU that it is run on.
 """
@@ -20,6 +21,8 @@ import tensorflow as tf
 FEW_CHANNELS = 4
 HEAVY = 2
 """Weights for each value of the large and the small side, from which on the weights decide."""
+MANY_CHANNELS = 16
+"""Channels of the small side for each pixel of its width, from which on bfloat16 kernels are cheaper as products."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,11 @@ class Geometry:
     def reach(self):
         """Pixels of the small side that meet a pixel of the large side, in each direction."""
         return -(-self.kernel // self.stride)
+
+    @property
+    def is_whole(self):
+        """Whether strides lead through the kernel without a rest, more than one pixel each."""
+        return self.stride > 1 and self.kernel % self.stride == 0
 
     def padding(self, axis):
         """How many pixels are added before the first, in height (axis 0) or width (1)."""
@@ -98,6 +106,27 @@ def correlate(large, small, geometry):
     return function(large, small)
 
 
+def add_bias(images, bias):
+    """Returns images (batch, height, width, channels) with a bias (channels,) added.
+
+    Its gradient is a product in bfloat16, where TensorFlow's sum is slow. Not for the results of `convolve`, where
+    TensorFlow computes the gradients of bias and kernel in one.
+    """
+    if images.dtype != tf.bfloat16:
+        return tf.nn.bias_add(images, bias)
+
+    @tf.custom_gradient
+    def function(images, bias):
+        def gradient(upstream):
+            rows = tf.reshape(upstream, [-1, upstream.shape[-1]])
+            ones = tf.ones([1, tf.shape(rows)[0]], rows.dtype)
+            return upstream, tf.matmul(ones, rows)[0]
+
+        return tf.nn.bias_add(images, bias), gradient
+
+    return function(images, bias)
+
+
 def _convolve(images, kernel, geometry):
     if kernel.shape[3] <= FEW_CHANNELS and _turns(geometry):
         # With stride 1 a convolution is the spreading of the turned kernel.
@@ -120,13 +149,20 @@ def _correlate(large, small, geometry):
     shape = (geometry.kernel, geometry.kernel, large.shape[3], small.shape[3])
     if shape[3] <= FEW_CHANNELS and _turns(geometry):
         return _correlate_with_few(large, small, shape, geometry)
-    if geometry.is_heavy(shape, large.shape[0]):
+    heavy = geometry.is_heavy(shape, large.shape[0])
+    if geometry.is_whole and (heavy or _is_narrow(small, geometry)):
+        return _correlate_by_products(large, small, shape, geometry)
+    if heavy:
         rows = tf.reshape(small, [-1, shape[3]])
         return tf.reshape(tf.matmul(_patches(large, geometry), rows, transpose_a=True), shape)
     strides = [1, geometry.stride, geometry.stride, 1]
     return tf.raw_ops.Conv2DBackpropFilter(
         input=large, filter_sizes=shape, out_backprop=small, strides=strides, padding="SAME"
     )
+
+
+def _is_narrow(small, geometry):
+    return small.dtype == tf.bfloat16 and small.shape[3] >= MANY_CHANNELS * geometry.small[1]
 
 
 def _turns(geometry):
@@ -140,6 +176,22 @@ def _patches(images, geometry):
     options = {"ksizes": [1, k, k, 1], "strides": [1, s, s, 1], "rates": [1, 1, 1, 1], "padding": "SAME"}
     found = tf.raw_ops.ExtractImagePatches(images=images, **options)
     return tf.reshape(found, [-1, k * k * images.shape[3]])
+
+
+def _correlate_by_products(large, small, shape, geometry):
+    """The large side in squares of stride x stride pixels: `reach` x `reach` shifted copies times the small side."""
+    reach, stride, (height, width) = geometry.reach, geometry.stride, geometry.small
+    paddings = [[0, 0]]
+    for axis, (small_size, size) in enumerate(zip(geometry.small, (geometry.height, geometry.width), strict=True)):
+        before = geometry.padding(axis)
+        paddings.append([before, (small_size + reach - 1) * stride - size - before])
+    squares = tf.nn.space_to_depth(tf.pad(large, [*paddings, [0, 0]]), stride)
+    rows = tf.reshape(small, [-1, shape[3]])
+    places = [(i, j) for i in range(reach) for j in range(reach)]
+    copies = (tf.reshape(squares[:, i : i + height, j : j + width], [-1, stride**2 * shape[2]]) for i, j in places)
+    kernel = tf.stack([tf.matmul(copy, rows, transpose_a=True) for copy in copies])
+    kernel = tf.reshape(kernel, [reach, reach, stride, stride, *shape[2:]])
+    return tf.reshape(tf.transpose(kernel, [0, 2, 1, 3, 4, 5]), shape)
 
 
 def _spread_by_products(images, kernel, geometry):

@@ -4,8 +4,7 @@ The networks stay plain Keras models, also when they are saved; only the trainin
 goes through their graph of layers and computes some by other means:
 
 - convolutions and transposed ones, by `kerasgan.backend.convolutions`;
-- batch norm, by TensorFlow's fused kernel, which Keras does not use;
-- LeakyReLU, with a gradient that looks at its outputs, so that it can be computed within the layer before.
+- batch norm, by TensorFlow's fused kernel, which Keras does not use.
 
 Layers that it does not know, or options of theirs, run as they are, and so do whole networks that are no graph of
 Keras's own layers: a layer of a user's may count on being called by its model.
@@ -120,7 +119,8 @@ def _transposed_convolution(layer, images):
     if geometry is None or layer.output_padding is not None:
         return layer(images)
     images = tf.cast(images, layer.compute_dtype)
-    return _finished(layer, convolutions.spread(images, tf.cast(layer.kernel, layer.compute_dtype), geometry))
+    images = convolutions.spread(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
+    return _finished(layer, images, add=convolutions.add_bias)
 
 
 def _geometry(layer, shape, large):
@@ -132,9 +132,9 @@ def _geometry(layer, shape, large):
     return convolutions.Geometry(*large, kernel=layer.kernel_size[0], stride=layer.strides[0])
 
 
-def _finished(layer, images):
+def _finished(layer, images, add=tf.nn.bias_add):
     if layer.use_bias:
-        images = tf.nn.bias_add(images, tf.cast(layer.bias, images.dtype))
+        images = add(images, tf.cast(layer.bias, images.dtype))
     return images if layer.activation is None else layer.activation(images)
 
 
@@ -157,18 +157,6 @@ def _batch_norm(layer, images):
     _move(layer.moving_mean, result.batch_mean, layer.momentum)
     _move(layer.moving_variance, result.batch_variance * (count - 1.0) / count, layer.momentum)
     return result.y if rank == 4 else result.y[:, 0, 0, :]
-
-
-def _leaky_relu(layer, images):
-    slope = float(layer.negative_slope)
-
-    @tf.custom_gradient
-    def function(images):
-        # Outputs have the signs of the inputs, which then nobody needs: they can be overwritten, or never be written.
-        outputs = tf.nn.leaky_relu(images, slope)
-        return outputs, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=slope)
-
-    return function(tf.cast(images, layer.compute_dtype))
 
 
 def _move(average, value, momentum):
@@ -196,5 +184,4 @@ _FAST = {
     layers.Conv2D: _convolution,
     layers.Conv2DTranspose: _transposed_convolution,
     layers.BatchNormalization: _batch_norm,
-    layers.LeakyReLU: _leaky_relu,
 }
