@@ -7,14 +7,27 @@ labels, int32 (batch,), or None where the game has no classes. Generated images 
 real ones beside them, so that both kinds have the same classes. Losses are means over the minibatch.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from kerasgan import updates
 
 from . import fast, pieces, vitals
+from .tf_data import batches as batches
+from .tf_data import fit_array as fit_array
 
+NAME = "tensorflow"
+PACKAGES = ("tensorflow",)
+WRITE_ERRORS = (OSError, tf.errors.OpError)
+NO_EXPORT = None
+"""Why nothing can be exported, a sentence; None on an engine that can."""
 _LEAST = 1e-20  # see updates.OneStage
 _LABELS = tf.TensorSpec((None,), tf.int32, name="labels")
+
+
+def stepped(game, step, data):
+    """Runs a step of Keras's, `step(data)`, and returns its logs; it changes the variables where they are."""
+    return step(data)
 
 
 def train_step(game, images, labels=None):
@@ -155,9 +168,64 @@ def sampler(generator, latent_dim, num_classes):
     return sample
 
 
+def inference(network):
+    """Returns a Keras model in inference mode as a compiled function of a float32 tensor."""
+    return tf.function(lambda images: network(images, training=False), autograph=False, reduce_retracing=True)
+
+
 def draw_labels(n, seed, num_classes):
     """Draws labels, int32 (n,), uniformly from the classes; the same for the same seed."""
     return tf.random.stateless_uniform([n], [seed, 1], maxval=num_classes, dtype=tf.int32)
+
+
+def make_deterministic():
+    """Makes every operation give the same result each time."""
+    tf.config.experimental.enable_op_determinism()
+
+
+def devices():
+    """Returns the kinds of the devices there are, a list of names such as "CPU"."""
+    return [device.device_type for device in tf.config.list_physical_devices()]
+
+
+def first_of(batches, count):
+    """Returns an iterator over the first `count` batches of Keras's next epoch, distributed as Keras does it."""
+    data = batches.data_adapter.get_tf_dataset().take(count)
+    return iter(batches._distribute_strategy.experimental_distribute_dataset(data))
+
+
+def summaries():
+    """Returns the module that Keras's TensorBoard callback writes with."""
+    return tf.summary
+
+
+class EventFile:
+    """An event file of TensorBoard's, of scalars and pictures.
+
+    Args:
+        folder: where it stands; made if it is not there.
+    """
+
+    def __init__(self, folder):
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def scalar(self, name, value, step):
+        """Writes a number as the scalar `name` of a step."""
+        with self._writer.as_default():
+            tf.summary.scalar(name, value, step=step)
+
+    def image(self, name, picture, step):
+        """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
+        with self._writer.as_default():
+            tf.summary.image(name, np.asarray(picture)[None], step=step)
+
+    def flush(self):
+        """Makes everything written so far readable."""
+        self._writer.flush()
+
+    def close(self):
+        """Closes the file."""
+        self._writer.close()
 
 
 def add_endpoints(archive, game):
