@@ -6,6 +6,7 @@ variables are read and assigned as ever (`stepped`). What is differentiated runs
 changes on the way, such as seeds and moving statistics, is brought back to the scope around.
 """
 
+import contextvars
 import os
 
 import jax
@@ -196,8 +197,8 @@ def inference(network):
         return network.stateless_call(trainable, non_trainable, inputs, training=False)[0]
 
     def call(inputs):
-        values = [[_value(each) for each in part] for part in (network.trainable_variables, _others(network))]
-        return compiled(*values, inputs)
+        parts = network.trainable_variables, network.non_trainable_variables
+        return compiled(*([_value(each) for each in part] for part in parts), inputs)
 
     return call
 
@@ -264,15 +265,13 @@ def _squared_slopes(game, points, labels):
 
 def _if(condition, game, function):
     """Returns what `function()` returns, a scalar, where the condition holds, and else 0.0, and changes nothing."""
-    others = _others(game)
 
     def taken(values):
-        return _isolated(game, function, others, values)
+        return _isolated(game, function, [], [], dict(zip(map(id, game.variables), values, strict=True)))
 
-    result, changed = jax.lax.cond(
-        condition, taken, lambda values: (jnp.zeros(()), values), [_value(each) for each in others]
-    )
-    _assign(others, changed)
+    kept = [_kept(each) for each in game.variables]
+    result, changed = jax.lax.cond(condition, taken, lambda values: (jnp.zeros(()), values), kept)
+    _assign(game.variables, changed)
     return result
 
 
@@ -284,32 +283,71 @@ def _vjp(game, function, variables, *inputs):
         gradients, a list for the variables and then one for each input; and what was returned besides.
     """
 
-    def pure(values, *inputs):
-        (outputs, besides), changed = _isolated(game, lambda: function(*inputs), variables, values)
+    def pure(shifts, *inputs):
+        (outputs, besides), changed = _isolated(game, lambda: function(*inputs), variables, shifts)
         return outputs, (besides, changed)
 
-    outputs, back, (besides, changed) = jax.vjp(pure, [_value(each) for each in variables], *inputs, has_aux=True)
-    _assign(_others(game), changed)
+    shifts = [jnp.zeros(each.shape, each.dtype) for each in variables]
+    outputs, back, (besides, changed) = jax.vjp(pure, shifts, *inputs, has_aux=True)
+    _assign(game.variables, changed)
     return outputs, back, besides
 
 
-def _isolated(game, function, variables, values):
-    """Runs `function()` with such values of these variables, in a scope of its own.
+class _Scope(keras.StatelessScope):
+    """A scope in which variables are differentiated as TensorFlow's tapes do it: in each value that is read of them.
+
+    What is assigned has no way back. So the kernels that `SpectralNormalization` sets at each call are trained as they
+    are after it, and not as they were before. To this end reading gives the value that is kept and a shift, which is 0.
+
+    Args:
+        kept: dict of the ids of variables to values.
+        shifts: dict of the ids of those that are differentiated to their shifts.
+    """
+
+    def __init__(self, kept, shifts):
+        super().__init__(collect_losses=True)
+        self.state_mapping, self.shifts = kept, shifts
+
+    def get_current_value(self, variable):
+        value, shift = super().get_current_value(variable), self.shifts.get(id(variable))
+        return value if shift is None else value + shift
+
+    def add_update(self, update):
+        variable, value = update
+        super().add_update((variable, jax.lax.stop_gradient(value)))
+
+    def __enter__(self):
+        self._token = _scope.set(self)
+        return super().__enter__()
+
+    def __exit__(self, *args, **options):
+        _scope.reset(self._token)
+        super().__exit__(*args, **options)
+
+
+_scope = contextvars.ContextVar("scope", default=None)  # the innermost `_Scope`
+
+
+def _isolated(game, function, variables, shifts, values=None):
+    """Runs `function()` in a scope within, in which these variables are read with these shifts.
+
+    Args:
+        values: what variables of the game have at the beginning, a dict of ids, or None for what they have around.
 
     Returns:
-        A tuple: what it returns, and the values of `_others` after it.
+        A tuple: what it returns, and the values that `game.variables` are left with.
     """
     everything = [*game.variables, *game.optimizer.variables, *game.metrics_variables]
-    mapping = [(variable, _value(variable)) for variable in everything]
-    mapping += list(zip(variables, values, strict=True))
-    with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
+    kept = {id(variable): _kept(variable) for variable in everything} | (values or {})
+    around = {} if _scope.get() is None else _scope.get().shifts
+    with _Scope(kept, around | dict(zip(map(id, variables), shifts, strict=True))) as scope:
         result = function()
-        return result, [_value(variable) for variable in _others(game)]
+        return result, [scope.state_mapping[id(variable)] for variable in game.variables]
 
 
-def _others(model):
-    """The variables that a call of a network may change: all that are not trained."""
-    return model.non_trainable_variables
+def _kept(variable):
+    """The value of a variable in the scope around, without the shift."""
+    return _value(variable) if _scope.get() is None else _scope.get().state_mapping[id(variable)]
 
 
 def _value(variable):
