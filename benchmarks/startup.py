@@ -31,7 +31,7 @@ def train_to_first_step(what):
     marks = [float(os.environ[STARTED]), time.time()]
     from kerasgan import cli
 
-    cli._import_tensorflow_quietly()
+    cli._import_keras_quietly()
     import keras
 
     from kerasgan import recipes, training

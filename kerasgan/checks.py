@@ -242,6 +242,21 @@ def array(images, image_shape, batch_size, smallest_batch):
     _batches_hold(len(images), batch_size, smallest_batch)
 
 
+def batch(images, image_shape, smallest_batch):
+    """Checks one batch of images, an array (batch, ...), before it is trained on.
+
+    Raises:
+        ValueError: for wrong dtype, shape or range, NaN, or a batch too small for the order of play.
+    """
+    images_spec(images.shape, images.dtype, image_shape)
+    batch_holds(len(images), smallest_batch)
+    low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
+    if len(image_shape) > 1 and (low < -1 - TOLERANCE or high > 1 + TOLERANCE):
+        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
+
+
 def labels_spec(shape, dtype):
     """Checks the shape (with the batch axis) and the dtype of one batch of labels.
 

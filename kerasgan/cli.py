@@ -141,15 +141,15 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _import_tensorflow_quietly():
-    """Imports TensorFlow without the notes on its build, which no setting silences and which bury the losses."""
+def _import_keras_quietly():
+    """Imports Keras without TensorFlow's notes on its build, which no setting silences and which bury the losses."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         with _without(NOT_FOR_US):
-            import tensorflow  # noqa: F401  it imports Keras
+            import keras  # noqa: F401  it imports its engine
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -173,7 +173,7 @@ def _train(options):
         return _resume(options)
     runs.check_writable(options.log_dir)
     settings = runs.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
-    _import_tensorflow_quietly()
+    _import_keras_quietly()
     from kerasgan import training
 
     changes = {name: getattr(options, name) for name in CHANGES}
@@ -196,7 +196,7 @@ def _resume(options):
     if runs.is_finished(options.resume):
         print(f"{options.resume} has come to its end: nothing is left to do. Try: kerasgan sample {options.resume}")
         return
-    _import_tensorflow_quietly()
+    _import_keras_quietly()
     from kerasgan import training
 
     training.resume(options.resume)
@@ -204,7 +204,7 @@ def _resume(options):
 
 def _sample(options):
     model = runs.find(options.run, runs.MODEL)
-    _import_tensorflow_quietly()
+    _import_keras_quietly()
     import keras
 
     from kerasgan import pictures
@@ -216,7 +216,7 @@ def _sample(options):
 
 def _evaluate(options):
     runs.find(options.run, runs.MODEL)
-    _import_tensorflow_quietly()
+    _import_keras_quietly()
     from kerasgan import judging
 
     judging.judge(options.run, options.n, options.features, options.split, options.seed, options.json, options.samples)
@@ -224,7 +224,7 @@ def _evaluate(options):
 
 def _export(options):
     model = runs.find(options.run, runs.MODEL)
-    _import_tensorflow_quietly()
+    _import_keras_quietly()
     import keras
 
     keras.models.load_model(model).export(options.out, format=options.format)

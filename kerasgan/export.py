@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from kerasgan.backend import tensorflow as engine
+from kerasgan.backend import engine
 
 CARD = "kerasgan.json"
 MIXED = "mixed_"
@@ -32,8 +32,10 @@ def export(gan, filepath, format="tf_saved_model", **options):
         options: for other formats, passed on to `keras.Model.export`.
 
     Raises:
-        ValueError: for options beside the SavedModel, which has none.
+        ValueError: for options beside the SavedModel, which has none, or on JAX.
     """
+    if engine.NO_EXPORT is not None:
+        raise ValueError(engine.NO_EXPORT)
     filepath = pathlib.Path(filepath)
     if format == "tf_saved_model":
         if options:

@@ -14,8 +14,7 @@ from kerasgan import checks, inputs, memory, objectives, optimizers
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders
-from kerasgan.backend import tensorflow as engine
-from kerasgan.backend import vitals
+from kerasgan.backend import engine, vitals
 
 LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
 
@@ -97,9 +96,10 @@ class GAN(keras.Model):
             augment: what the discriminator's images go through, real and generated alike: a name or a value of
                 `kerasgan.augment`; None for nothing. The probability of it is then logged as `augment_probability`.
             run_eagerly: True runs the step as plain Python, for debugging.
-            steps_per_execution: training steps for each call into TensorFlow; above 1 saves Python's overhead for
+            steps_per_execution: training steps for each call into the engine; above 1 saves Python's overhead for
                 small networks, and callbacks see only the last step of each call.
-            jit_compile: True compiles the step with XLA; `"auto"` does so where there is a GPU.
+            jit_compile: True compiles the step with XLA; `"auto"` does so on JAX, and on TensorFlow where there is a
+                GPU. On JAX False runs each operation by itself, which is slow.
 
         Raises:
             ValueError: for an unknown name, one optimizer for both players, or values that are unsound together: a
@@ -114,6 +114,7 @@ class GAN(keras.Model):
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
         updates.check(self.discriminator)
+        self._asked_jit_compile = jit_compile
         self.objective = objective
         self.penalties = penalties
         self.updates = updates
@@ -203,10 +204,18 @@ class GAN(keras.Model):
             self.current_fit = None
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # The one place where Keras hands the iterator to the model; later calls within a fit are of its validation.
+        self._show_batches(iterator)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        self._show_batches(iterator)
+        super()._symbolic_build(iterator, data_batch)
+
+    def _show_batches(self, iterator):
+        # The one place where Keras hands the iterator to the model, on TensorFlow in the first of these methods, on JAX
+        # in the second alone; later calls within a fit are of its validation.
         if getattr(self, "current_fit", None) is not None and self.current_fit.batches is None:
             self.current_fit.batches = iterator
-        super()._maybe_symbolic_build(iterator, data_batch)
 
     def evaluate(self, x=None, y=None, batch_size=None, **options):
         """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same.
@@ -231,13 +240,21 @@ class GAN(keras.Model):
             self.train_function = None  # it was traced without
         self.vitals.read()
 
-    def train_step(self, data):
+    def train_step(self, *state_and_data):
+        """Trains on one batch. Keras calls it with `data` on TensorFlow, and on JAX with the state of all variables."""
+        return engine.stepped(self, self._train_on, *state_and_data)
+
+    def test_step(self, *state_and_data):
+        """Judges one batch. Keras calls it as it calls `train_step`."""
+        return engine.stepped(self, self._test_on, *state_and_data)
+
+    def _train_on(self, data):
         results = engine.train_step(self, *self._batch_of(data))
         if self.vitals is not None:
             self.vitals.add(results)
         return self._report(results)
 
-    def test_step(self, data):
+    def _test_on(self, data):
         results = engine.test_step(self, *self._batch_of(data), self.validation_seed_generator)
         logs = self._report(results)
         return {name: logs[name] for name in logs if name in (*results, "loss")}  # nothing is charged or moved here
@@ -335,6 +352,11 @@ class GAN(keras.Model):
         return labels.astype("int32")
 
     @property
+    def metrics_variables(self):
+        """The variables of `metrics`, and where vital signs are kept: JAX carries these from step to step."""
+        return super().metrics_variables + ([] if self.vitals is None else [self.vitals.variable])
+
+    @property
     def metrics(self):
         """The running means behind the logs; the total loss is among them only where it means something."""
         silent = []
@@ -379,7 +401,7 @@ class GAN(keras.Model):
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.jit_compile,
+            "jit_compile": self._asked_jit_compile,  # what it comes to differs between engines and machines
         }
 
     def compile_from_config(self, config):

@@ -6,9 +6,10 @@ weight has moved on it, at the cost of one comparison for each value.
 
 import contextlib
 import re
+import sys
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasgan import checks
 
@@ -19,8 +20,8 @@ def checked(x, y, game, batch_size, smallest_batch):
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
-        x: an array (n, ...), or a `tf.data.Dataset` of batches; other sources that Keras knows (a `PyDataset`, a
-            generator) pass unchanged, and the step checks their shapes and dtypes alone.
+        x: an array (n, ...), or a `tf.data.Dataset` or `keras.utils.PyDataset` of batches; other sources that Keras
+            knows (a generator, a grain dataset) pass unchanged, and the step checks their shapes and dtypes alone.
         y: the labels of an array, (n,), or None.
         game: the `GAN`, for its `image_shape` and `num_classes`.
         batch_size: images a batch where `x` is an array, or None for Keras's default of 32.
@@ -39,9 +40,14 @@ def checked(x, y, game, batch_size, smallest_batch):
         raise ValueError(
             _no_labels(received) if game.num_classes is None else _labels_needed(game.num_classes, received)
         )
-    if isinstance(x, tf.data.Dataset):
-        return _checked_dataset(x, game, smallest_batch), y
-    if isinstance(x, np.ndarray) or tf.is_tensor(x):
+    tf = _tensorflow()
+    if tf is not None and isinstance(x, tf.data.Dataset):
+        from kerasgan.backend import tf_data
+
+        return tf_data.checked(x, _parts_of(x, game, tf), game, smallest_batch, (_REFUSED, _END)), y
+    if isinstance(x, keras.utils.PyDataset):
+        return _CheckedBatches(x, game, smallest_batch), y
+    if isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or (tf is not None and tf.is_tensor(x)):
         fit_labels(game.num_classes, y)
         checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
         if y is not None:
@@ -67,11 +73,19 @@ def refusals_raised():
     """Turns an error that a checked dataset raised while it was read into a `ValueError` of one sentence."""
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
+    except Exception as error:
+        tf = _tensorflow()
+        if tf is None or not isinstance(error, tf.errors.InvalidArgumentError):
+            raise
         found = re.search(re.escape(_REFUSED) + r"(.*?)" + re.escape(_END), str(error), re.DOTALL)
         if not found:
             raise
         raise ValueError(found.group(1)) from None
+
+
+def _tensorflow():
+    """Returns TensorFlow where it has been imported: what was not cannot be a dataset or an error of its."""
+    return sys.modules.get("tensorflow")
 
 
 def _no_labels(received):
@@ -89,7 +103,7 @@ def _labels_needed(num_classes, received):
     )
 
 
-def _parts_of(dataset, game):
+def _parts_of(dataset, game, tf):
     """The specs of the images and, where the game has classes, of the labels in a dataset's batches."""
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)
@@ -102,45 +116,28 @@ def _parts_of(dataset, game):
     return parts
 
 
-def _checked_dataset(dataset, game, smallest_batch):
-    parts = _parts_of(dataset, game)
-    if dataset.cardinality() == 0:
-        raise ValueError(
-            "There must be images to train on. Received: an empty dataset. If it was batched with "
-            "drop_remainder=True, the batch may be larger than the dataset."
-        )
-    checks.images_spec(parts[0].shape, parts[0].dtype, game.image_shape)
-    checks.batch_holds(parts[0].shape[0], smallest_batch)
-    for labels in parts[1:]:
-        checks.labels_spec(labels.shape, labels.dtype)
-    # Points have no range of their own.
-    bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else parts[0].dtype.max
+class _CheckedBatches(keras.utils.PyDataset):
+    """The batches of another `PyDataset`, each checked as it is read."""
 
-    @tf.autograph.experimental.do_not_convert  # it has no `if` on tensors, and looking for one takes half a second
-    def check(images, *labels):
-        enough = tf.shape(images)[0] >= smallest_batch
-        finite = tf.reduce_all(tf.math.is_finite(images))
-        inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
-        few = f"Every batch must hold an image for each of {smallest_batch} discriminator steps"
-        refusals = [
-            _refuse_unless(enough, few, tf.shape(images)[:1], "Batch with drop_remainder=True"),
-            _refuse_unless(finite, checks.FINITE_RULE, images, checks.MEND),
-            _refuse_unless(finite & inside, checks.RANGE_RULE, images, checks.RESCALE),
-        ]
-        for each in labels:
-            counted = tf.reduce_all((each >= 0) & (each < game.num_classes))
-            rule = f"{checks.LABELS_RULE}, [0, {game.num_classes})"
-            refusals.append(_refuse_unless(counted, rule, each, checks.RECOUNT))
-        with tf.control_dependencies(refusals):
-            images = tf.identity(images)
-        return (images, *labels) if labels else images
+    def __init__(self, batches, game, smallest_batch):
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self.batches, self.game, self.smallest_batch = batches, game, smallest_batch
 
-    checked_dataset = dataset.map(check)
-    checked_dataset.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
-    return checked_dataset
+    def __getitem__(self, index):
+        batch = self.batches[index]
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        fit_labels(self.game.num_classes, labels)
+        checks.batch(np.asarray(images), self.game.image_shape, self.smallest_batch)
+        if labels is not None:
+            checks.labels_array(np.asarray(labels), len(images), self.game.num_classes)
+        return batch
 
+    @property
+    def num_batches(self):
+        return self.batches.num_batches
 
-def _refuse_unless(condition, rule, values, way_out):
-    received = (tf.reduce_min(values), tf.reduce_max(values))
-    sentence = tf.strings.format(f"{rule}. Received: values from {{}} to {{}}. {way_out}.", received)
-    return tf.debugging.Assert(condition, [_REFUSED + sentence + _END])
+    def on_epoch_begin(self):
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.batches.on_epoch_end()

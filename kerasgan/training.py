@@ -12,11 +12,12 @@ import sys
 import warnings
 
 import keras
-import tensorflow as tf
+import numpy as np
 
 from kerasgan import callbacks, checkpoints, datasets, errors, interrupts, pictures, recipes, runs
+from kerasgan.backend import engine
 
-PACKAGES = ("kerasgan", "keras", "tensorflow", "numpy")
+PACKAGES = ("kerasgan", "keras", *engine.PACKAGES, "numpy")
 FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_BACKEND")
 CHECKPOINT_SECONDS = 60.0
 GUARDS = ("off", *callbacks.guard.POLICIES)
@@ -129,6 +130,7 @@ def resume(run):
     run = pathlib.Path(run)
     settings = runs.read_settings(run)
     planned = plan(settings, {}, None, False)
+    _check_engine(settings, run)
     kept = _kept_facts(settings, planned.recipe)
     with runs.claim(run):
         checkpoint = _checkpoint(run, resume=True)
@@ -148,10 +150,20 @@ def resume(run):
         _finish(gan, run)
 
 
+def _check_engine(settings, run):
+    begun_on = settings.get("engine", "tensorflow")  # of runs from before there was another
+    if begun_on != engine.NAME:
+        raise ValueError(
+            f"A run goes on with the engine that it was begun on: another draws other latents. Received: Keras on "
+            f"{engine.NAME} for a run begun on {str(begun_on)[:80]}. Run: KERAS_BACKEND={str(begun_on)[:80]} kerasgan "
+            f"train --resume {shlex.quote(str(run))}"
+        )
+
+
 def _set_up(plan, first_step):
     """Returns the game, the dataset, and what is known of it."""
     if plan.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        engine.make_deterministic()
     dataset, info = _load(plan, first_step)
     gan = recipes.build(plan.recipe, info, plan.seed)
     print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
@@ -172,7 +184,7 @@ def _load(plan, first_step):
 
 
 def _images(batch, recipe):
-    return (batch[0] if recipe.conditional else batch).numpy()
+    return np.asarray(batch[0] if recipe.conditional or isinstance(batch, tuple) else batch)
 
 
 def _kept_facts(settings, recipe):
@@ -236,8 +248,8 @@ def _held_out(recipe):
         return None
     split = f"test[:{HELD_OUT_IMAGES}]"
     images, labels, _ = datasets.load_arrays(recipe.source, image_size=recipe.image_size, split=split)
-    batches = tf.data.Dataset.from_tensor_slices((images, labels) if recipe.conditional else images)
-    return batches.batch(recipe.batch_size, drop_remainder=True)
+    held_out = (images, labels) if recipe.conditional else images
+    return datasets.load(held_out, recipe.batch_size, labels=recipe.conditional, shuffle=False)[0]
 
 
 def _finish(gan, run):
@@ -248,7 +260,7 @@ def _finish(gan, run):
     """
     try:
         _write_results(gan, run)
-    except (OSError, tf.errors.OpError) as error:
+    except engine.WRITE_ERRORS as error:
         reason = str(error).splitlines()[0]
         raise OSError(
             f"What was learnt could not be written: {reason}. Make room, then go on with: kerasgan train --resume "
@@ -271,7 +283,8 @@ more         kerasgan sample {run}"""
 def _write_results(gan, run):
     with runs.written_whole(run / runs.MODEL) as beside:
         gan.save(beside)
-    _export(gan, run / runs.EXPORT)
+    if engine.NO_EXPORT is None:
+        _export(gan, run / runs.EXPORT)
     pictures.save_png(run / runs.SAMPLES, _samples_picture(gan))  # last: it shows that the run has come to its end
 
 
@@ -296,10 +309,11 @@ def _facts(info):
     """What a reader of the settings wants to know besides: the data as it was met, versions, commit and flags."""
     return {
         "dataset": dataclasses.asdict(info),
+        "engine": engine.NAME,
         "versions": _versions(),
         "commit": _commit(),
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": engine.devices(),
     }
 
 

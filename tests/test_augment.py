@@ -9,6 +9,7 @@ import tensorflow as tf
 import kerasgan
 from kerasgan import augment
 from kerasgan.augment import Adaptive, DiffAugment
+from kerasgan.backend import pieces
 from kerasgan.backend import tensorflow as engine
 
 EVERYTHING = Adaptive(policy=("color", "quarter_turn", "flip", "translation", "cutout"))
@@ -358,7 +359,7 @@ def test_the_probability_follows_how_sure_the_discriminator_is(make_gan, objecti
         warnings.simplefilter("ignore")
         gan = make_gan(objective=objective, augment=Adaptive(adjust_images=64))
     gan.augment_probability.assign(0.4)
-    engine._adapt(gan, tf.fill([16], real), tf.fill([16], fake))
+    pieces.adapt(gan, tf.fill([16], real), tf.fill([16], fake))
     np.testing.assert_allclose(gan.augment_probability, 0.4 + direction * 0.25, atol=1e-6)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerasgan
+from kerasgan.backend import pieces
 from kerasgan.backend import tensorflow as engine
 
 RATE = 0.5
@@ -94,9 +95,9 @@ def test_every_step_draws_new_latents(make_gan, images):
 
 
 def test_a_batch_that_does_not_divide_is_split_as_evenly_as_it_can_be():
-    pieces = [images for images, _ in engine._split(keras.ops.arange(11), None, 3)]
-    assert [len(piece) for piece in pieces] == [3, 4, 4]
-    assert np.concatenate(pieces).tolist() == list(range(11))
+    parts = [images for images, _ in pieces.split(keras.ops.arange(11), None, 3)]
+    assert [len(part) for part in parts] == [3, 4, 4]
+    assert np.concatenate(parts).tolist() == list(range(11))
 
 
 def test_losses_of_layers_are_charged_once(images):
@@ -123,7 +124,7 @@ def test_losses_of_layers_are_charged_once(images):
 def test_xla_computes_the_same_step(make_gan, images, monkeypatch):
     # Compiled by XLA, TensorFlow's random generator draws other numbers from the same seed: fix them.
     latents = np.random.default_rng(1).normal(size=(32, 4)).astype("float32")
-    monkeypatch.setattr(engine, "_draw_latents", lambda game, images: keras.ops.convert_to_tensor(latents))
+    monkeypatch.setattr(pieces, "draw_latents", lambda game, images: keras.ops.convert_to_tensor(latents))
     plain, compiled = (
         make_gan(d_optimizer=keras.optimizers.SGD(0.1), g_optimizer=keras.optimizers.SGD(0.1), jit_compile=jit)
         for jit in (False, True)

@@ -6,10 +6,12 @@ import pathlib
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
     {"errors", "hooks", "interrupts", "memory"},
-    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
-    {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features", "state"},
-    {"backend", "evaluation"},
-    {"export"},
+    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks"},
+    {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "state"},
+    {"backend"},
+    {"datasets", "inputs", "export"},
+    {"features"},
+    {"evaluation"},
     {"gan"},
     {"callbacks", "recipes"},
     {"training"},
@@ -18,6 +20,11 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+ENGINES = {"tensorflow", "tensorflow_datasets", "jax"}
+READS_THROUGH_TENSORFLOW = PACKAGE / "datasets" / "tfds_images.py"
+"""TensorFlow Datasets works with nothing else, on any engine; imported only where such a set is read."""
 
 
 def room_of(path):
@@ -36,6 +43,15 @@ def imported_rooms(path):
             yield from (name.name.split(".")[1] for name in node.names if name.name.startswith("kerasgan."))
 
 
+def imported_packages(path):
+    """The top-level packages that a file imports, wherever in the file it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
 def test_every_file_has_a_floor():
     rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
     assert rooms == set(FLOOR_OF)
@@ -47,6 +63,21 @@ def test_imports_go_down():
         for room in imported_rooms(path):
             if here not in ("__init__", room):
                 assert FLOOR_OF[room] < FLOOR_OF[here], f"{path.relative_to(PACKAGE)} imports {room}"
+
+
+def test_only_the_engines_know_an_engine():
+    for path in PACKAGE.rglob("*.py"):
+        if room_of(path) != "backend" and path != READS_THROUGH_TENSORFLOW:
+            engines = ENGINES & set(imported_packages(path))
+            assert not engines, f"{path.relative_to(PACKAGE)} imports {engines}: only backend/ may"
+
+
+def test_an_engine_does_not_know_the_other():
+    files = {name: PACKAGE / "backend" / f"{name}.py" for name in ("jax", "pieces", "vitals", "numpy_data", "events")}
+    for name, path in files.items():
+        allowed = {"jax"} if name == "jax" else set()
+        assert ENGINES & set(imported_packages(path)) <= allowed, path.name
+    assert "jax" not in set(imported_packages(PACKAGE / "backend" / "tensorflow.py"))
 
 
 def test_the_lazy_door_and_its_stub_agree():

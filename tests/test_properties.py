@@ -393,7 +393,7 @@ def any_arguments_end_with_0_or_2_and_a_message(arguments):
         patched.setattr(training, "_set_up", lambda plan, first_step: (untrained, *training._load(plan, first_step)))
         for name in ("_fit", "_finish"):
             patched.setattr(training, name, lambda *arguments: None)
-        patched.setattr(cli, "_import_tensorflow_quietly", lambda: None)
+        patched.setattr(cli, "_import_keras_quietly", lambda: None)
         code, err = run(arguments)
     assert code in (0, 2) and "Traceback" not in err
     assert code == 0 or err.strip()

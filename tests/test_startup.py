@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
     arguments = ["train", "--settings", str(settings), "--log-dir", str(settings.parent)]
     return modules_after(f"""
 from kerasgan import cli
-cli._import_tensorflow_quietly()
+cli._import_keras_quietly()
 from kerasgan import training
 training._finish = lambda gan, run: None
 assert cli.main({arguments!r}) == 0

@@ -5,8 +5,9 @@ Only a game that is watched (`GAN.watch`) computes any of this, and nothing of i
 
 import dataclasses
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 NAMES = (
     "d_loss",
@@ -57,22 +58,25 @@ class Vitals:
 
     def __init__(self):
         # How many steps, which of them broke first, the sums, and what was finite in that step.
-        self._kept = tf.Variable(tf.zeros(2 + 2 * len(NAMES)), trainable=False, name="vitals")
+        self.variable = keras.Variable(
+            "zeros", shape=(2 + 2 * len(NAMES),), dtype="float32", trainable=False, autocast=False, name="vitals"
+        )
 
     def add(self, results):
         """Adds one step's results, a dict of scalar tensors that holds all `NAMES`."""
-        values = tf.stack([tf.cast(results[name], tf.float32) for name in NAMES])
-        finite = tf.cast(tf.math.is_finite(values), tf.float32)
-        steps, broken_after = self._kept[0] + 1.0, self._kept[1]
-        breaks = tf.logical_and(tf.equal(broken_after, 0.0), tf.reduce_min(finite) < 1.0)
-        head = tf.stack([steps, tf.where(breaks, steps, broken_after)])
-        sums = self._kept[2 : 2 + len(NAMES)] + values
-        self._kept.assign(tf.concat([head, sums, tf.where(breaks, finite, self._kept[2 + len(NAMES) :])], axis=0))
+        kept = ops.convert_to_tensor(self.variable)
+        values = ops.stack([ops.cast(results[name], "float32") for name in NAMES])
+        finite = ops.cast(ops.isfinite(values), "float32")
+        steps, broken_after = kept[0] + 1.0, kept[1]
+        breaks = ops.logical_and(ops.equal(broken_after, 0.0), ops.min(finite) < 1.0)
+        head = ops.stack([steps, ops.where(breaks, steps, broken_after)])
+        sums = kept[2 : 2 + len(NAMES)] + values
+        self.variable.assign(ops.concatenate([head, sums, ops.where(breaks, finite, kept[2 + len(NAMES) :])], axis=0))
 
     def read(self):
         """Returns the `Reading` since the last one, and begins the next."""
-        kept = np.array(self._kept.numpy(), "float64")
-        self._kept.assign(tf.zeros_like(self._kept))
+        kept = np.array(self.variable.numpy(), "float64")
+        self.variable.assign(ops.zeros_like(self.variable))
         steps, broken_after = int(kept[0]), int(kept[1])
         sums, finite = np.split(kept[2:], 2)
         means = {name: float(total) / max(steps, 1) for name, total in zip(NAMES, sums, strict=True)}
@@ -86,8 +90,8 @@ def of_discriminator(game, gradients, images, fake_images, labels, real_logits, 
         return {}
     return {
         "d_grad_norm": _gradient_norm(game.d_optimizer, gradients),
-        "told_apart": tf.reduce_mean(tf.cast(real_logits > fake_logits, tf.float32)),
-        "logit_spread": tf.math.reduce_std(tf.concat([real_logits, fake_logits], axis=0)),
+        "told_apart": ops.mean(ops.cast(real_logits > fake_logits, "float32")),
+        "logit_spread": ops.std(ops.concatenate([real_logits, fake_logits], axis=0)),
         "real_diversity": diversity(images, labels),
         "fake_diversity": diversity(fake_images, labels),
     }
@@ -100,16 +104,16 @@ def of_generator(game, gradients):
 
 def diversity(images, labels=None):
     """The diversity of a batch of images (batch, ...), as `NAMES` has it, a scalar; of the first 64 images."""
-    flat = tf.cast(tf.reshape(images, [tf.shape(images)[0], -1])[:_MOST_IMAGES], tf.float32)
-    squares = tf.reduce_sum(tf.square(flat), axis=1)
-    products = tf.matmul(flat, flat, transpose_b=True)
-    distances = (squares[:, None] + squares[None] - 2.0 * products) / tf.cast(tf.shape(flat)[1], tf.float32)
-    pairs = 1.0 - tf.eye(tf.shape(flat)[0])
+    flat = ops.cast(ops.reshape(images, [ops.shape(images)[0], -1])[:_MOST_IMAGES], "float32")
+    squares = ops.sum(ops.square(flat), axis=1)
+    products = ops.matmul(flat, ops.transpose(flat))
+    distances = (squares[:, None] + squares[None] - 2.0 * products) / ops.cast(ops.shape(flat)[1], "float32")
+    pairs = 1.0 - ops.eye(ops.shape(flat)[0])
     if labels is not None:
         labels = labels[:_MOST_IMAGES]
-        pairs *= tf.cast(labels[:, None] == labels[None], tf.float32)
-    total = tf.reduce_sum(pairs * tf.math.log(tf.maximum(distances, _ALIKE)))
-    return tf.exp(total / tf.maximum(tf.reduce_sum(pairs), 1.0))
+        pairs *= ops.cast(labels[:, None] == labels[None], "float32")
+    total = ops.sum(pairs * ops.log(ops.maximum(distances, _ALIKE)))
+    return ops.exp(total / ops.maximum(ops.sum(pairs), 1.0))
 
 
 def square_sums(network):
@@ -118,15 +122,15 @@ def square_sums(network):
     The first are those of the trainable weights, the second of all others, such as moving statistics.
     """
     return tuple(
-        np.array([float(tf.reduce_sum(tf.square(tf.cast(weight.value, tf.float32)))) for weight in weights])
+        np.array([float(ops.sum(ops.square(ops.cast(weight.value, "float32")))) for weight in weights])
         for weights in (network.trainable_weights, [w for w in network.non_trainable_weights if "float" in w.dtype])
     )
 
 
 def _gradient_norm(optimizer, gradients):
-    squares = [tf.reduce_sum(tf.square(tf.cast(each, tf.float32))) for each in gradients if each is not None]
-    norm = tf.sqrt(tf.add_n(squares or [tf.constant(0.0)]))
+    squares = [ops.sum(ops.square(ops.cast(each, "float32"))) for each in gradients if each is not None]
+    norm = ops.sqrt(ops.sum(ops.stack(squares))) if squares else ops.zeros(())
     scale = getattr(optimizer, "dynamic_scale", None)
     if scale is None:
         return norm
-    return tf.where(tf.math.is_finite(norm), norm / tf.cast(scale, tf.float32), 0.0)
+    return ops.where(ops.isfinite(norm), norm / ops.cast(scale, "float32"), 0.0)

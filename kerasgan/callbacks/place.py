@@ -5,6 +5,8 @@ import itertools
 import math
 import warnings
 
+from kerasgan.backend import engine
+
 LARGEST = 2**31
 
 
@@ -77,19 +79,15 @@ def begin_at(batches, place):
     def rest():
         del batches._enumerate_iterator
         # Data that are repeated within an epoch would go on after its end, and a call of several steps with them.
-        own = iter(_first(batches, total - place.batch)) if batches.steps_per_epoch is None and total else None
+        own = engine.first_of(batches, total - place.batch) if batches.steps_per_epoch is None and total else None
         for begin, end, iterator in itertools.islice(whole(), calls):
             if total is None:  # then Keras counts the steps of the first epoch
                 batches._steps_seen += place.batch
             yield begin + place.batch, end + place.batch, own or iterator
+        if calls is not None:  # not seen by `whole`, which was left before its end
+            batches.data_adapter.on_epoch_end()
 
     batches._enumerate_iterator = rest
-
-
-def _first(batches, count):
-    """Returns the first `count` batches of an epoch's data, distributed as Keras does it."""
-    data = batches.data_adapter.get_tf_dataset().take(count)
-    return batches._distribute_strategy.experimental_distribute_dataset(data)
 
 
 def place_in(kept):

@@ -6,9 +6,9 @@ import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasgan import pictures
+from kerasgan.backend import engine
 
 
 class SummaryWriter:
@@ -27,13 +27,11 @@ class SummaryWriter:
 
     def image(self, name, picture, step):
         """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of training step `step`."""
-        with self._opened().as_default():
-            tf.summary.image(name, np.asarray(picture)[None], step=step)
+        self._opened().image(name, picture, step)
 
     def scalar(self, name, value, step):
         """Writes a number as the scalar `name` of training step `step`."""
-        with self._opened().as_default():
-            tf.summary.scalar(name, value, step=step)
+        self._opened().scalar(name, value, step)
 
     def flush(self):
         """Makes everything written so far readable."""
@@ -48,7 +46,7 @@ class SummaryWriter:
 
     def _opened(self):
         if self._writer is None:
-            self._writer = tf.summary.create_file_writer(str(self.folder))
+            self._writer = engine.EventFile(self.folder)
         return self._writer
 
 
@@ -88,8 +86,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's TensorBoard, for which a full disk is no reason to end a training.
 
     Where it writes after epochs only, Keras's own offers the logs of every batch to no writer, which keeps some 5 kB of
-    memory each time; this one does not.
+    memory each time; this one does not. On JAX it needs no TensorFlow, and writes no histograms.
     """
+
+    @property
+    def summary(self):
+        if self._summary_module is None:
+            self._summary_module = engine.summaries()
+        return self._summary_module
 
     def on_train_batch_end(self, batch, logs=None):
         with failures_told(self.log_dir):
@@ -109,7 +113,7 @@ def failures_told(path):
     """Makes a warning of a write that fails: a full disk, or a folder that is gone, is no reason to end a training."""
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
+    except engine.WRITE_ERRORS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0][:200]
         warnings.warn(f"{path} could not be written: {reason}. Training goes on.", stacklevel=3)
 

@@ -12,7 +12,6 @@ import urllib.request
 import numpy as np
 
 from .. import errors
-from . import pipeline
 from .raw import Raw
 
 READ_BATCH_IMAGES = 512
@@ -49,8 +48,7 @@ def read_tfds(name, size, channels, split, own_names):
 
 def is_tfds_name(name):
     """Returns whether TensorFlow Datasets knows the set that `name` begins with, config and version aside."""
-    import tensorflow_datasets as tfds
-
+    tfds = _tfds()
     return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 
@@ -60,6 +58,20 @@ def has_split(name, split, own_names):
         builder = _builder(name, own_names)
         _prepare(name, builder)
         return split in builder.info.splits
+
+
+def _tfds():
+    """Returns the package, which takes TensorFlow with it. Raises a ValueError where one of them is not installed."""
+    try:
+        import tensorflow  # noqa: F401  without it TFDS fails only when it reads
+        import tensorflow_datasets
+    except ImportError as error:
+        raise ValueError(
+            "The image sets of TensorFlow Datasets are read by TensorFlow, on JAX too. Received: an environment where "
+            f"importing them fails with: {error}. Install tensorflow and tensorflow-datasets, or load a folder of "
+            "photos, an array, 'digits', 'ring', 'grid' or 'bell'."
+        ) from None
+    return tensorflow_datasets
 
 
 @contextlib.contextmanager
@@ -75,7 +87,7 @@ def _quiet():
 
 
 def _builder(name, own_names):
-    import tensorflow_datasets as tfds
+    tfds = _tfds()
 
     try:
         # TFDS reads the variable when it is imported; read here, it also counts when it is set later.
@@ -97,7 +109,7 @@ def _unusable(name, error, advice):
 
 def _keys(name, features):
     """Returns the names of the image and of the label feature; the label's is None when there is none."""
-    import tensorflow_datasets as tfds
+    tfds = _tfds()
 
     def first(kind, usual):
         keys = sorted(features, key=lambda key: key != usual)
@@ -184,17 +196,18 @@ def _num_images(name, builder, split):
 
 def _batches(builder, split, keys, size, channels):
     """Returns a dataset of pairs: images uint8 (batch, height, width, channels), labels int64 (batch,) or zeros."""
-    import tensorflow_datasets as tfds
+    from kerasgan.backend import tf_data
 
+    tfds = _tfds()
     image_key, label_key = keys
-    plain, fit = pipeline.plain, functools.partial(pipeline.fit_images, size=size, channels=channels)
-    config = tfds.ReadConfig(try_autocache=False, options=pipeline.steady_options())
+    plain, fit = tf_data.plain, functools.partial(tf_data.fit_images, size=size, channels=channels)
+    config = tfds.ReadConfig(try_autocache=False, options=tf_data.steady_options())
     decoders = tfds.decode.PartialDecoding({key: True for key in keys if key is not None})
     rows = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders, read_config=config)
     rows = rows.map(plain(lambda row: (row[image_key], row[label_key] if label_key else 0)))
     if None in builder.info.features[image_key].shape:
-        rows = rows.map(plain(lambda image, label: (fit(image), label)), num_parallel_calls=pipeline.PARALLEL_CALLS)
+        rows = rows.map(plain(lambda image, label: (fit(image), label)), num_parallel_calls=tf_data.PARALLEL_CALLS)
         batches = rows.batch(READ_BATCH_IMAGES)
     else:  # a batch at a time is faster
         batches = rows.batch(READ_BATCH_IMAGES).map(plain(lambda images, labels: (fit(images), labels)))
-    return batches.prefetch(pipeline.PREFETCH_BATCHES).with_options(pipeline.steady_options())
+    return batches.prefetch(tf_data.PREFETCH_BATCHES).with_options(tf_data.steady_options())

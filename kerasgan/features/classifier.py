@@ -12,7 +12,6 @@ import zipfile
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasgan import datasets
 
@@ -62,7 +61,7 @@ def classifier(source, *, image_size=None, channels=None, seed=0, cache=None):
 
     def features(images):
         found, logits = both(images)
-        return found, tf.nn.softmax(logits)
+        return found, keras.ops.softmax(logits)
 
     name = f"classifier ({note['dataset']})"
     return Extractor(name, features, tuple(network.input_shape[1:]), note["accuracy"])

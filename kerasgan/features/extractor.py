@@ -5,7 +5,9 @@ import typing
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
+
+from kerasgan.backend import engine
 
 BATCH_SIZE = 500
 
@@ -51,7 +53,7 @@ class Extractor:
             ValueError: if there are none, they are not floats or have another shape than the extractor takes, or what
                 the function makes of them has no two axes.
         """
-        images = images if tf.is_tensor(images) else np.asarray(images)
+        images = images if ops.is_tensor(images) else np.asarray(images)
         self._check(images)
         starts = range(0, len(images), self.batch_size)
         parts = [self._features_of(images[start : start + self.batch_size]) for start in starts]
@@ -75,7 +77,7 @@ class Extractor:
             )
 
     def _features_of(self, batch):
-        found = self.function(tf.cast(batch, tf.float32))
+        found = self.function(ops.cast(batch, "float32"))
         found = Features(*found) if isinstance(found, tuple | list) else Features(found)
         arrays = [None if each is None else np.asarray(each, "float32") for each in found]
         if any(each is not None and (each.ndim != 2 or len(each) != len(batch)) for each in arrays):
@@ -108,7 +110,7 @@ def model(function, name=None, **options):
 
 def inference(network):
     """Returns a Keras model in inference mode as a compiled function of a float32 tensor."""
-    return tf.function(lambda images: network(images, training=False), autograph=False, reduce_retracing=True)
+    return engine.inference(network)
 
 
 def pixels():
@@ -116,4 +118,4 @@ def pixels():
 
     Distances between pixels say little of how images look to people: a shift by one pixel is far away.
     """
-    return Extractor("pixels", lambda images: tf.reshape(images, (len(images), -1)))
+    return Extractor("pixels", lambda images: ops.reshape(images, (len(images), -1)))

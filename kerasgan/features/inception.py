@@ -1,7 +1,7 @@
 """The network that photos are usually compared with."""
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from .extractor import Extractor, inference
 
@@ -40,7 +40,7 @@ def inception(weights="imagenet"):
     pooled = inference(network)
 
     def features(images):
-        images = tf.image.resize(images, SIZE, method="bilinear", antialias=True)
-        return pooled(tf.image.grayscale_to_rgb(images) if images.shape[-1] == 1 else images)
+        images = ops.image.resize(images, SIZE, interpolation="bilinear", antialias=True, data_format="channels_last")
+        return pooled(ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images)
 
     return Extractor("inception (Keras)", features, batch_size=50)
