@@ -15,7 +15,7 @@ from kerasgan import checks
 _REFUSED, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
 
 
-def checked(x, y, game, batch_size, smallest_batch):
+def checked(x, y, game, batch_size, smallest_batch, multiple_of=1):
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
@@ -25,6 +25,7 @@ def checked(x, y, game, batch_size, smallest_batch):
         game: the `GAN`, for its `image_shape` and `num_classes`.
         batch_size: images a batch where `x` is an array, or None for Keras's default of 32.
         smallest_batch: the fewest images that a batch may hold.
+        multiple_of: every batch holds a multiple of so many images.
 
     Raises:
         ValueError: for images that the game cannot be trained on, no images at all, labels that it does not use, or
@@ -40,10 +41,12 @@ def checked(x, y, game, batch_size, smallest_batch):
             _no_labels(received) if game.num_classes is None else _labels_needed(game.num_classes, received)
         )
     if isinstance(x, tf.data.Dataset):
-        return _checked_dataset(x, game, smallest_batch), y
+        return _checked_dataset(x, game, smallest_batch, multiple_of), y
     if isinstance(x, np.ndarray) or tf.is_tensor(x):
         fit_labels(game.num_classes, y)
         checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
+        for size in {min(batch_size or 32, len(x)), len(x) % (batch_size or 32)}:
+            checks.batch_divides(size, multiple_of)
         if y is not None:
             y = np.asarray(y)
             checks.labels_array(y, len(x), game.num_classes)
@@ -102,7 +105,7 @@ def _parts_of(dataset, game):
     return parts
 
 
-def _checked_dataset(dataset, game, smallest_batch):
+def _checked_dataset(dataset, game, smallest_batch, multiple_of):
     parts = _parts_of(dataset, game)
     if dataset.cardinality() == 0:
         raise ValueError(
@@ -111,19 +114,31 @@ def _checked_dataset(dataset, game, smallest_batch):
         )
     checks.images_spec(parts[0].shape, parts[0].dtype, game.image_shape)
     checks.batch_holds(parts[0].shape[0], smallest_batch)
+    checks.batch_divides(parts[0].shape[0], multiple_of)
     for labels in parts[1:]:
         checks.labels_spec(labels.shape, labels.dtype)
+    checked_dataset = dataset.map(_check(game, parts[0].dtype, smallest_batch, multiple_of))
+    checked_dataset.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
+    if hasattr(dataset, "share_of"):  # its batches are all of one size, of which a share is what it is
+        checked_dataset.share_of = lambda rows: dataset.share_of(rows).map(_check(game, parts[0].dtype, 1, 1))
+    return checked_dataset
+
+
+def _check(game, dtype, smallest_batch, multiple_of):
+    """Returns a function from a batch to the same batch, which refuses what the game cannot be trained on."""
     # Points have no range of their own.
-    bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else parts[0].dtype.max
+    bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else dtype.max
 
     @tf.autograph.experimental.do_not_convert  # it has no `if` on tensors, and looking for one takes half a second
     def check(images, *labels):
-        enough = tf.shape(images)[0] >= smallest_batch
+        size = tf.shape(images)[:1]
         finite = tf.reduce_all(tf.math.is_finite(images))
         inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
         few = f"Every batch must hold an image for each of {smallest_batch} discriminator steps"
+        uneven = f"{checks.SHARES_RULE} {multiple_of}"
         refusals = [
-            _refuse_unless(enough, few, tf.shape(images)[:1], "Batch with drop_remainder=True"),
+            _refuse_unless(size[0] >= smallest_batch, few, size, "Batch with drop_remainder=True"),
+            _refuse_unless(size[0] % multiple_of == 0, uneven, size, "Batch with drop_remainder=True"),
             _refuse_unless(finite, checks.FINITE_RULE, images, checks.MEND),
             _refuse_unless(finite & inside, checks.RANGE_RULE, images, checks.RESCALE),
         ]
@@ -135,9 +150,7 @@ def _checked_dataset(dataset, game, smallest_batch):
             images = tf.identity(images)
         return (images, *labels) if labels else images
 
-    checked_dataset = dataset.map(check)
-    checked_dataset.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
-    return checked_dataset
+    return check
 
 
 def _refuse_unless(condition, rule, values, way_out):

@@ -89,7 +89,8 @@ def begin_at(batches, place):
 def _first(batches, count):
     """Returns the first `count` batches of an epoch's data, distributed as Keras does it."""
     data = batches.data_adapter.get_tf_dataset().take(count)
-    return batches._distribute_strategy.experimental_distribute_dataset(data)
+    dealt_out = not hasattr(data, "map")  # to replicas, by the game itself
+    return data if dealt_out else batches._distribute_strategy.experimental_distribute_dataset(data)
 
 
 def place_in(kept):

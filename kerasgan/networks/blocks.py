@@ -84,6 +84,23 @@ def discriminator(image_shape, num_classes, stack, kernel_initializer="glorot_un
     return keras.Model([image, labels], logit, name="discriminator")
 
 
+def batch_norm():
+    """Returns batch norm of the GAN literature's momentum, over the whole batch.
+
+    Made in the scope of a `tf.distribute` strategy it is synchronised: its statistics are those of the whole batch, not
+    of each replica's share. A network with such layers can only be loaded where TensorFlow is the engine.
+    """
+    return layers.BatchNormalization(momentum=0.9, synchronized=_shared())
+
+
+def _shared():
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.has_strategy()
+
+
 def label_input():
     """Returns the symbolic input of class numbers in [0, num_classes), int32 (batch,), named `labels`."""
     return keras.Input((), dtype="int32", name="labels")
