@@ -44,8 +44,8 @@ class GAN(keras.Model):
         name: name of the model.
 
     Raises:
-        ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability; if
-            they were not made in the scope of the distribution strategy in which the game is made.
+        ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability;
+            if they were not made in the scope of the distribution strategy in which the game is made.
 
     Reference: Goodfellow et al., 2014, arXiv:1406.2661.
     """

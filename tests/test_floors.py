@@ -6,7 +6,7 @@ import pathlib
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
     {"errors", "hooks", "interrupts", "memory"},
-    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "datasets"},
+    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "datasets", "devices", "draws"},
     {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "inputs", "features", "state"},
     {"backend", "evaluation"},
     {"export"},

@@ -1,9 +1,8 @@
-"""A game under a `tf.distribute` strategy: what is refused there, how data are dealt out, and the step on all replicas."""
+"""A game under a `tf.distribute` strategy: what is refused, how data are dealt out, and the step on all replicas."""
 
 import functools
 import warnings
 
-import keras
 import numpy as np
 import tensorflow as tf
 

@@ -44,7 +44,9 @@ def batches(values, labels, batch_size, *, shuffle, seed, flip=False, passes=1, 
         first_step: how many batches are taken as given already: the first iteration begins after them.
 
     Returns:
-        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,).
+        `tf.data.Dataset` of float32 (batch_size, ...), or of pairs with int32 (batch_size,). Its `share_of(rows)` gives
+        the same batches, of which only those images are read that `rows` picks: a function from values (batch_size,) to
+        some of them.
     """
     batches_a_pass = len(values) // batch_size
     epoch_batches = passes * batches_a_pass
@@ -77,20 +79,32 @@ def batches(values, labels, batch_size, *, shuffle, seed, flip=False, passes=1, 
         if flip:
             # Ten times as fast as a slice with step -1 and `tf.where`.
             both = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0)
-            batch = tf.gather(both, tf.range(batch_size) + batch_size * tf.cast(mirrored, "int32"))
+            batch = tf.gather(both, tf.range(indices.shape[0]) + indices.shape[0] * tf.cast(mirrored, "int32"))
         if batch.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
+    numbered = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
     if not given:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(epoch_batches))
-    dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-    dataset = dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+        numbered = numbered.apply(tf.data.experimental.assert_cardinality(epoch_batches))
+
+    def read(numbered):
+        dataset = numbered.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
+        return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+
+    dataset = read(numbered)
+    dataset.share_of = lambda rows: read(numbered.map(plain(lambda *numbers: tuple(map(rows, numbers)))))
     if given:
         # Keras asks once how long an epoch is, and would take the short first one for the measure of all.
         dataset.cardinality = lambda: tf.constant(epoch_batches, "int64")
     return dataset
+
+
+def repeated(dataset, times):
+    """Returns `dataset.repeat(times)` that can still be asked for a share of its batches."""
+    several = dataset.repeat(times)
+    several.share_of = lambda rows: dataset.share_of(rows).repeat(times)
+    return several
 
 
 def _reader(values):
