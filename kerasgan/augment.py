@@ -5,7 +5,7 @@ Real and generated images go through it alike, and the generator's gradient goes
 An augmentation has
 
 - `apply(images, seed_generator, probability)`, which returns images of the same shape and dtype, differentiable in
-  the images;
+  the images; what it draws for each image comes from `kerasgan.draws`, which gives every replica numbers of its own;
 - `check(image_shape)`, which raises a `ValueError` for images it cannot be applied to;
 - `initial_probability`, and `adapts`, which says whether `next_probability(probability, real_logits)` moves it.
 
@@ -24,9 +24,9 @@ Every draw is made at every call, so that the same state of the seed generator g
 whatever the others are.
 """
 
-from keras import ops, random
+from keras import ops
 
-from kerasgan import errors, values
+from kerasgan import draws, errors, values
 
 COLORS = ("brightness", "saturation", "contrast")
 # Turned or mirrored with certainty, images no longer tell which way is up: these are safe below 1 only.
@@ -174,32 +174,30 @@ def transformed(images, policy, seed_generator, probability):
         probability: scalar in [0, 1].
     """
     names = {*policy, *(COLORS if "color" in policy else ())}
-    draws = _draws(ops.shape(images)[0], names, seed_generator, probability)
+    drawn = _drawn(ops.shape(images)[0], names, seed_generator, probability)
     if names & set(COLORS):
-        images = _colored(images, draws, several="saturation" in names and images.shape[-1] > 1)
+        images = _colored(images, drawn, several="saturation" in names and images.shape[-1] > 1)
     if names & {"translation", *SYMMETRIES}:
-        images = _moved(images, draws, turn="quarter_turn" in names)
+        images = _moved(images, drawn, turn="quarter_turn" in names)
     if "cutout" in names:
-        images = _cut(images, draws)
+        images = _cut(images, drawn)
     return images
 
 
-def _draws(batch_size, names, seed_generator, probability):
+def _drawn(batch_size, names, seed_generator, probability):
     """For each transform whether it is applied, 0 or 1, and its numbers in [0, 1), all float32 (batch,)."""
-    count = sum(1 + draws for draws in _DRAWS.values())
-    columns = iter(
-        ops.unstack(random.uniform((batch_size, count), dtype="float32", seed=seed_generator), count, axis=1)
-    )
+    count = sum(1 + numbers for numbers in _DRAWS.values())
+    columns = iter(ops.unstack(draws.uniform((batch_size, count), seed=seed_generator), count, axis=1))
     table = {}
-    for name, draws in _DRAWS.items():
+    for name, numbers in _DRAWS.items():
         applied = ops.cast(next(columns) < probability, "float32") * float(name in names)
-        table[name] = (applied, *(next(columns) for _ in range(draws)))
+        table[name] = (applied, *(next(columns) for _ in range(numbers)))
     return table
 
 
-def _colored(images, draws, several):
+def _colored(images, drawn, several):
     """Brightness, saturation and contrast at once: each is linear in the image, its greys and its mean."""
-    (brighter, b), (saturated, s), (contrasted, c) = (draws[name] for name in COLORS)
+    (brighter, b), (saturated, s), (contrasted, c) = (drawn[name] for name in COLORS)
     brightness, contrast = brighter * (b - 0.5), 1 + contrasted * (c - 0.5)
     saturation = 1 + saturated * (2 * s - 1) if several else 1.0
     mean = ops.cast(ops.mean(images, axis=(1, 2, 3)), "float32")
@@ -214,13 +212,13 @@ def _each(numbers, images):
     return ops.cast(ops.reshape(numbers, (-1, 1, 1, 1)), images.dtype)
 
 
-def _moved(images, draws, turn):
+def _moved(images, drawn, turn):
     """Turns, flips and translates.
 
     Rows and columns are picked by a product with a matrix of zeros and a one, which on a CPU is quicker than to
     gather them, above all on the way back. On a GPU in TF32 it rounds the pixels to 11 bits.
     """
-    (turned, t), (flipped, f), (shifted, *shifts) = (draws[name] for name in ("quarter_turn", "flip", "translation"))
+    (turned, t), (flipped, f), (shifted, *shifts) = (drawn[name] for name in ("quarter_turn", "flip", "translation"))
     quarters = turned * ops.floor(4 * t)
     _, height, width, channels = images.shape
     if turn:
@@ -246,9 +244,9 @@ def _picked(side, reverse, shifted, share, dtype):
     return ops.cast(source[:, :, None] == place[None, None], dtype)
 
 
-def _cut(images, draws):
+def _cut(images, drawn):
     """Sets a box of each image to 0."""
-    applied, *centres = draws["cutout"]
+    applied, *centres = drawn["cutout"]
     rows, columns = (_inside(side, share) for side, share in zip(images.shape[1:3], centres, strict=True))
     inside = ops.logical_and(rows[:, :, None, None], columns[:, None, :, None])
     return images * (1 - ops.cast(inside, images.dtype) * _each(applied, images))

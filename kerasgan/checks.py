@@ -8,6 +8,7 @@ import numpy as np
 TOLERANCE = 0.01
 FINITE_RULE = "Images must be finite"
 RANGE_RULE = "Images must lie in [-1, 1]"
+SHARES_RULE = "Replicas share every batch evenly: it must hold a multiple of"
 LABELS_RULE = "Labels must lie in the range of the classes"
 RECOUNT = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
 MEND = "Drop or mend the images that hold NaN or infinity"
@@ -307,4 +308,19 @@ def batch_holds(batch_size, smallest_batch):
         raise ValueError(
             "Every batch must hold an image for each discriminator step. Received: a batch of "
             f"{batch_size} for d_steps={smallest_batch}. Use larger batches or fewer d_steps."
+        )
+
+
+def batch_divides(batch_size, multiple_of):
+    """Checks that replicas can share a batch, and cut it into minibatches, evenly.
+
+    Raises:
+        ValueError: if a batch does not hold a multiple of so many images, of each discriminator step one for each
+            replica.
+    """
+    if batch_size is not None and batch_size % multiple_of:
+        raise ValueError(
+            f"{SHARES_RULE} {multiple_of} images, one for each replica and discriminator step. Received: a batch of "
+            f"{batch_size}. Use such a batch size, and leave out the rest: kerasgan.datasets.load(images, batch_size), "
+            "or batch with drop_remainder=True."
         )

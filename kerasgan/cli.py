@@ -96,6 +96,15 @@ def _add_train(commands):
         choices=("off", "warn", "stop", "rollback"),
         help="what to do when training fails, as by NaN or a collapse (default: warn)",
     )
+    train.add_argument(
+        "--strategy",
+        choices=("one", "mirrored", "multi-worker"),
+        default="one",
+        help="one device, all of this machine's, or the workers of TF_CONFIG (default: %(default)s)",
+    )
+    train.add_argument(
+        "--devices", type=_positive, help="of --strategy mirrored (default: all GPUs); a CPU is split into so many"
+    )
     train.add_argument("--dry-run", action="store_true", help="check everything, train and write nothing")
     train.set_defaults(command=_train)
 
@@ -174,14 +183,12 @@ def _train(options):
     runs.check_writable(options.log_dir)
     settings = runs.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
     _import_keras_quietly()
-    from kerasgan import training
+    from kerasgan import devices, training
 
     changes = {name: getattr(options, name) for name in CHANGES}
-    training.train(
-        training.plan(settings, changes, options.seed, options.deterministic, options.guard),
-        options.log_dir,
-        dry_run=options.dry_run,
-    )
+    planned = training.plan(settings, changes, options.seed, options.deterministic, options.guard)
+    job = devices.job(options.strategy, options.devices, options.dry_run)
+    training.train(planned, options.log_dir, options.dry_run, job)
 
 
 def _resume(options):
@@ -197,9 +204,9 @@ def _resume(options):
         print(f"{options.resume} has come to its end: nothing is left to do. Try: kerasgan sample {options.resume}")
         return
     _import_keras_quietly()
-    from kerasgan import training
+    from kerasgan import devices, training
 
-    training.resume(options.resume)
+    training.resume(options.resume, devices.job(options.strategy, options.devices))
 
 
 def _sample(options):

@@ -14,6 +14,7 @@ from kerasgan import checks, inputs, memory, objectives, optimizers
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders
+from kerasgan.backend import crew as crews
 from kerasgan.backend import engine, vitals
 
 LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
@@ -42,13 +43,15 @@ class GAN(keras.Model):
         name: name of the model.
 
     Raises:
-        ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability.
+        ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability;
+            if they were not made in the scope of the distribution strategy in which the game is made.
 
     Reference: Goodfellow et al., 2014, arXiv:1406.2661.
     """
 
     def __init__(self, generator, discriminator, latent_dim, num_classes=None, ema=None, seed=None, name="gan"):
         super().__init__(name=name)
+        self.crew = crews.crew()
         self.image_shape = checks.networks(generator, discriminator, latent_dim, num_classes)
         self.generator = generator
         self.discriminator = discriminator
@@ -66,6 +69,7 @@ class GAN(keras.Model):
         self.averaged_generator = None if ema is None else _copy(generator)
         self.vitals = None
         self._sample = engine.sampler(self.sampler, latent_dim, num_classes)
+        self.crew.check_networks(self)
         self.built = True
 
     @property
@@ -97,14 +101,16 @@ class GAN(keras.Model):
                 `kerasgan.augment`; None for nothing. The probability of it is then logged as `augment_probability`.
             run_eagerly: True runs the step as plain Python, for debugging.
             steps_per_execution: training steps for each call into the engine; above 1 saves Python's overhead for
-                small networks, and callbacks see only the last step of each call.
+                small networks, and callbacks see only the last step of each call. It is 1, with a warning, under a
+                distribution strategy.
             jit_compile: True compiles the step with XLA; `"auto"` does so on JAX, and on TensorFlow where there is a
                 GPU. On JAX False runs each operation by itself, which is slow.
 
         Raises:
             ValueError: for an unknown name, one optimizer for both players, or values that are unsound together: a
                 Wasserstein critic whose slope nothing bounds, a penalty on a critic with batch norm, one-stage updates
-                with a discriminator that does not judge each image by itself.
+                with a discriminator that does not judge each image by itself; or for what several replicas cannot do:
+                loss scaling, XLA, optimizers that gather gradients over several steps or were made elsewhere.
         """
         objective, penalties, updates = objectives.get(objective), slopes.get(penalties), orders.get(updates)
         augment = augmentation.get(augment)
@@ -121,9 +127,12 @@ class GAN(keras.Model):
         if not self.compiled or augment != self.augment:  # else a loaded game would forget how far it had come
             self.augment_probability.assign(0.0 if augment is None else augment.initial_probability)
         self.augment = augment
-        self.d_optimizer, self.g_optimizer = optimizers.for_both(
-            d_optimizer, g_optimizer, self.discriminator, self.generator
-        )
+        steps_per_execution = self.crew.checked_steps(steps_per_execution)
+        with self.crew.scope():
+            self.d_optimizer, self.g_optimizer = optimizers.for_both(
+                d_optimizer, g_optimizer, self.discriminator, self.generator
+            )
+        self.crew.check_rules(self, jit_compile)
         super().compile(
             optimizer=optimizers.OptimizerPair(self.d_optimizer, self.g_optimizer),
             run_eagerly=run_eagerly,
@@ -168,9 +177,9 @@ class GAN(keras.Model):
                 values are checked as they are read, each batch before it is trained on.
         """
         self._must_be_compiled("fit")
-        x, y = inputs.checked(x, y, self, batch_size, self.updates.d_steps)
+        x, y = self._taken_in(x, y, batch_size, self.updates.d_steps, shuffle, validation_split)
         if validation_data is not None:
-            held_out = inputs.checked(validation_data, None, self, validation_batch_size or batch_size, 1)
+            held_out = self._taken_in(validation_data, None, validation_batch_size or batch_size, 1)
             validation_data = held_out if held_out[1] is not None else held_out[0]
         with inputs.refusals_raised(), self._fit_shown(callbacks):
             return super().fit(
@@ -204,8 +213,8 @@ class GAN(keras.Model):
             self.current_fit = None
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # There is nothing left to build, and under a strategy Keras would run through a batch for it.
         self._show_batches(iterator)
-        super()._maybe_symbolic_build(iterator, data_batch)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         self._show_batches(iterator)
@@ -217,6 +226,23 @@ class GAN(keras.Model):
         if getattr(self, "current_fit", None) is not None and self.current_fit.batches is None:
             self.current_fit.batches = iterator
 
+    def _make_function(self, step_function, *args, **options):
+        if self.crew.alone:
+            return super()._make_function(step_function, *args, **options)
+        return self.crew.step_function(step_function, self.run_eagerly)
+
+    def _taken_in(self, x, y, batch_size, minibatches, shuffle=False, validation_split=0.0):
+        """Checks data on their way in; where replicas share the batches, deals them out."""
+        if self.crew.has_dealt(x):
+            return x, y
+        if validation_split and not self.crew.alone:
+            raise ValueError(
+                "Under a distribution strategy held-out images are named. Received: validation_split="
+                f"{validation_split}. Pass them as validation_data."
+            )
+        x, y = inputs.checked(x, y, self, batch_size, minibatches, self.crew.shares(minibatches))
+        return self.crew.dealt(x, y, self, batch_size, minibatches, shuffle)
+
     def evaluate(self, x=None, y=None, batch_size=None, **options):
         """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same.
 
@@ -225,7 +251,7 @@ class GAN(keras.Model):
         """
         self._must_be_compiled("evaluate")
         if not options.get("_use_cached_eval_dataset"):  # `fit` has checked its own
-            x, y = inputs.checked(x, y, self, batch_size, 1)
+            x, y = self._taken_in(x, y, batch_size, 1)
         self.validation_seed_generator.state.assign([0, 0])
         with inputs.refusals_raised():
             return super().evaluate(x, y, batch_size=batch_size, **options)
@@ -236,7 +262,8 @@ class GAN(keras.Model):
         The norms of the gradients and the diversity of the images are among them; the step takes a little longer.
         """
         if self.vitals is None:
-            self.vitals = vitals.Vitals()
+            with self.crew.scope():
+                self.vitals = vitals.Vitals()
             self.train_function = None  # it was traced without
         self.vitals.read()
 

@@ -16,7 +16,7 @@ from kerasgan import checks
 _REFUSED, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
 
 
-def checked(x, y, game, batch_size, smallest_batch):
+def checked(x, y, game, batch_size, smallest_batch, multiple_of=1):
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
@@ -26,6 +26,7 @@ def checked(x, y, game, batch_size, smallest_batch):
         game: the `GAN`, for its `image_shape` and `num_classes`.
         batch_size: images a batch where `x` is an array, or None for Keras's default of 32.
         smallest_batch: the fewest images that a batch may hold.
+        multiple_of: every batch holds a multiple of so many images.
 
     Raises:
         ValueError: for images that the game cannot be trained on, no images at all, labels that it does not use, or
@@ -44,12 +45,14 @@ def checked(x, y, game, batch_size, smallest_batch):
     if tf is not None and isinstance(x, tf.data.Dataset):
         from kerasgan.backend import tf_data
 
-        return tf_data.checked(x, _parts_of(x, game, tf), game, smallest_batch, (_REFUSED, _END)), y
+        return tf_data.checked(x, _parts_of(x, game, tf), game, smallest_batch, multiple_of, (_REFUSED, _END)), y
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedBatches(x, game, smallest_batch), y
     if isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or (tf is not None and tf.is_tensor(x)):
         fit_labels(game.num_classes, y)
         checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
+        for size in {min(batch_size or 32, len(x)), len(x) % (batch_size or 32)}:
+            checks.batch_divides(size, multiple_of)
         if y is not None:
             y = np.asarray(y)
             checks.labels_array(y, len(x), game.num_classes)

@@ -32,9 +32,9 @@ def variables(gan):
 
 
 def arrays(gan):
-    """Returns the values of `variables`, as NumPy arrays."""
+    """Returns the values of `variables`, as NumPy arrays. They are the same on all replicas that share a batch."""
     # A copy: on the CPU an array may share its memory with the variable, which the next step overwrites.
-    return {name: np.array(variable.numpy()) for name, variable in variables(gan).items()}
+    return {name: np.array(keras.ops.convert_to_numpy(_copies(each)[0])) for name, each in variables(gan).items()}
 
 
 def spec(gan):
@@ -49,4 +49,13 @@ def assign(gan, arrays):
     """Gives the variables whose names are among `arrays` these values; the running means as well, if they are there."""
     for name, variable in variables(gan).items():
         if name in arrays:
-            variable.assign(arrays[name])
+            for copy in _copies(variable):
+                copy.assign(arrays[name])
+
+
+def _copies(variable):
+    """Returns a variable's copies here, one for each replica; the variable itself where there are no replicas.
+
+    Read as a whole, TensorFlow would add up those of a running mean, over all workers, and wait for each of these.
+    """
+    return getattr(variable.value, "values", None) or (variable,)

@@ -14,7 +14,7 @@ import warnings
 import keras
 import numpy as np
 
-from kerasgan import callbacks, checkpoints, datasets, errors, interrupts, pictures, recipes, runs
+from kerasgan import callbacks, checkpoints, checks, datasets, devices, errors, interrupts, pictures, recipes, runs
 from kerasgan.backend import engine
 
 PACKAGES = ("kerasgan", "keras", *engine.PACKAGES, "numpy")
@@ -22,6 +22,7 @@ FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_F
 CHECKPOINT_SECONDS = 60.0
 GUARDS = ("off", *callbacks.guard.POLICIES)
 HELD_OUT_IMAGES = 1000
+_GO_ON = "Go on with all of them, or with another number: kerasgan train --resume RUN"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,53 +91,69 @@ def _recipe_from(fields):
     return recipes.Recipe(**fields)
 
 
-def train(plan, log_dir, dry_run=False):
+def train(plan, log_dir, dry_run=False, job=None):
     """Trains as planned, in a new run folder, and says at the end where everything is.
 
-    Returns the run's folder, or None for a dry run, which loads the data, builds the networks and writes nothing.
+    Args:
+        plan: the `Plan`.
+        log_dir: the folder of all runs.
+        dry_run: True loads the data, builds the networks and writes nothing.
+        job: the `kerasgan.devices.Job` that says where it is computed; None for one device. Of several workers the
+            chief alone writes.
+
+    Returns the run's folder; None for a dry run, and for workers that are not the chief.
 
     Raises:
         ValueError: for data or settings that cannot be trained on; then there is no run folder.
+        ConnectionError: if another worker is gone.
         interrupts.Stopped: on Ctrl-C and SIGTERM, once there is a checkpoint.
     """
-    gan, dataset, info = _set_up(plan, first_step=0)
+    job = job or devices.Job()
+    gan, dataset, info = _set_up(plan, 0, job)
     if dry_run:
         gan.summary()
         print(f"Dry run: nothing was written. The settings would be: {dataclasses.asdict(plan)}")
+        if job.workers > 1:
+            print(f"This would be worker {job.worker} of {job.workers}, counted from 0, which is the chief.")
         return None
     real = _images(next(iter(dataset)), plan.recipe)
-    run = runs.create(log_dir, plan.name)
-    with runs.claim(run):
+    with job.folder(lambda: runs.create(log_dir, plan.name)) as run, runs.claim(run):
         try:
-            runs.write_settings(run, dataclasses.asdict(plan) | _facts(info))
-            _fit(gan, dataset, plan, run, real, _checkpoint(run, resume=False))
+            runs.write_settings(run, dataclasses.asdict(plan) | _facts(info, job))
+            _fit(gan, dataset, plan, run, real, _checkpoint(run, resume=False), job)
         except Exception:
             learnt = getattr(gan, "history", None) and gan.history.epoch
             if not learnt and not checkpoints.files(run / runs.CHECKPOINTS):  # refused before anything was learnt
                 shutil.rmtree(run)
             raise
-        _finish(gan, run)
-    return run
+        _finish(gan, run, job)
+    return run if job.chief else None
 
 
-def resume(run):
+def resume(run, job=None):
     """Goes on with a run that was stopped or killed, in its folder and to its planned end.
+
+    Args:
+        run: the run's folder, which all workers of a job must see.
+        job: as for `train`; it need not be that of before.
 
     Raises:
         ValueError: if the folder is no run, its settings, data or checkpoints are not as the run left them, or another
             process is training it.
-        interrupts.Stopped: as `train`.
+        ConnectionError, interrupts.Stopped: as `train`.
     """
-    run = pathlib.Path(run)
+    run, job = pathlib.Path(run), job or devices.Job()
     settings = runs.read_settings(run)
     planned = plan(settings, {}, None, False)
     _check_engine(settings, run)
     kept = _kept_facts(settings, planned.recipe)
-    with runs.claim(run):
-        checkpoint = _checkpoint(run, resume=True)
+    with job.folder(lambda: run) as folder, runs.claim(folder):
+        if not job.chief and (run / runs.CHECKPOINTS).is_dir():
+            shutil.copytree(run / runs.CHECKPOINTS, folder / runs.CHECKPOINTS, symlinks=True)
+        checkpoint = _checkpoint(folder, resume=True)
         # The first pass is the one that was looked at for the picture of the real images.
         looked_at = kept["num_images"] // planned.recipe.batch_size
-        gan, dataset, info = _set_up(planned, looked_at + checkpoint.first_step())
+        gan, dataset, info = _set_up(planned, looked_at + checkpoint.first_step(), job)
         if info.fingerprint != kept["fingerprint"]:
             raise ValueError(
                 f"A run goes on with the data that it was begun with. Received: {info.num_images:,} images from "
@@ -146,8 +163,8 @@ def resume(run):
             )
         points = len(info.image_shape) == 1  # they are drawn behind every picture; real images only once
         real = _images(next(iter(_load(planned, 0)[0])), planned.recipe) if points else None
-        _fit(gan, dataset, planned, run, real, checkpoint)
-        _finish(gan, run)
+        _fit(gan, dataset, planned, folder, real, checkpoint, job)
+        _finish(gan, folder, job)
 
 
 def _check_engine(settings, run):
@@ -160,13 +177,21 @@ def _check_engine(settings, run):
         )
 
 
-def _set_up(plan, first_step):
+def _set_up(plan, first_step, job):
     """Returns the game, the dataset, and what is known of it."""
+    checks.batch_divides(plan.recipe.batch_size, job.replicas)
+    if plan.guard == "rollback" and job.workers > 1:
+        raise ValueError(
+            "Several workers do not go back together. Received: guard='rollback' for "
+            f"{job.workers} workers. Use guard='stop', and --resume."
+        )
     if plan.deterministic:
         engine.make_deterministic()
     dataset, info = _load(plan, first_step)
-    gan = recipes.build(plan.recipe, info, plan.seed)
-    print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
+    with job.scope():
+        gan = recipes.build(plan.recipe, info, plan.seed)
+    if job.chief:
+        print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
     return gan, dataset, info
 
 
@@ -214,7 +239,7 @@ def _checkpoint(run, resume):
     return callbacks.Checkpoint(folder, every_epochs=1, every_seconds=CHECKPOINT_SECONDS, resume=resume)
 
 
-def _fit(gan, dataset, plan, run, real, checkpoint):
+def _fit(gan, dataset, plan, run, real, checkpoint, job):
     recipe = plan.recipe
     # Before TensorBoard's, which writes what it adds to the logs.
     guard = [] if plan.guard == "off" else [callbacks.Guard(plan.guard, checkpoint, log_dir=run)]
@@ -226,11 +251,11 @@ def _fit(gan, dataset, plan, run, real, checkpoint):
         callbacks.LatentWalk(run),
     ]
     try:
-        with interrupts.deferred(checkpoint.request_stop):
+        with interrupts.deferred(checkpoint.request_stop), job.together(_GO_ON):
             gan.fit(
-                dataset.repeat(recipe.passes_per_epoch),
+                datasets.repeated(dataset, recipe.passes_per_epoch),
                 epochs=recipe.epochs,
-                verbose="auto" if sys.stdout.isatty() else 2,
+                verbose=0 if not job.chief else "auto" if sys.stdout.isatty() else 2,
                 callbacks=[*watching, checkpoint],
                 validation_data=_held_out(recipe),
             )
@@ -252,20 +277,23 @@ def _held_out(recipe):
     return datasets.load(held_out, recipe.batch_size, labels=recipe.conditional, shuffle=False)[0]
 
 
-def _finish(gan, run):
+def _finish(gan, run, job):
     """Writes what a run is for, and says where it is. What fails here can be done again: the run is resumed at its end.
 
     Raises:
         OSError: if it cannot be written.
     """
     try:
-        _write_results(gan, run)
+        with job.together(_GO_ON):
+            _write_results(gan, run)  # on all workers: some of what is read takes all of them
     except engine.WRITE_ERRORS as error:
         reason = str(error).splitlines()[0]
         raise OSError(
             f"What was learnt could not be written: {reason}. Make room, then go on with: kerasgan train --resume "
             f"{shlex.quote(str(run))}"
         ) from error
+    if not job.chief:
+        return
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -305,7 +333,7 @@ def _samples_picture(gan):
     return pictures.picture_of(gan.generate(64, seed=0))
 
 
-def _facts(info):
+def _facts(info, job):
     """What a reader of the settings wants to know besides: the data as it was met, versions, commit and flags."""
     return {
         "dataset": dataclasses.asdict(info),
@@ -314,6 +342,7 @@ def _facts(info):
         "commit": _commit(),
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
         "devices": engine.devices(),
+        "replicas": job.replicas,
     }
 
 

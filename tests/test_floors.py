@@ -6,10 +6,10 @@ import pathlib
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "kerasgan"
 FLOORS = [
     {"errors", "hooks", "interrupts", "memory"},
-    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks"},
+    {"checkpoints", "theory", "values", "checks", "pictures", "runs", "networks", "draws"},
     {"metrics", "objectives", "penalties", "augment", "ema", "updates", "optimizers", "state"},
     {"backend"},
-    {"datasets", "inputs", "export"},
+    {"datasets", "devices", "inputs", "export"},
     {"features"},
     {"evaluation"},
     {"gan"},

@@ -390,7 +390,9 @@ CHUNKS = rarely(TOKENS.map(lambda token: [token]), st.sampled_from([*SENSIBLE, [
 def any_arguments_end_with_0_or_2_and_a_message(arguments):
     with pytest.MonkeyPatch.context() as patched:
         untrained = types.SimpleNamespace(summary=lambda: None)
-        patched.setattr(training, "_set_up", lambda plan, first_step: (untrained, *training._load(plan, first_step)))
+        patched.setattr(
+            training, "_set_up", lambda plan, first_step, job: (untrained, *training._load(plan, first_step))
+        )
         for name in ("_fit", "_finish"):
             patched.setattr(training, name, lambda *arguments: None)
         patched.setattr(cli, "_import_keras_quietly", lambda: None)

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from . import convolutions
+from . import convolutions, replicas
 
 OWN_LAYERS = ("keras.src.layers.", "kerasgan.networks.")
 
@@ -36,10 +36,11 @@ def call(network, inputs, training):
 def apply(optimizer, gradients, variables):
     """Does `optimizer.apply(gradients, variables)`, to rounding: Adam's whole update of a weight in one operation.
 
+    On replicas the gradients are the means over all of them (`replicas.mean`), and each replica moves its own copies.
     It has 1 - beta_2 in float32, which differs from Keras's by up to 5e-5 of it, and with it the second moments.
     """
     if not _is_plain_adam(optimizer, gradients, variables):
-        optimizer.apply(gradients, variables)
+        replicas.averaged(optimizer).apply(gradients, variables)
         return
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
     shared = {
@@ -140,7 +141,7 @@ def _finished(layer, images, add=tf.nn.bias_add):
 
 def _batch_norm(layer, images):
     rank = len(images.shape)
-    known = rank in (2, 4) and layer.axis in (-1, rank - 1) and not layer.synchronized
+    known = rank in (2, 4) and layer.axis in (-1, rank - 1) and (not layer.synchronized or replicas.count() == 1)
     dtype = layer.compute_dtype
     if not layer.trainable or not known or dtype not in ("float32", "bfloat16"):
         return layer(images, training=True)
@@ -173,7 +174,6 @@ def _is_plain_adam(optimizer, gradients, variables):
         and optimizer.loss_scale_factor is None
         and all(getattr(optimizer, name) is None for name in options)
         and not tf.distribute.in_cross_replica_context()
-        and tf.distribute.get_strategy().num_replicas_in_sync == 1
         and all(tf.is_tensor(each) and each.dtype == tf.float32 for each in gradients)
         and not any(isinstance(each, tf.IndexedSlices) for each in gradients)
         and all(each.dtype == "float32" and each.constraint is None for each in variables)

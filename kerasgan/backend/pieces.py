@@ -8,7 +8,7 @@ import itertools
 import keras
 from keras import ops
 
-from kerasgan import checks
+from kerasgan import checks, draws
 
 if keras.backend.backend() == "tensorflow":
     from .fast import call as call
@@ -21,7 +21,7 @@ else:
 
 def draw_latents(game, images):
     """Returns new latents, one for each of the images."""
-    return keras.random.normal((batch_size(images), game.latent_dim), seed=game.seed_generator)
+    return draws.normal((batch_size(images), game.latent_dim), seed=game.seed_generator)
 
 
 def beside(inputs, labels):
@@ -55,7 +55,8 @@ def judge_both(game, images, fake_images, labels):
     options = {"training": True, "seed_generator": game.seed_generator}
     if checks.why_not_per_sample(game.discriminator) is None:
         both = ops.concatenate([images, ops.cast(fake_images, images.dtype)], axis=0)
-        logits, extra = judge(game, both, repeat(labels, 2), **options)
+        with draws.batch_of(parts=2):
+            logits, extra = judge(game, both, repeat(labels, 2), **options)
         return *ops.split(logits, 2), extra
     real_logits, real_extra = judge(game, images, labels, **options)
     fake_logits, fake_extra = judge(game, fake_images, labels, **options)
@@ -82,7 +83,7 @@ def points(game, where, images, fake_images):
     fake_images = ops.cast(fake_images, images.dtype)
     if where == "mixed":
         shape = [batch_size(images)] + [1] * (len(images.shape) - 1)
-        share = keras.random.uniform(shape, seed=game.seed_generator)
+        share = draws.uniform(shape, seed=game.seed_generator)
         return share * images + (1 - share) * fake_images
     return {"real": images, "fake": fake_images}[where]
 
@@ -94,7 +95,7 @@ def probabilities(real_logits, fake_logits):
 
 def tested(game, images, labels, seed_generator):
     """Judges real images and as many generated ones, and moves nothing. Returns the logs."""
-    latents = keras.random.normal((batch_size(images), game.latent_dim), seed=seed_generator)
+    latents = draws.normal((batch_size(images), game.latent_dim), seed=seed_generator)
     fake_images = call(game.generator, beside(latents, labels), training=False)
     real_logits, _ = judge(game, images, labels, training=False, seed_generator=seed_generator)
     fake_logits, _ = judge(game, fake_images, labels, training=False, seed_generator=seed_generator)

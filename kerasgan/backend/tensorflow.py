@@ -4,15 +4,16 @@ Every function takes the `game`, an object with `generator`, `discriminator`, `d
 `objective`, `penalties`, `updates`, `augment`, `augment_probability`, `ema`, `latent_dim`, `num_classes`, `vitals` and
 `seed_generator` (in practice a compiled `GAN`); real images as a float32 tensor (batch, ...), in [-1, 1]; and their
 labels, int32 (batch,), or None where the game has no classes. Generated images are asked for under the labels of the
-real ones beside them, so that both kinds have the same classes. Losses are means over the minibatch.
+real ones beside them, so that both kinds have the same classes. Losses are means over the minibatch. On a replica of a
+`tf.distribute` strategy images and losses are that replica's, gradients and logs those of all (`replicas`).
 """
 
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import updates
+from kerasgan import draws, updates
 
-from . import fast, pieces, vitals
+from . import fast, pieces, replicas, vitals
 from .tf_data import batches as batches
 from .tf_data import fit_array as fit_array
 
@@ -40,14 +41,16 @@ def train_step(game, images, labels=None):
         `vitals.NAMES`.
     """
     logs = _PLAY[type(game.updates)](game, images, labels)
+    replicas.settle(game.discriminator, game.generator)
     if game.ema is not None:
-        pieces.average(game, pieces.batch_size(images) // game.updates.d_steps)
-    return logs | ({} if game.augment is None else {"augment_probability": tf.identity(game.augment_probability)})
+        pieces.average(game, replicas.count() * pieces.batch_size(images) // game.updates.d_steps)
+    augmented = {} if game.augment is None else {"augment_probability": tf.identity(game.augment_probability)}
+    return replicas.mean_logs(logs) | augmented
 
 
 def test_step(game, images, labels, seed_generator):
     """Judges real images and as many generated ones, and moves nothing. Returns the same dict as `train_step`."""
-    return pieces.tested(game, images, labels, seed_generator)
+    return replicas.mean_logs(pieces.tested(game, images, labels, seed_generator))
 
 
 def alternating(game, images, labels=None):
@@ -70,10 +73,11 @@ def simultaneous(game, images, labels=None):
         g_charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     d_variables, g_variables = game.discriminator.trainable_variables, game.generator.trainable_variables
     d_gradients, g_gradients = tape.gradient(d_charged, d_variables), tape.gradient(g_charged, g_variables)
+    d_gradients, g_gradients = replicas.mean([d_gradients, g_gradients])
     fast.apply(game.d_optimizer, d_gradients, d_variables)
     fast.apply(game.g_optimizer, g_gradients, g_variables)
-    pieces.adapt(game, real_logits, fake_logits)
-    seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
+    _adapt(game, real_logits, fake_logits)
+    seen = _seen(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
     seen |= vitals.of_generator(game, g_gradients) | pieces.probabilities(real_logits, fake_logits)
     return seen | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
 
@@ -112,10 +116,11 @@ def one_stage(game, images, labels=None):
         g_variables,
         output_gradients=(tf.cast(factor * tf.cast(arrived, tf.float32), fake_images.dtype), tf.ones_like(g_extra)),
     )
+    d_gradients, g_gradients = replicas.mean([d_gradients, g_gradients])
     fast.apply(game.d_optimizer, d_gradients, d_variables)
     fast.apply(game.g_optimizer, g_gradients, g_variables)
-    pieces.adapt(game, real_logits, fake_logits)
-    seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
+    _adapt(game, real_logits, fake_logits)
+    seen = _seen(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
     seen |= vitals.of_generator(game, g_gradients) | pieces.probabilities(real_logits, fake_logits)
     return seen | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
 
@@ -129,10 +134,10 @@ def discriminator_step(game, images, labels=None):
         penalty = _penalty(game, images, fake_images, labels)
         charged = game.d_optimizer.scale_loss(d_loss + d_extra + penalty)
     variables = game.discriminator.trainable_variables
-    gradients = tape.gradient(charged, variables)
+    gradients = replicas.mean(tape.gradient(charged, variables))
     fast.apply(game.d_optimizer, gradients, variables)
-    pieces.adapt(game, real_logits, fake_logits)
-    seen = vitals.of_discriminator(game, gradients, images, fake_images, labels, real_logits, fake_logits)
+    _adapt(game, real_logits, fake_logits)
+    seen = _seen(game, gradients, images, fake_images, labels, real_logits, fake_logits)
     return seen | {"d_loss": d_loss, "d_penalty": penalty} | pieces.probabilities(real_logits, fake_logits)
 
 
@@ -149,7 +154,7 @@ def generator_step(game, images, labels=None):
         g_loss = tf.reduce_mean(game.objective.g_loss(real_logits, fake_logits))
         charged = game.g_optimizer.scale_loss(g_loss + g_extra)
     variables = game.generator.trainable_variables
-    gradients = tape.gradient(charged, variables)
+    gradients = replicas.mean(tape.gradient(charged, variables))
     fast.apply(game.g_optimizer, gradients, variables)
     return {"g_loss": g_loss} | vitals.of_generator(game, gradients)
 
@@ -191,7 +196,8 @@ def devices():
 def first_of(batches, count):
     """Returns an iterator over the first `count` batches of Keras's next epoch, distributed as Keras does it."""
     data = batches.data_adapter.get_tf_dataset().take(count)
-    return iter(batches._distribute_strategy.experimental_distribute_dataset(data))
+    dealt_out = not hasattr(data, "map")  # to replicas, by the game itself
+    return iter(data if dealt_out else batches._distribute_strategy.experimental_distribute_dataset(data))
 
 
 def summaries():
@@ -264,7 +270,8 @@ def _penalty(game, images, fake_images, labels):
         points = [pieces.points(game, penalty.where, images, tf.stop_gradient(fake_images)) for penalty in due]
 
         def charged(due=due, points=points, every=every):
-            slopes = _squared_slopes(game, tf.concat(points, axis=0), pieces.repeat(labels, len(due)))
+            with draws.batch_of(parts=len(due)):
+                slopes = _squared_slopes(game, tf.concat(points, axis=0), pieces.repeat(labels, len(due)))
             norms = tf.split(slopes, len(due))
             charges = [penalty.charge(norm) for penalty, norm in zip(due, norms, strict=True)]
             return every * tf.add_n([tf.reduce_mean(charge) for charge in charges])
@@ -283,6 +290,19 @@ def _squared_slopes(game, points, labels):
         logits, _ = pieces.judge(game, points, labels, training=True, seed_generator=game.seed_generator)
     slopes = tf.cast(tape.gradient(logits, points), tf.float32)
     return tf.reduce_sum(tf.square(slopes), axis=list(range(1, len(points.shape))))
+
+
+def _adapt(game, real_logits, fake_logits):
+    if game.augment is not None and game.augment.adapts:
+        pieces.adapt(game, *replicas.gathered((real_logits, fake_logits)))
+
+
+def _seen(game, gradients, images, fake_images, labels, real_logits, fake_logits):
+    """The vital signs of a step of the discriminator, of the whole batch; empty for a game that is not watched."""
+    if game.vitals is None:
+        return {}
+    first = [None if each is None else each[: vitals.MOST_IMAGES] for each in (images, fake_images, labels)]
+    return vitals.of_discriminator(game, gradients, *replicas.gathered((*first, real_logits, fake_logits)))
 
 
 def _named(spec, name):

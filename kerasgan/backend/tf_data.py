@@ -68,16 +68,21 @@ def batches(values, labels, batch_size, *, read, shuffle, seed, flip, passes, fi
         if flip:
             # Ten times as fast as a slice with step -1 and `tf.where`.
             both = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0)
-            batch = tf.gather(both, tf.range(batch_size) + batch_size * tf.cast(mirrored, "int32"))
+            batch = tf.gather(both, tf.range(indices.shape[0]) + indices.shape[0] * tf.cast(mirrored, "int32"))
         if batch.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if labels is None else (batch, tf.gather(labels, indices))
 
-    dataset = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
+    numbered = tf.data.Dataset.from_tensors(0).map(plain(lambda _: counter.assign_add(1))).flat_map(one_epoch)
     if not given:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(epoch_batches))
-    dataset = dataset.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-    dataset = dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+        numbered = numbered.apply(tf.data.experimental.assert_cardinality(epoch_batches))
+
+    def gathered(numbered):
+        dataset = numbered.map(batch_at, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
+        return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+
+    dataset = gathered(numbered)
+    dataset.share_of = lambda rows: gathered(numbered.map(plain(lambda *numbers: tuple(map(rows, numbers)))))
     if given:
         # Keras asks once how long an epoch is, and would take the short first one for the measure of all.
         dataset.cardinality = lambda: tf.constant(epoch_batches, "int64")
@@ -150,7 +155,7 @@ def _centre_crop(images, size):
     return images[..., top : top + crop_height, left : left + crop_width, :]
 
 
-def checked(dataset, parts, game, smallest_batch, mark):
+def checked(dataset, parts, game, smallest_batch, multiple_of, mark):
     """Returns a dataset each batch of which is checked as it is read, before it is trained on.
 
     Args:
@@ -158,6 +163,7 @@ def checked(dataset, parts, game, smallest_batch, mark):
         parts: the specs of the images and, where the game has classes, of the labels in them.
         game: the `GAN`.
         smallest_batch: the fewest images that a batch may hold.
+        multiple_of: every batch holds a multiple of so many images.
         mark: what stands before and after the sentence in the error of a batch that is refused, a pair.
 
     Raises:
@@ -170,19 +176,31 @@ def checked(dataset, parts, game, smallest_batch, mark):
         )
     checks.images_spec(parts[0].shape, parts[0].dtype, game.image_shape)
     checks.batch_holds(parts[0].shape[0], smallest_batch)
+    checks.batch_divides(parts[0].shape[0], multiple_of)
     for labels in parts[1:]:
         checks.labels_spec(labels.shape, labels.dtype)
     # Points have no range of their own.
     bound = 1 + checks.TOLERANCE if len(game.image_shape) > 1 else parts[0].dtype.max
+    found = dataset.map(_check(game, bound, smallest_batch, multiple_of, mark))
+    found.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
+    if hasattr(dataset, "share_of"):  # its batches are all of one size, of which a share is what it is
+        found.share_of = lambda rows: dataset.share_of(rows).map(_check(game, bound, 1, 1, mark))
+    return found
+
+
+def _check(game, bound, smallest_batch, multiple_of, mark):
+    """Returns a function from a batch to the same batch, which refuses what the game cannot be trained on."""
 
     @plain
     def check(images, *labels):
-        enough = tf.shape(images)[0] >= smallest_batch
+        size = tf.shape(images)[:1]
         finite = tf.reduce_all(tf.math.is_finite(images))
         inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
         few = f"Every batch must hold an image for each of {smallest_batch} discriminator steps"
+        uneven = f"{checks.SHARES_RULE} {multiple_of}"
         refusals = [
-            _refuse_unless(mark, enough, few, tf.shape(images)[:1], "Batch with drop_remainder=True"),
+            _refuse_unless(mark, size[0] >= smallest_batch, few, size, "Batch with drop_remainder=True"),
+            _refuse_unless(mark, size[0] % multiple_of == 0, uneven, size, "Batch with drop_remainder=True"),
             _refuse_unless(mark, finite, checks.FINITE_RULE, images, checks.MEND),
             _refuse_unless(mark, finite & inside, checks.RANGE_RULE, images, checks.RESCALE),
         ]
@@ -194,9 +212,7 @@ def checked(dataset, parts, game, smallest_batch, mark):
             images = tf.identity(images)
         return (images, *labels) if labels else images
 
-    checked_dataset = dataset.map(check)
-    checked_dataset.cardinality = dataset.cardinality  # a resumed epoch's is longer than what is left of it
-    return checked_dataset
+    return check
 
 
 def _refuse_unless(mark, condition, rule, values, way_out):

@@ -32,7 +32,7 @@ NAMES = (
   there are none. It falls by orders of magnitude when some images are alike, which a variance would forgive.
 """
 
-_MOST_IMAGES = 64  # all pairs of so many images: enough to tell, and cheap
+MOST_IMAGES = 64  # all pairs of so many images: enough to tell, and cheap
 _ALIKE = 1e-12
 
 
@@ -104,13 +104,13 @@ def of_generator(game, gradients):
 
 def diversity(images, labels=None):
     """The diversity of a batch of images (batch, ...), as `NAMES` has it, a scalar; of the first 64 images."""
-    flat = ops.cast(ops.reshape(images, [ops.shape(images)[0], -1])[:_MOST_IMAGES], "float32")
+    flat = ops.cast(ops.reshape(images, [ops.shape(images)[0], -1])[:MOST_IMAGES], "float32")
     squares = ops.sum(ops.square(flat), axis=1)
     products = ops.matmul(flat, ops.transpose(flat))
     distances = (squares[:, None] + squares[None] - 2.0 * products) / ops.cast(ops.shape(flat)[1], "float32")
     pairs = 1.0 - ops.eye(ops.shape(flat)[0])
     if labels is not None:
-        labels = labels[:_MOST_IMAGES]
+        labels = labels[:MOST_IMAGES]
         pairs *= ops.cast(labels[:, None] == labels[None], "float32")
     total = ops.sum(pairs * ops.log(ops.maximum(distances, _ALIKE)))
     return ops.exp(total / ops.maximum(ops.sum(pairs), 1.0))

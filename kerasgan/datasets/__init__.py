@@ -4,6 +4,7 @@ from .load import DatasetInfo as DatasetInfo
 from .load import has_test_split as has_test_split
 from .load import load as load
 from .load import load_arrays as load_arrays
+from .pipeline import repeated as repeated
 from .points import BELL_MEAN as BELL_MEAN
 from .points import BELL_SIGMA as BELL_SIGMA
 from .points import GRID_SIGMA as GRID_SIGMA

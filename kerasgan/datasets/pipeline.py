@@ -27,11 +27,20 @@ def batches(values, labels, batch_size, *, shuffle, seed, flip=False, passes=1, 
 
     Returns:
         A `tf.data.Dataset` on TensorFlow, a `keras.utils.PyDataset` on JAX, of float32 (batch_size, ...), or of pairs
-        with int32 (batch_size,).
+        with int32 (batch_size,). The former's `share_of(rows)` gives the same batches, of which only those images are
+        read that `rows` picks: a function from values (batch_size,) to some of them.
     """
     read = on_disk.rows_reader(values) if isinstance(values, np.memmap) else None
     how = {"shuffle": shuffle, "seed": seed, "flip": flip, "passes": passes, "first_step": first_step}
     return engine.batches(values, labels, batch_size, read=read, **how)
+
+
+def repeated(dataset, times):
+    """Returns a data set `times` over in each epoch, which can still be asked for a share of its batches."""
+    several = dataset.repeat(times)
+    if hasattr(dataset, "share_of"):
+        several.share_of = lambda rows: dataset.share_of(rows).repeat(times)
+    return several
 
 
 def fit_array(images, size, channels):

@@ -1,6 +1,7 @@
 """What several pairs of networks share: the sizes that halve, and how a label comes in."""
 
 import numbers
+import sys
 
 import keras
 from keras import layers
@@ -82,6 +83,20 @@ def discriminator(image_shape, num_classes, stack, kernel_initializer="glorot_un
     labels = label_input()
     logit = project(keras.Sequential(stack, name="features")(image), labels, num_classes, kernel_initializer)
     return keras.Model([image, labels], logit, name="discriminator")
+
+
+def batch_norm():
+    """Returns batch norm of the GAN literature's momentum, over the whole batch.
+
+    Made in the scope of a `tf.distribute` strategy it is synchronised: its statistics are those of the whole batch, not
+    of each replica's share. A network with such layers can only be loaded where TensorFlow is the engine.
+    """
+    return layers.BatchNormalization(momentum=0.9, synchronized=_shared())
+
+
+def _shared():
+    tensorflow = sys.modules.get("tensorflow")  # which Keras has imported where it is the engine
+    return keras.backend.backend() == "tensorflow" and tensorflow.distribute.has_strategy()
 
 
 def label_input():

@@ -54,11 +54,11 @@ def _generator(image_shape, widths):
     stack = [
         layers.Dense(smallest[0] * smallest[1] * smallest[2], use_bias=False, kernel_initializer=_normal()),
         layers.Reshape(smallest),
-        layers.BatchNormalization(momentum=0.9),
+        blocks.batch_norm(),
         layers.ReLU(),
     ]
     for filters in reversed(widths[:-1]):
-        stack += [_doubling(filters * 2, use_bias=False), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+        stack += [_doubling(filters * 2, use_bias=False), blocks.batch_norm(), layers.ReLU()]
     return [*stack, _doubling(channels), layers.Activation("tanh", dtype="float32")]
 
 

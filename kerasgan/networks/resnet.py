@@ -115,7 +115,7 @@ def _residual(x, count, norm=None):
 
 def _activated(x, norm):
     if norm == "batch":
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = blocks.batch_norm()(x)
     return layers.LeakyReLU(SLOPE)(x)
 
 
