@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -60,10 +61,11 @@ class Job:
         except self.lost as error:
             if self.workers == 1:
                 raise
-            reason = str(error).splitlines()[0][:200]
+            told = re.search(r"Collective ops is aborted by: ([^\n]*)", str(error))
+            reason = told[1] if told else str(error).splitlines()[0]
             raise ConnectionError(
                 f"A job of several workers ends with the first that is gone. Received: worker {self.worker} of "
-                f"{self.workers} lost another ({reason}). {way_out}"
+                f"{self.workers} lost another ({reason[:200]}). {way_out}"
             ) from error
 
 

@@ -22,7 +22,6 @@ FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_F
 CHECKPOINT_SECONDS = 60.0
 GUARDS = ("off", *callbacks.guard.POLICIES)
 HELD_OUT_IMAGES = 1000
-_GO_ON = "Go on with all of them, or with another number: kerasgan train --resume RUN"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,7 +250,7 @@ def _fit(gan, dataset, plan, run, real, checkpoint, job):
         callbacks.LatentWalk(run),
     ]
     try:
-        with interrupts.deferred(checkpoint.request_stop), job.together(_GO_ON):
+        with interrupts.deferred(checkpoint.request_stop), job.together(_go_on(run, job)):
             gan.fit(
                 datasets.repeated(dataset, recipe.passes_per_epoch),
                 epochs=recipe.epochs,
@@ -265,6 +264,11 @@ def _fit(gan, dataset, plan, run, real, checkpoint, job):
         kept = stopped.checkpoint or f"{checkpoint.latest}, as no newer one could be written"
         print(f"\nStopped. Kept: {kept}\nTo go on:  kerasgan train --resume {shlex.quote(str(run))}")
         raise
+
+
+def _go_on(run, job):
+    where = shlex.quote(str(run)) if job.chief else "RUN"  # of which only the chief knows
+    return f"Go on with as many workers, or another number: kerasgan train --resume {where}"
 
 
 def _held_out(recipe):
@@ -284,7 +288,7 @@ def _finish(gan, run, job):
         OSError: if it cannot be written.
     """
     try:
-        with job.together(_GO_ON):
+        with job.together(_go_on(run, job)):
             _write_results(gan, run)  # on all workers: some of what is read takes all of them
     except engine.WRITE_ERRORS as error:
         reason = str(error).splitlines()[0]

@@ -191,7 +191,7 @@ def test_the_gradient_is_that_of_a_linear_map(shape):
 def test_compiled_it_is_the_same(shape, monkeypatch):
     """XLA draws other numbers from the same seed, so both are handed theirs."""
     numbers = tf.constant(np.random.default_rng(0).uniform(size=(20, 16)), tf.float32)
-    monkeypatch.setattr(augment.random, "uniform", lambda shape, dtype, seed: tf.reshape(numbers, shape))
+    monkeypatch.setattr(augment.draws, "uniform", lambda shape, seed: tf.reshape(numbers, shape))
 
     def step(images, probability):
         with tf.GradientTape() as tape:

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from . import replicas
 from .crew import Alone
@@ -101,19 +102,20 @@ class Replicas(Alone):
         mean once more, by one exchange for each, and give arrays of shape (1,) on several workers.
         """
 
-        def one_step(iterator):
-            results = self.strategy.run(step, args=(next(iterator),))
+        def one_step(batch):
+            results = self.strategy.run(step, args=(batch,))
             return tf.nest.map_structure(lambda each: self.strategy.experimental_local_results(each)[0], results)
 
         compiled = one_step if eagerly else tf.function(one_step, reduce_retracing=True, autograph=False)
 
         def function(iterator):
-            if not isinstance(iterator, tf.distribute.DistributedIterator):
+            batch = next(iterator)
+            if not all(isinstance(each, tf.distribute.DistributedValues) for each in tf.nest.flatten(batch)):
                 raise ValueError(
                     "Under a distribution strategy a game is trained and judged by fit and evaluate. Received: a "
                     "single batch, as of train_on_batch. Pass a dataset of one batch to fit."
                 )
-            return compiled(iterator)
+            return compiled(batch)
 
         return function
 
@@ -143,7 +145,7 @@ class Replicas(Alone):
                 "Under a distribution strategy images come as an array or a tf.data.Dataset. Received: "
                 f"{type(x).__name__}. kerasgan.datasets.load makes a dataset of arrays, folders and named sets."
             )
-        return distributed(x, self.strategy, minibatches), None
+        return Dealt(x, self.strategy, minibatches), None
 
     def _check_optimizer(self, name, optimizer):
         inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -189,12 +191,15 @@ def _devices(count):
     return [f"CPU:{number}" for number in range(len(parts))]
 
 
-def distributed(dataset, strategy, minibatches):
-    """Returns a dataset of whole batches as one that gives each replica its slice of each batch.
+class Dealt(DataAdapter, tf.distribute.DistributedDataset):
+    """Whole batches, of which each replica is given its slice.
 
     A slice is made of one from each minibatch into which the order of play cuts the batch, so that the minibatches of
     all replicas are together those of one device. A dataset with `share_of(rows)`, as `kerasgan.datasets.load` gives,
     is asked for the rows of this worker alone; of others the worker reads whole batches.
+
+    Not TensorFlow's own: that one splits batches by rules of its own, waits for its threads at the end of each epoch,
+    and may end an epoch where the reading of an image has failed.
 
     Args:
         dataset: a `tf.data.Dataset` of batches, images or (images, labels), the same on every worker; the sizes of the
@@ -203,47 +208,74 @@ def distributed(dataset, strategy, minibatches):
         minibatches: how many minibatches a batch is cut into.
     """
 
-    def of_worker(context):
-        replicas, workers = context.num_replicas_in_sync, context.num_input_pipelines
-        local = replicas // workers
-        rows = functools.partial(_rows, minibatches, replicas, context.input_pipeline_id * local, local)
-        own = dataset.share_of(rows) if hasattr(dataset, "share_of") else _mapped(dataset, rows)
-        return own.flat_map(lambda *batch: _slices(batch, local))
+    def __init__(self, dataset, strategy, minibatches):
+        self.dataset, self.strategy, self.minibatches = dataset, strategy, minibatches
+        here = []  # the replicas of this worker
+        strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(here.append(context.replica_id_in_sync_group) or 0)
+        )
+        local = len(here)
+        rows = functools.partial(_rows, minibatches, strategy.num_replicas_in_sync, here[0], local)
+        own = dataset.share_of(rows) if hasattr(dataset, "share_of") else dataset.map(_on_each(rows))
+        self._slices = own.map(functools.partial(_slices, local))
 
-    found = strategy.distribute_datasets_from_function(of_worker)
-    found._cardinality = np.int64(dataset.cardinality())  # batches, where TensorFlow would count slices
-    found._enable_get_next_as_optional = False  # all epochs end at once: no need to agree on it at each step
-    found.take = lambda batches: distributed(_taken(dataset, batches), strategy, minibatches)
-    return found
+    @property
+    def num_batches(self):
+        batches = int(self.dataset.cardinality())
+        return batches if batches >= 0 else None
+
+    @property
+    def batch_size(self):
+        return tf.nest.flatten(self.element_spec)[0].shape[0]
+
+    @property
+    def has_partial_batch(self):
+        return None
+
+    @property
+    def partial_batch_size(self):
+        return None
+
+    def get_tf_dataset(self):
+        return self
+
+    @property
+    def element_spec(self):
+        return self.dataset.element_spec
+
+    def take(self, batches):
+        """Returns the first batches alone."""
+        taken = self.dataset.take(batches)
+        if hasattr(self.dataset, "share_of"):
+            taken.share_of = lambda rows: self.dataset.share_of(rows).take(batches)
+        return Dealt(taken, self.strategy, self.minibatches)
+
+    def __iter__(self):
+        for slices in self._slices:
+            each = iter(slices)
+            yield self.strategy.experimental_distribute_values_from_function(lambda context, each=each: next(each))
+
+
+def _on_each(rows):
+    return lambda *batch: tuple(rows(each) for each in batch)
 
 
 def _rows(minibatches, replicas, first, local, values):
     """The values, (batch, ...), of the rows of `local` replicas from `first` on, one replica's after the other's."""
-    rest = values.shape[1:]
-    size = values.shape[0] if values.shape[0] is not None else tf.shape(values)[0]
+    rest, size = values.shape[1:], _size(values)
     cut = tf.reshape(values, [minibatches, replicas, size // (minibatches * replicas), *rest])
     own = tf.experimental.numpy.swapaxes(cut[:, first : first + local], 0, 1)
     return tf.reshape(own, [size // replicas * local, *rest])
 
 
-def _mapped(dataset, rows):
-    return dataset.map(lambda *batch: tuple(rows(each) for each in batch))
+def _slices(local, *batch):
+    """A worker's rows as one slice for each of its replicas, images or (images, labels)."""
+    parts = [tf.unstack(tf.reshape(each, [local, _size(each) // local, *each.shape[1:]])) for each in batch]
+    return tuple(zip(*parts, strict=True)) if len(parts) > 1 else tuple(parts[0])
 
 
-def _slices(batch, local):
-    """A worker's rows as a dataset of one slice for each of its replicas."""
-    sizes = [each.shape[0] if each.shape[0] is not None else tf.shape(each)[0] for each in batch]
-    slices = tuple(
-        tf.reshape(each, [local, size // local, *each.shape[1:]]) for each, size in zip(batch, sizes, strict=True)
-    )
-    return tf.data.Dataset.from_tensor_slices(slices if len(slices) > 1 else slices[0])
-
-
-def _taken(dataset, batches):
-    taken = dataset.take(batches)
-    if hasattr(dataset, "share_of"):
-        taken.share_of = lambda rows: dataset.share_of(rows).take(batches)
-    return taken
+def _size(values):
+    return values.shape[0] if values.shape[0] is not None else tf.shape(values)[0]
 
 
 def _batches(images, labels, batch_size, shuffle, seed):
