@@ -22,7 +22,18 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 HERE = pathlib.Path(__file__).resolve().parent
 # XLA is to compile quickly, not well.
 FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+WITHOUT_TENSORFLOW = """
+import sys
+import pytest
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("No module named 'tensorflow'")
+
+sys.meta_path.insert(0, Absent())
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 def on_jax(folder, marked):
