@@ -95,6 +95,32 @@ def test_all_other_games_too(tmp_path):
         compare(tmp_path, name)
 
 
+DATA_OF_TENSORFLOW = """
+import numpy as np, tensorflow as tf, engines
+
+images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1)).astype("float32")
+of_arrays, of_dataset = (engines.game_of("alternating; r1") for _ in range(2))
+expected = of_arrays.fit(images, batch_size=4, shuffle=False, verbose=0).history
+found = of_dataset.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), verbose=0).history
+assert found == expected, (found, expected)
+images[10] = np.nan
+try:
+    of_dataset.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), verbose=0)
+except ValueError as error:
+    assert "Images must be finite" in str(error)
+else:
+    raise SystemExit("not refused")
+"""
+
+
+@pytest.mark.slow
+def test_datasets_of_tensorflow_are_taken_where_it_is_installed():
+    environment = {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{HERE.parent}:{HERE}"}
+    command = [sys.executable, "-c", DATA_OF_TENSORFLOW]
+    result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
 def test_other_backends_are_refused_with_the_way_out():
     with pytest.raises(ValueError, match="Received: the Keras backend 'torch'"):
         backend._chosen("torch")
