@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasgan import augment as augmentation
 from kerasgan import checks, inputs, memory, objectives, optimizers
+from kerasgan import ema as averages  # noqa: F401  a saved game names what is registered there
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
 from kerasgan import updates as orders

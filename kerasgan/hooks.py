@@ -13,22 +13,30 @@ def after_import(name, action):
 
 
 class _Finder:
-    """Stands before Python's own finders until the one module is asked for, and then leaves the finding to them."""
+    """Stands before Python's own finders until the one module is imported, and leaves the finding to them.
+
+    Others may look for the module without importing it, as TensorFlow does for Keras.
+    """
 
     def __init__(self, name, action):
-        self.name, self.action = name, action
+        self.name, self.action, self._asks = name, action, False
 
     def find_spec(self, name, path=None, target=None):
-        if name != self.name:
+        if name != self.name or self._asks:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self._asks = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._asks = False
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_and_act(module):
                 execute(module)
-                self.action()
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                    self.action()
 
             spec.loader.exec_module = execute_and_act
         return spec

@@ -121,7 +121,7 @@ def train(plan, log_dir, dry_run=False, job=None):
             runs.write_settings(run, dataclasses.asdict(plan) | _facts(info, job))
             _fit(gan, dataset, plan, run, real, _checkpoint(run, resume=False), job)
         except Exception:
-            learnt = getattr(gan, "history", None) and gan.history.epoch
+            learnt = getattr(getattr(gan, "history", None), "epoch", None)
             if not learnt and not checkpoints.files(run / runs.CHECKPOINTS):  # refused before anything was learnt
                 shutil.rmtree(run)
             raise
@@ -305,11 +305,18 @@ samples      {run / runs.SAMPLES}
              {opens} {run / runs.SAMPLES}
 logs         {run}
              tensorboard --host localhost --logdir {run.parent}
-SavedModel   {run / runs.EXPORT}
-             python -c "import tensorflow as tf; model = tf.saved_model.load('{run / runs.EXPORT}'); \\
-             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)"
+SavedModel   {_where_exported(run / runs.EXPORT)}
 more         kerasgan sample {run}"""
     )
+
+
+def _where_exported(folder):
+    if engine.NO_EXPORT is not None:
+        command = f"KERAS_BACKEND=tensorflow kerasgan export {shlex.quote(str(folder.parent))} --out {folder}"
+        return f"none yet: TensorFlow writes it, from what was learnt here\n             {command}"
+    return f"""{folder}
+             python -c "import tensorflow as tf; model = tf.saved_model.load('{folder}'); \\
+             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)\""""
 
 
 def _write_results(gan, run):

@@ -23,3 +23,9 @@ def make_gan():
         return gan
 
     return make
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("engines", "files by which tests/test_jax.py and tests/on_jax.py compare two engines")
+    for name in ("--games", "--from-tensorflow", "--to-tensorflow"):
+        group.addoption(name, help="used by tests/test_jax.py alone")

@@ -1,7 +1,6 @@
 """Data without TensorFlow: batches of arrays as a `keras.utils.PyDataset`."""
 
 import copy
-import importlib.util
 
 import keras
 import numpy as np
@@ -91,12 +90,12 @@ def fit_array(images, size, channels):
     Raises:
         ValueError: where it is not.
     """
-    if importlib.util.find_spec("tensorflow") is None:
+    try:
+        from . import tf_data
+    except ImportError:
         raise ValueError(
             "Arrays and named sets of images are brought to another size by TensorFlow. Received: "
             f"image_size={size}, channels={channels} without it. Bring them to that size before they are loaded, or "
             "install tensorflow; folders of photos need neither."
-        )
-    from . import tf_data
-
+        ) from None
     return tf_data.fit_array(images, size, channels)

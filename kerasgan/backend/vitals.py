@@ -76,7 +76,7 @@ class Vitals:
     def read(self):
         """Returns the `Reading` since the last one, and begins the next."""
         kept = np.array(self.variable.numpy(), "float64")
-        self.variable.assign(ops.zeros_like(self.variable))
+        self.variable.assign(ops.zeros(self.variable.shape))
         steps, broken_after = int(kept[0]), int(kept[1])
         sums, finite = np.split(kept[2:], 2)
         means = {name: float(total) / max(steps, 1) for name, total in zip(NAMES, sums, strict=True)}

@@ -84,8 +84,9 @@ def load(
             first iteration gives the rest of its epoch, and nothing is run through to get there.
 
     Returns:
-        A tuple (dataset, info): a finite `tf.data.Dataset` of float32 (batch_size, height, width, channels) in [-1, 1],
-        or (batch_size, dimensions) for points, with int32 (batch_size,) beside it when `labels`; and a `DatasetInfo`.
+        A tuple (dataset, info): a finite `tf.data.Dataset` (on JAX a `keras.utils.PyDataset`) of float32 (batch_size,
+        height, width, channels) in [-1, 1], or (batch_size, dimensions) for points, with int32 (batch_size,) beside it
+        when `labels`; and a `DatasetInfo`.
 
     Raises:
         ValueError: when the source is unknown, cannot be read, or does not have what the other arguments ask of it.

@@ -1,0 +1,351 @@
+"""What holds on JAX, in a process of its own: `tests/test_jax.py` runs this file, with TensorFlow out of reach."""
+
+import glob
+import io
+import json
+import signal
+import sys
+
+import engines
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasgan
+from kerasgan import callbacks, cli, state
+from kerasgan.callbacks import Checkpoint
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), "uint8")  # 7 batches of 10
+slow = pytest.mark.slow
+DISTRIBUTED = [
+    "alternating; r1 at every second step",
+    "alternating, two; gradient penalty",
+    "simultaneous; batch norm",
+    "one stage; r1 and r2",
+]
+
+
+def test_this_is_jax_without_tensorflow():
+    assert keras.backend.backend() == "jax"
+    assert sys.modules.get("tensorflow") is None
+
+
+# One step
+
+
+@pytest.mark.parametrize("name", engines.FIRST)
+def test_steps_for_tensorflow_to_be_compared_with(name, pytestconfig):
+    with engines.same_draws():
+        engines.write(pytestconfig.getoption("--games"), name)
+
+
+@slow
+@pytest.mark.parametrize("name", [name for name in engines.games() if name not in engines.FIRST])
+def test_more_steps_for_tensorflow_to_be_compared_with(name, pytestconfig):
+    with engines.same_draws():
+        engines.write(pytestconfig.getoption("--games"), name)
+
+
+def check_distributed(name, counts):
+    with engines.same_draws():
+        one = engines.played(name)
+        for count in counts:
+            devices = keras.distribution.list_devices()[:count]
+            assert len(devices) == count
+            with keras.distribution.DataParallel(devices=devices).scope():
+                several = engines.played(name)
+            assert one.keys() == several.keys()
+            for key, value in one.items():
+                np.testing.assert_allclose(several[key], value, atol=1e-5, err_msg=f"{count} devices: {key}")
+
+
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_several_devices_do_what_one_does(name):
+    check_distributed(name, [4])
+
+
+@slow
+@pytest.mark.parametrize("name", [f"{order}; {penalty}" for order in engines.ORDERS for penalty in engines.PENALTIES])
+def test_one_two_and_four_devices_do_what_one_does(name):
+    check_distributed(name, [1, 2, 4])
+
+
+def test_a_fit_on_several_devices_has_the_losses_of_one(make_gan, images):
+    options = {"penalties": "r1", "d_optimizer": "sgd", "g_optimizer": "sgd"}
+    one = make_gan(**options)
+    expected = one.fit(images, batch_size=16, shuffle=False, validation_data=images[:16], verbose=0).history
+    with keras.distribution.DataParallel(devices=keras.distribution.list_devices()[:4]).scope():
+        several = make_gan(**options)
+        found = several.fit(images, batch_size=16, shuffle=False, validation_data=images[:16], verbose=0).history
+        samples = several.generate(3, seed=0)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(samples, one.generate(3, seed=0), atol=1e-5)
+
+
+def test_new_rules_are_played_by(make_gan, images):
+    """A step that was compiled under other rules is not used again."""
+    gan = make_gan()
+    gan.fit(images, batch_size=32, verbose=0)
+    gan.compile(penalties="r1")
+    assert gan.fit(images, batch_size=32, verbose=0).history["d_penalty"][0] > 0
+    gan.watch()
+    gan.fit(images, batch_size=32, verbose=0)
+    assert gan.vitals.read().steps == 2
+
+
+@slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns(make_gan, images, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        gan = make_gan(penalties="r1", updates="simultaneous")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = gan.get_weights()
+    history = gan.fit(images, batch_size=16, verbose=0).history
+    assert np.isfinite([values[-1] for values in history.values()]).all()
+    assert any(not np.array_equal(one, other) for one, other in zip(before, gan.get_weights(), strict=True))
+
+
+# Data
+
+
+def numbers(dataset):
+    """Which pixels of `PIXELS` the batches of one iteration hold."""
+    rows = {row.tobytes(): number for number, row in enumerate(PIXELS.astype("float32") / np.float32(127.5) - 1)}
+    return [[rows[np.ascontiguousarray(image).tobytes()] for image in images] for (images,) in dataset]
+
+
+def test_each_epoch_has_each_image_once_in_an_order_of_its_own():
+    def load(**options):
+        return kerasgan.datasets.load(PIXELS, 10, seed=3, **options)[0]
+
+    dataset, again = load(), load()
+    first, second = numbers(dataset), numbers(dataset)
+    assert np.sort(first, axis=None).tolist() == np.sort(second, axis=None).tolist() == list(range(70))
+    assert first != second
+    assert [first, second] == [numbers(again), numbers(again)]
+    assert numbers(load(first_step=9)) == second[2:]
+    assert numbers(load(passes=2)) == first + second
+    assert np.ravel(numbers(load(shuffle=False))).tolist() == list(range(70))
+
+
+def test_about_half_of_the_images_are_mirrored():
+    images = np.tile(np.linspace(-1, 1, 8, dtype="float32"), (200, 8, 1))[..., None]
+    ((batch,),) = kerasgan.datasets.load(images, 200, flip=True)[0]
+    assert set(np.sign(batch[:, 0, 0, 0])) == {-1, 1} and 60 < (batch[:, 0, 0, 0] > 0).sum() < 140
+
+
+def test_a_bad_batch_is_refused_before_it_is_trained_on(make_gan):
+    class Bad(keras.utils.PyDataset):
+        num_batches = 2
+
+        def __getitem__(self, index):
+            images = np.zeros((4, 8, 8, 1), "float32")
+            images[0] = np.nan if index else 0
+            return (images,)
+
+    with pytest.raises(ValueError, match="Images must be finite"):
+        make_gan().fit(Bad(), verbose=0)
+
+
+@pytest.mark.parametrize("source", ["mnist", "stacked_mnist"])
+def test_what_tensorflow_reads_is_refused_without_it(source):
+    with pytest.raises(ValueError, match="read by TensorFlow"):
+        kerasgan.datasets.load(source)
+
+
+def test_another_size_is_refused_without_tensorflow():
+    with pytest.raises(ValueError, match="brought to another size by TensorFlow"):
+        kerasgan.datasets.load(PIXELS, 10, image_size=4)
+
+
+def test_a_folder_of_photos_needs_no_tensorflow(tmp_path):
+    for number, image in enumerate(PIXELS[:4]):
+        kerasgan.pictures.save_png(tmp_path / f"{number}.png", image)
+    dataset, info = kerasgan.datasets.load(tmp_path, 2, image_size=4)
+    ((batch,), _) = dataset
+    assert info.image_shape == (4, 4, 3) and batch.shape == (2, 4, 4, 3) and abs(batch).max() <= 1
+
+
+# Callbacks
+
+
+class Dies(keras.callbacks.Callback):
+    """Ends a training as a power cut does, after a number of calls into the training step."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.left = after
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("power cut")
+
+
+def fit(folder, make_gan, epochs=3, dies=None, seed=0, passes=2, **options):
+    """Trains, to the end or to the power cut, and returns the game and the logs of its epochs."""
+    gan, checkpoint = make_gan(seed=seed, **options), Checkpoint(folder, every_steps=1, resume=True)
+    first_step = checkpoint.first_step()
+    dataset, _ = kerasgan.datasets.load(PIXELS, 10, seed=1, first_step=first_step)
+    listed = [*([] if dies is None else [Dies(dies)]), callbacks.Guard(every=2), checkpoint]
+    try:
+        gan.fit(dataset.repeat(passes), epochs=epochs, callbacks=listed, verbose=0)
+    except RuntimeError:
+        pass
+    return gan, gan.history.history
+
+
+@pytest.mark.parametrize(
+    ("dies", "options"),
+    [
+        (17, {"augment": kerasgan.augment.Adaptive(("translation",), adjust_images=200)}),
+        pytest.param(5, {"steps_per_execution": 4, "updates": "one_stage", "penalties": "r1"}, marks=slow),
+    ],
+)
+def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path, make_gan, dies, options):
+    whole, logs = fit(tmp_path / "whole", make_gan, **options)
+    fit(tmp_path / "killed", make_gan, dies=dies, **options)
+    resumed, rest = fit(tmp_path / "killed", make_gan, seed=99, **options)
+    expected, found = state.arrays(whole), state.arrays(resumed)
+    assert expected.keys() == found.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in expected if not name.startswith("metrics/"))
+    assert {name: values[-len(rest["d_loss"]) :] for name, values in logs.items()} == rest
+
+
+def test_a_rollback_gives_back_the_weights_of_its_checkpoint(tmp_path, make_gan, images):
+    class Plants(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                self.kept = self.model.generator.get_weights()
+                weight = self.model.generator.trainable_weights[0]
+                weight.assign(np.full(weight.shape, np.nan))
+
+    class Sees(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.seen = self.model.generator.get_weights()
+
+    gan, checkpoint, plants, sees = make_gan(), Checkpoint(tmp_path, every_steps=1), Plants(), Sees()
+    guard = callbacks.Guard("rollback", checkpoint, log_dir=tmp_path, every=1)
+    gan.fit(images, batch_size=16, callbacks=[plants, guard, sees, checkpoint], verbose=0)
+    assert guard.rolled_back == 1 and "not finite" in (tmp_path / "guard.log").read_text()
+    assert all(np.array_equal(one, other) for one, other in zip(plants.kept, sees.seen, strict=True))
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+    assert int(gan.g_optimizer.iterations) == 3  # one of four steps was taken back
+
+
+def test_every_callback_writes_what_it_writes_elsewhere(tmp_path, make_gan, images):
+    listed = [
+        callbacks.Equilibrium(images, log_dir=tmp_path),
+        callbacks.Evaluate(images, "pixels", log_dir=tmp_path, n=32, options={"subsets": 2}),
+        callbacks.Guard(log_dir=tmp_path, every=1),
+        callbacks.TensorBoard(tmp_path, update_freq=1),
+        callbacks.ImageGrid(tmp_path, n=4, real=images),
+        callbacks.LatentWalk(tmp_path, rows=1, steps=3),
+    ]
+    history = make_gan().fit(images, batch_size=32, epochs=2, validation_data=images, callbacks=listed, verbose=0)
+    assert {"js_bound", "val_fid", "val_d_loss", "d_gap"} <= set(history.history)
+    found = {folder: events(tmp_path / folder) for folder in ("train", "validation", "images", "guard", "evaluation")}
+    assert [step for step, _ in found["images"]["samples"]] == [2, 4]
+    width, height, png = found["images"]["samples"][0][1].string_val
+    with Image.open(io.BytesIO(png)) as picture:
+        assert picture.size == (int(width), int(height))
+    losses = [tensor.float_val[0] for _, tensor in found["train"]["epoch_d_loss"]]
+    np.testing.assert_allclose(losses, history.history["d_loss"], rtol=1e-6)
+    assert len(found["train"]["batch_d_loss"]) == len(found["guard"]["d_grad_norm"]) == 4
+    assert len(found["validation"]["epoch_d_loss"]) == len(found["evaluation"]["fid"]) == 2
+
+
+def events(folder):
+    """What TensorBoard's own reader finds in the event files of a folder: tags to lists of (step, tensor)."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found = {}
+    for path in sorted(glob.glob(f"{folder}/events*")):
+        for event in EventFileLoader(path).Load():
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.tensor))
+    return found
+
+
+def test_histograms_are_refused(tmp_path, make_gan, images):
+    board = callbacks.TensorBoard(tmp_path, histogram_freq=1)
+    with pytest.raises(ValueError, match="Histograms of weights are written by TensorFlow"):
+        make_gan().fit(images, batch_size=32, validation_data=images, callbacks=[board], verbose=0)
+
+
+# Around the model
+
+
+def test_samples_are_the_same_for_the_same_seed_and_of_any_number(make_gan):
+    gan = make_gan()
+    many = gan.generate(9, seed=1, batch_size=4)
+    np.testing.assert_array_equal(many, gan.generate(9, seed=1, batch_size=4))
+    latents = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    np.testing.assert_allclose(gan.generate(latents=latents), gan(latents), atol=1e-6)
+    assert gan.generate(0).shape == (0, 8, 8, 1) and not np.array_equal(many, gan.generate(9, seed=2))
+
+
+def test_labels_are_drawn_evenly(make_gan):
+    game = engines.game_of("alternating; classes")
+    labels = game._labels(3000, 0, None)
+    assert labels.dtype == "int32" and np.bincount(labels).min() > 900 and len(np.bincount(labels)) == 3
+    assert game.class_grid(2).shape == (6, 8, 8, 1)
+
+
+def test_export_is_refused_with_the_way_out(make_gan, tmp_path):
+    for form in ("tf_saved_model", "onnx"):
+        with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow kerasgan export"):
+            make_gan().export(tmp_path / "out", format=form)
+
+
+def test_the_command_line_trains_resumes_samples_and_evaluates(tmp_path, monkeypatch, capsys):
+    recipe = {"title": "small", "source": "digits", "network": "mlp", "network_options": {"width": 8}}
+    recipe |= {"latent_dim": 2, "epochs": 2, "steps_per_execution": 4}
+    settings, run = tmp_path / "planned.json", tmp_path / "logs" / "00001-small"
+    settings.write_text(json.dumps({"name": "small", "recipe": recipe}))
+
+    def stop(self, epoch, logs=None):
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks.LatentWalk, "on_epoch_end", stop)
+        options = ["--settings", str(settings), "--deterministic", "--log-dir", str(tmp_path / "logs")]
+        assert cli.main(["train", *options]) == 143
+    assert cli.main(["train", "--resume", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert "TensorFlow writes it" in printed and "KERAS_BACKEND=tensorflow kerasgan export" in printed
+    kept = json.loads((run / "settings.json").read_text())
+    assert kept["engine"] == "jax" and "jax" in kept["versions"] and "tensorflow" not in kept["versions"]
+    assert cli.main(["sample", str(run), "--n", "4", "--out", str(tmp_path / "s.png")]) == 0
+    assert cli.main(["evaluate", str(run), "--n", "100", "--features", "pixels"]) == 0
+    assert "Frechet distance" in capsys.readouterr().out
+    assert cli.main(["export", str(run), "--out", str(tmp_path / "out")]) == 2
+    assert "KERAS_BACKEND=tensorflow" in capsys.readouterr().err
+
+
+def test_a_run_of_another_engine_is_not_resumed(tmp_path, capsys):
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": {"title": "x", "source": "digits"}, "name": "x"}))
+    assert cli.main(["train", "--resume", str(tmp_path)]) == 2
+    assert "KERAS_BACKEND=tensorflow kerasgan train --resume" in capsys.readouterr().err
+
+
+# To and from TensorFlow
+
+
+def test_a_game_from_tensorflow_goes_on(pytestconfig):
+    game = keras.models.load_model(pytestconfig.getoption("--from-tensorflow"))
+    expected = np.load(pytestconfig.getoption("--from-tensorflow") + ".npz")
+    for number, variable in enumerate([*game.weights, *game.d_optimizer.variables, *game.g_optimizer.variables]):
+        np.testing.assert_allclose(np.asarray(variable), expected[str(number)], atol=1e-6, err_msg=variable.path)
+    assert game.jit_compile  # "auto" is what was asked for there, where it came to no
+    game.fit(engines.IMAGES, batch_size=4, verbose=0)
+    assert int(game.g_optimizer.iterations) == 4
+
+
+def test_a_game_for_tensorflow(pytestconfig):
+    engines.save(pytestconfig.getoption("--to-tensorflow"))
