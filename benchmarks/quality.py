@@ -108,12 +108,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(tables.TABLES))
     parser.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: the table's)")
+    parser.add_argument("--rows", nargs="+", help="only these rows of ours (default: all)")
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     table = tables.TABLES[options.name]
+    if unknown := set(options.rows or ()) - set(table.rows):
+        parser.error(f"--rows takes rows of the table: {', '.join(table.rows)}. Received: {', '.join(unknown)}")
+    if options.rows:
+        table = dataclasses.replace(table, rows={row: table.rows[row] for row in options.rows})
     if table.needs_folder != bool(options.folder):
         parser.error(f"--folder goes with the table of photos. Received: {options.name} with folder={options.folder!r}")
     seeds = options.seeds or table.seeds
@@ -141,16 +146,17 @@ def main():
         print(f"{row}: median {np.median(spent):.0f} s ({min(spent):.0f} to {max(spent):.0f})")
     kept = facts | {"rows": ours, "runs": runs}
     results = pathlib.Path(__file__).parent / "results"
-    (results / f"quality-{options.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    kind = f"{options.name}-{options.epochs}" if options.epochs else options.name
+    (results / f"quality-{kind}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def _facts(options, seeds):
     folder = pathlib.Path(__file__).parent
     commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
-    command += (f" --epochs {options.epochs}" if options.epochs else "") + (
-        " --folder PHOTOS" if options.folder else ""
-    )
+    command += f" --epochs {options.epochs}" if options.epochs else ""
+    command += f" --rows {' '.join(options.rows)}" if options.rows else ""
+    command += " --folder PHOTOS" if options.folder else ""
     return {"command": command, "commit": commit}
 
 
