@@ -35,7 +35,7 @@ def train_to_first_step(what):
     import keras
 
     from kerasgan import recipes, training
-    from kerasgan.backend import tensorflow as engine
+    from kerasgan.backend import engine
 
     marks.append(time.time())
 

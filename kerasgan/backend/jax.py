@@ -1,25 +1,22 @@
 """The engine on JAX: the training step in each order of play, as on TensorFlow, and where Keras differs there.
 
-The functions are those of `kerasgan.backend.tensorflow`, whose header says what they take. Keras has a step as a pure
-function of the state of all variables; here it is played within a `keras.StatelessScope` made from that state, in which
-variables are read and assigned as ever (`stepped`). What is differentiated runs in a scope within (`_vjp`), and what it
-changes on the way, such as seeds and moving statistics, is brought back to the scope around.
+The functions are those of `kerasgan.backend.tensorflow`, whose header says what they take. How they come to their
+gradients, and to Keras's pure steps, is in `kerasgan.backend.scopes`.
 """
 
-import contextvars
 import os
 
 import jax
-import keras
 import numpy as np
 from jax import numpy as jnp
 
 from kerasgan import updates
 
-from . import events, pieces, vitals
+from . import events, pieces, scopes, vitals
 from .events import EventFile as EventFile
 from .numpy_data import batches as batches
 from .numpy_data import fit_array as fit_array
+from .scopes import stepped as stepped
 
 NAME = "jax"
 PACKAGES = ("jax", "jaxlib")
@@ -33,24 +30,12 @@ NO_EXPORT = (
 _LEAST = 1e-20  # see updates.OneStage
 
 
-def stepped(game, step, state, data):
-    """Runs a step of Keras's, `step(data)`, on the state of all variables; returns its logs and the new state."""
-    trainable, non_trainable, *optimizer, metrics = state  # without the optimizers' in a test
-    parts = [game.trainable_variables, game.non_trainable_variables]
-    parts += [game.optimizer.variables] * len(optimizer) + [game.metrics_variables]
-    values = [trainable, non_trainable, *optimizer, metrics]
-    mapping = [pair for part, each in zip(parts, values, strict=True) for pair in zip(part, each, strict=True)]
-    with keras.StatelessScope(state_mapping=mapping):
-        logs = step(data)
-        return logs, tuple([_value(variable) for variable in part] for part in parts)
-
-
 def train_step(game, images, labels=None):
     """Plays one round in the game's order of play, which moves both networks. See `kerasgan.backend.tensorflow`."""
     logs = _PLAY[type(game.updates)](game, images, labels)
     if game.ema is not None:
         pieces.average(game, pieces.batch_size(images) // game.updates.d_steps)
-    return logs | ({} if game.augment is None else {"augment_probability": _value(game.augment_probability)})
+    return logs | ({} if game.augment is None else {"augment_probability": scopes.value(game.augment_probability)})
 
 
 def test_step(game, images, labels, seed_generator):
@@ -79,11 +64,11 @@ def simultaneous(game, images, labels=None):
         return both, (fake_images, real_logits, fake_logits, d_loss, g_loss, penalty)
 
     d_variables, g_variables = game.discriminator.trainable_variables, game.generator.trainable_variables
-    (d_charged, g_charged), back, seen = _vjp(game, charged, [*d_variables, *g_variables])
+    (d_charged, g_charged), back, seen = scopes.vjp(game, charged, [*d_variables, *g_variables])
     one, none = jnp.ones_like(d_charged), jnp.zeros_like(g_charged)
     d_gradients = back((one, none))[0][: len(d_variables)]
     g_gradients = back((none, one))[0][len(d_variables) :]
-    return _moved(game, d_gradients, g_gradients, images, labels, *seen)
+    return _moved(game, d_gradients, g_gradients, images, labels, seen)
 
 
 def one_stage(game, images, labels=None):
@@ -103,12 +88,12 @@ def one_stage(game, images, labels=None):
         d_loss, g_loss = pieces.losses(game, real_logits, fake_logits)
         return (game.d_optimizer.scale_loss(d_loss), game.g_optimizer.scale_loss(g_loss)), (d_loss, g_loss)
 
-    (fake_images, g_extra), g_back, _ = _vjp(game, imagined, game.generator.trainable_variables)
-    logits, d_back, penalty = _vjp(game, judged, game.discriminator.trainable_variables, fake_images)
+    (fake_images, g_extra), g_back, _ = scopes.vjp(game, imagined, game.generator.trainable_variables)
+    logits, d_back, penalty = scopes.vjp(game, judged, game.discriminator.trainable_variables, fake_images)
     real_logits, fake_logits, d_extra = logits
 
     # The losses see the logits alone, so what each player wants of them costs next to nothing.
-    _, back, (d_loss, g_loss) = _vjp(game, wanted, [], real_logits, fake_logits)
+    _, back, (d_loss, g_loss) = scopes.vjp(game, wanted, [], real_logits, fake_logits)
     _, d_wants_of_real, d_wants_of_fake = back((jnp.ones(()), jnp.zeros(())))
     _, _, g_wants_of_fake = back((jnp.zeros(()), jnp.ones(())))
 
@@ -119,17 +104,18 @@ def one_stage(game, images, labels=None):
     upstream = (factor * arrived.astype("float32")).astype(fake_images.dtype)
     (g_gradients,) = g_back((upstream, jnp.ones_like(g_extra)))
     seen = fake_images, real_logits, fake_logits, d_loss, g_loss, penalty
-    return _moved(game, d_gradients, g_gradients, images, labels, *seen)
+    return _moved(game, d_gradients, g_gradients, images, labels, seen)
 
 
-def _moved(game, d_gradients, g_gradients, images, labels, fake_images, real_logits, fake_logits, d_loss, g_loss, pen):
-    """Moves both networks at once, and returns the logs."""
+def _moved(game, d_gradients, g_gradients, images, labels, seen):
+    """Moves both networks at once, and returns the logs; `seen` is what the pass through them has come to."""
+    fake_images, real_logits, fake_logits, d_loss, g_loss, penalty = seen
     _apply(game.d_optimizer, d_gradients, game.discriminator.trainable_variables)
     _apply(game.g_optimizer, g_gradients, game.generator.trainable_variables)
     pieces.adapt(game, real_logits, fake_logits)
-    seen = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
-    seen |= vitals.of_generator(game, g_gradients) | pieces.probabilities(real_logits, fake_logits)
-    return seen | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": pen}
+    signs = vitals.of_discriminator(game, d_gradients, images, fake_images, labels, real_logits, fake_logits)
+    signs |= vitals.of_generator(game, g_gradients) | pieces.probabilities(real_logits, fake_logits)
+    return signs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
 
 
 def discriminator_step(game, images, labels=None):
@@ -143,7 +129,7 @@ def discriminator_step(game, images, labels=None):
         return game.d_optimizer.scale_loss(d_loss + d_extra + penalty), (real_logits, fake_logits, d_loss, penalty)
 
     variables = game.discriminator.trainable_variables
-    total, back, (real_logits, fake_logits, d_loss, penalty) = _vjp(game, charged, variables)
+    total, back, (real_logits, fake_logits, d_loss, penalty) = scopes.vjp(game, charged, variables)
     (gradients,) = back(jnp.ones_like(total))
     _apply(game.d_optimizer, gradients, variables)
     pieces.adapt(game, real_logits, fake_logits)
@@ -166,7 +152,7 @@ def generator_step(game, images, labels=None):
         return game.g_optimizer.scale_loss(g_loss + g_extra), g_loss
 
     variables = game.generator.trainable_variables
-    total, back, g_loss = _vjp(game, charged, variables)
+    total, back, g_loss = scopes.vjp(game, charged, variables)
     (gradients,) = back(jnp.ones_like(total))
     _apply(game.g_optimizer, gradients, variables)
     return {"g_loss": g_loss} | vitals.of_generator(game, gradients)
@@ -198,7 +184,7 @@ def inference(network):
 
     def call(inputs):
         parts = network.trainable_variables, network.non_trainable_variables
-        return compiled(*([_value(each) for each in part] for part in parts), inputs)
+        return compiled(*([scopes.value(each) for each in part] for part in parts), inputs)
 
     return call
 
@@ -248,7 +234,10 @@ def _penalty(game, images, fake_images, labels):
             charges = [penalty.charge(norm) for penalty, norm in zip(due, norms, strict=True)]
             return every * sum(jnp.mean(charge) for charge in charges)
 
-        total += charged() if every == 1 else _if(_value(game.d_optimizer.iterations) % every == 0, game, charged)
+        if every == 1:
+            total += charged()
+        else:
+            total += scopes.cond(scopes.value(game.d_optimizer.iterations) % every == 0, game, charged)
     return total
 
 
@@ -258,114 +247,18 @@ def _squared_slopes(game, points, labels):
     def judged(points):
         return pieces.judge(game, points, labels, training=True, seed_generator=game.seed_generator)[0], ()
 
-    logits, back, _ = _vjp(game, judged, [], points)
+    logits, back, _ = scopes.vjp(game, judged, [], points)
     _, slopes = back(jnp.ones_like(logits))
     return jnp.sum(jnp.square(slopes.astype("float32")), axis=tuple(range(1, len(points.shape))))
-
-
-def _if(condition, game, function):
-    """Returns what `function()` returns, a scalar, where the condition holds, and else 0.0, and changes nothing."""
-
-    def taken(values):
-        return _isolated(game, function, [], [], dict(zip(map(id, game.variables), values, strict=True)))
-
-    kept = [_kept(each) for each in game.variables]
-    result, changed = jax.lax.cond(condition, taken, lambda values: (jnp.zeros(()), values), kept)
-    _assign(game.variables, changed)
-    return result
-
-
-def _vjp(game, function, variables, *inputs):
-    """Differentiates `function(*inputs)`, which returns (outputs, anything besides), in variables and inputs.
-
-    Returns:
-        A tuple: the outputs; a function from what is wanted of the outputs, as they are structured, to a tuple of the
-        gradients, a list for the variables and then one for each input; and what was returned besides.
-    """
-
-    def pure(shifts, *inputs):
-        (outputs, besides), changed = _isolated(game, lambda: function(*inputs), variables, shifts)
-        return outputs, (besides, changed)
-
-    shifts = [jnp.zeros(each.shape, each.dtype) for each in variables]
-    outputs, back, (besides, changed) = jax.vjp(pure, shifts, *inputs, has_aux=True)
-    _assign(game.variables, changed)
-    return outputs, back, besides
-
-
-class _Scope(keras.StatelessScope):
-    """A scope in which variables are differentiated as TensorFlow's tapes do it: in each value that is read of them.
-
-    What is assigned has no way back. So the kernels that `SpectralNormalization` sets at each call are trained as they
-    are after it, and not as they were before. To this end reading gives the value that is kept and a shift, which is 0.
-
-    Args:
-        kept: dict of the ids of variables to values.
-        shifts: dict of the ids of those that are differentiated to their shifts.
-    """
-
-    def __init__(self, kept, shifts):
-        super().__init__(collect_losses=True)
-        self.state_mapping, self.shifts = kept, shifts
-
-    def get_current_value(self, variable):
-        value, shift = super().get_current_value(variable), self.shifts.get(id(variable))
-        return value if shift is None else value + shift
-
-    def add_update(self, update):
-        variable, value = update
-        super().add_update((variable, jax.lax.stop_gradient(value)))
-
-    def __enter__(self):
-        self._token = _scope.set(self)
-        return super().__enter__()
-
-    def __exit__(self, *args, **options):
-        _scope.reset(self._token)
-        super().__exit__(*args, **options)
-
-
-_scope = contextvars.ContextVar("scope", default=None)  # the innermost `_Scope`
-
-
-def _isolated(game, function, variables, shifts, values=None):
-    """Runs `function()` in a scope within, in which these variables are read with these shifts.
-
-    Args:
-        values: what variables of the game have at the beginning, a dict of ids, or None for what they have around.
-
-    Returns:
-        A tuple: what it returns, and the values that `game.variables` are left with.
-    """
-    everything = [*game.variables, *game.optimizer.variables, *game.metrics_variables]
-    kept = {id(variable): _kept(variable) for variable in everything} | (values or {})
-    around = {} if _scope.get() is None else _scope.get().shifts
-    with _Scope(kept, around | dict(zip(map(id, variables), shifts, strict=True))) as scope:
-        result = function()
-        return result, [scope.state_mapping[id(variable)] for variable in game.variables]
-
-
-def _kept(variable):
-    """The value of a variable in the scope around, without the shift."""
-    return _value(variable) if _scope.get() is None else _scope.get().state_mapping[id(variable)]
-
-
-def _value(variable):
-    return jnp.asarray(variable.value)
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 def _apply(optimizer, gradients, variables):
     # Not `apply`, which cannot skip a step in float16 here.
     slots = optimizer.variables
     values, slot_values = optimizer.stateless_apply(
-        [_value(each) for each in slots], gradients, [_value(each) for each in variables]
+        [scopes.value(each) for each in slots], gradients, [scopes.value(each) for each in variables]
     )
-    _assign([*variables, *slots], [*values, *slot_values])
+    scopes.assign([*variables, *slots], [*values, *slot_values])
 
 
 def _filled(part, n):
