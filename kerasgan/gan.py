@@ -224,6 +224,7 @@ class GAN(keras.Model):
 
     def _taken_in(self, x, y, batch_size, minibatches, shuffle=False, validation_split=0.0):
         """Checks data on their way in; where replicas share the batches, deals them out."""
+        self.crew.check_here()
         if self.crew.alone:
             return inputs.checked(x, y, self, batch_size, minibatches)
         if validation_split:

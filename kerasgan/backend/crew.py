@@ -27,6 +27,18 @@ class Alone:
         """Returns the context in which variables are made."""
         return contextlib.nullcontext()
 
+    def check_here(self):
+        """Checks that a game made outside of any strategy is not trained in the scope of one.
+
+        Raises:
+            ValueError: if it is.
+        """
+        if not crew().alone:
+            raise ValueError(
+                "A game is trained by the strategy in whose scope it was made. Received: one made outside, within a "
+                "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit goes anywhere."
+            )
+
     def check_networks(self, game):
         """Any networks will do."""
 

@@ -29,6 +29,9 @@ class Replicas(Alone):
     def scope(self):
         return self.strategy.scope()
 
+    def check_here(self):
+        """A game made in a strategy's scope takes it along."""
+
     def check_networks(self, game):
         """Checks that networks were made in the strategy's scope.
 
