@@ -39,6 +39,10 @@ class Alone:
                 "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit goes anywhere."
             )
 
+    def agreed(self, signal_number, batch):
+        """Returns the signal by which training is to end after a batch, or None: alone, at once."""
+        return signal_number
+
     def check_networks(self, game):
         """Any networks will do."""
 
