@@ -1,6 +1,7 @@
 """The law of replicas: N of them do with a batch what one device does with it."""
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from mirrored import ORDERS, PENALTIES
 
-from kerasgan import checks, cli, draws, runs
+from kerasgan import checks, cli, datasets, draws, runs
 
 SCRIPT = pathlib.Path(__file__).with_name("mirrored.py")
 TOLERANCE = 1e-5
@@ -114,6 +115,27 @@ def test_alone_they_are_those_of_keras():
     ours = draws.uniform((3, 2), keras.random.SeedGenerator(1)), draws.normal((3, 2), 5)
     theirs = keras.random.uniform((3, 2), seed=keras.random.SeedGenerator(1)), keras.random.normal((3, 2), seed=5)
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+# The part of a worker
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_share_is_some_rows_of_the_same_batches(flip):
+    """In every pass of every epoch, also where the first begins within its pass."""
+    pixels = np.random.default_rng(0).integers(256, size=(27, 6, 6, 1), dtype="uint8")
+
+    def epochs(ask):
+        source = (pixels, np.arange(27))
+        dataset, _ = datasets.load(source, batch_size=8, labels=True, flip=flip, seed=1, first_step=2)
+        asked = ask(datasets.repeated(dataset, 2))
+        return [[(images.numpy(), labels.numpy()) for images, labels in asked] for _ in range(2)]
+
+    whole = epochs(lambda dataset: dataset)
+    share = epochs(lambda dataset: dataset.share_of(lambda values: values[2:7:2]))
+    assert [len(epoch) for epoch in whole] == [len(epoch) for epoch in share] == [4, 6]
+    for (images, labels), (some, theirs) in zip(*map(itertools.chain.from_iterable, (whole, share)), strict=True):
+        assert np.array_equal(images[2:7:2], some) and np.array_equal(labels[2:7:2], theirs)
 
 
 # Batch norm that asks for nothing
