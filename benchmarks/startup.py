@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--beside", metavar="FOLDER", help="another checkout, to take turns with this one")
     parser.add_argument("--no-results", action="store_true", help="print only")
     options = parser.parse_args()
-    roots = {"": ROOT} | ({f" ({options.beside})": pathlib.Path(options.beside).resolve()} if options.beside else {})
+    roots = {"": ROOT} | ({" (beside)": pathlib.Path(options.beside).resolve()} if options.beside else {})
     commands = COMMANDS | {f"kerasgan train {what}": child(what) for what in options.what}
     entered = [
         (name + beside, arguments, root) for name, arguments in commands.items() for beside, root in roots.items()
