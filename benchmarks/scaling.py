@@ -1,9 +1,10 @@
-"""What many devices would bring, on paper: `python benchmarks/scaling.py` prints the tables of `docs/scaling.md`.
+"""What many devices would bring, on paper: `python benchmarks/scaling.py --write` fills the page `docs/scaling.md`.
 
 A step on N devices takes the time of one device for its share of the batch, and then that of exchanging the gradients.
 Step times are those that `benchmarks/throughput.py` measured and kept, gradient sizes those of the pairs of networks.
 """
 
+import argparse
 import json
 import pathlib
 import statistics
@@ -19,6 +20,7 @@ FASTER = 100
 """How many times as fast as the two cores that were measured a device is taken to be."""
 
 PAIRS = ("dcgan-28", "dcgan-64")
+BEGIN, END = "## The tables\n\n", "\n## What follows"  # between them the page has the tables
 
 
 def exchange_seconds(devices, num_bytes, bandwidth, latency):
@@ -91,8 +93,16 @@ def page(results):
 
 
 def main():
-    path = pathlib.Path(__file__).parent / "results" / "throughput.json"
-    print("\n\n".join(page(json.loads(path.read_text()))))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put the tables into the page; default: print them")
+    options = parser.parse_args()
+    root = pathlib.Path(__file__).resolve().parents[1]
+    tables = "\n\n".join(page(json.loads((root / "benchmarks" / "results" / "throughput.json").read_text())))
+    if not options.write:
+        return print(tables)
+    path = root / "docs" / "scaling.md"
+    before, _, rest = path.read_text().partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}{tables}\n{rest[rest.index(END) :]}")
 
 
 if __name__ == "__main__":

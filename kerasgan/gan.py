@@ -234,6 +234,7 @@ class GAN(keras.Model):
 
     def _taken_in(self, x, y, batch_size, minibatches, shuffle=False, validation_split=0.0):
         """Checks data on their way in; where replicas share the batches, deals them out."""
+        self.crew.check_here()
         if self.crew.has_dealt(x):
             return x, y
         if validation_split and not self.crew.alone:

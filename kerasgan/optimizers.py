@@ -75,7 +75,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 def plain_rate(optimizer):
     """Returns an optimizer's learning rate, a float, or None where it follows a schedule or a function."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return None if callable(inner._learning_rate) else float(inner.learning_rate)
+    return None if callable(inner._learning_rate) else float(inner._learning_rate.numpy())
 
 
 def scale_schedule(optimizer, share):

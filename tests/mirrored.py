@@ -48,10 +48,15 @@ def core():
             yield f"{order}, {penalty}", compared({"validation_data": None}, updates=updates, penalties=penalties)
 
 
-def orders():
+def orders(names=tuple(ORDERS)):
     """Each order of play, with penalties that are due at some steps only."""
-    for order, updates in ORDERS.items():
-        yield order, compared(updates=updates, penalties=PENALTIES["R1 and R2, every=2"])
+    for order in names:
+        yield order, compared(updates=ORDERS[order], penalties=PENALTIES["R1 and R2, every=2"])
+
+
+def two_orders():
+    """The two orders of play that cut or join most."""
+    yield from orders(("d_steps=2", "one_stage"))
 
 
 DCGAN = {"network": kerasgan.networks.dcgan, "width": 4}
@@ -82,6 +87,7 @@ def features():
     yield "decoupled decay", compared(clip={"weight_decay": 0.1})
     yield "bfloat16", compared(policy="mixed_bfloat16", updates="one_stage")
     yield "run eagerly", compared(run_eagerly=True)
+    yield "rmsprop", compared(optimizer=keras.optimizers.RMSprop, rate=1e-3, clip={"use_ema": True})
     yield "adam", compared(optimizer=keras.optimizers.Adam, rate=1e-3, updates="simultaneous")
 
 
@@ -98,6 +104,7 @@ def laws():
 def observers():
     """Those who look on."""
     yield "callbacks", callbacks()
+    yield "going back", going_back()
 
 
 def regularised(image_shape, latent_dim, width, num_classes=None):
@@ -336,6 +343,14 @@ def refusals():
             mine = made(STRATEGY)
             mine.compile(elsewhere, "sgd")
 
+    def inside():
+        mine = made(None)
+        with STRATEGY.scope():
+            fitted(mine)
+
+    with_one = IMAGES.copy()
+    with_one[BATCH + 1] = np.nan  # of the first replica's slice of the second batch
+    broken = tf.data.Dataset.from_tensor_slices(with_one).batch(BATCH)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         set_back = made(STRATEGY, steps_per_execution=4).steps_per_execution
@@ -354,6 +369,8 @@ def refusals():
         "split": refused(lambda: gan.fit(IMAGES, batch_size=BATCH, validation_split=0.5, verbose=0)),
         "one batch": refused(lambda: gan.train_on_batch(IMAGES)),
         "generator": refused(lambda: gan.fit(iter([IMAGES]), verbose=0)),
+        "not a number": refused(lambda: gan.fit(broken, verbose=0)),
+        "made outside": refused(inside),
         "steps": set_back,
         "told": [str(each.message) for each in told if "steps_per_execution" in str(each.message)],
         "still trains": bool(np.isfinite(fitted(gan, epochs=1)["d_loss"][0])),
@@ -392,6 +409,23 @@ def callbacks():
         "logs": max(abs(a - b) for name in logs for a, b in zip(logs[name], theirs[name], strict=True)),
         "files": kept == also and files == others,
     }
+
+
+def going_back():
+    """A guard takes a game on replicas back to its last checkpoint."""
+
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.g_optimizer.iterations.numpy() == 5 and not guard.rolled_back:
+                kernel = self.model.generator.trainable_variables[0]
+                kernel.assign(kernel * np.nan)
+
+    with tempfile.TemporaryDirectory() as folder:
+        gan, checkpoint = made(STRATEGY), kerasgan.callbacks.Checkpoint(folder, every_steps=1)
+        guard = kerasgan.callbacks.Guard("rollback", checkpoint, every=1)
+        fitted(gan, epochs=4, callbacks=[Break(), guard, checkpoint])
+        rates = [float(optimizer.learning_rate.numpy()) for optimizer in (gan.d_optimizer, gan.g_optimizer)]
+    return {"times": guard.rolled_back, "rates": rates, "sound": bool(np.isfinite(gan.generate(4, seed=0)).all())}
 
 
 def main(count, *parts):

@@ -1,6 +1,7 @@
 """The law of replicas: N of them do with a batch what one device does with it."""
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from mirrored import ORDERS, PENALTIES
 
-from kerasgan import checks, cli, draws, runs
+from kerasgan import checks, cli, datasets, draws, runs
 
 SCRIPT = pathlib.Path(__file__).with_name("mirrored.py")
 TOLERANCE = 1e-5
@@ -43,10 +44,15 @@ def test_each_order_of_play_with_each_penalty(replicas, order, penalties):
     check_equal(findings(replicas, "core")[f"{order}, {penalties}"])
 
 
+@pytest.mark.parametrize("order", ["d_steps=2", "one_stage"])
+def test_on_four(order):
+    check_equal(findings(4, "two_orders")[order])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("replicas", [1, 4])
-def test_each_order_of_play(replicas, order):
-    check_equal(findings(replicas, "orders")[order])
+def test_each_order_of_play_under_a_strategy_of_one(order):
+    check_equal(findings(1, "orders")[order])
 
 
 FEATURES = (
@@ -64,6 +70,7 @@ FEATURES = (
     "clipvalue",
     "decoupled decay",
     "run eagerly",
+    "rmsprop",
     "adam",
 )
 QUICK = ("batch norm, averaged", "labels", "adaptive", "regularised", "global_clipnorm")
@@ -110,6 +117,27 @@ def test_alone_they_are_those_of_keras():
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+# The part of a worker
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_share_is_some_rows_of_the_same_batches(flip):
+    """In every pass of every epoch, also where the first begins within its pass."""
+    pixels = np.random.default_rng(0).integers(256, size=(27, 6, 6, 1), dtype="uint8")
+
+    def epochs(ask):
+        source = (pixels, np.arange(27))
+        dataset, _ = datasets.load(source, batch_size=8, labels=True, flip=flip, seed=1, first_step=2)
+        asked = ask(datasets.repeated(dataset, 2))
+        return [[(images.numpy(), labels.numpy()) for images, labels in asked] for _ in range(2)]
+
+    whole = epochs(lambda dataset: dataset)
+    share = epochs(lambda dataset: dataset.share_of(lambda values: values[2:7:2]))
+    assert [len(epoch) for epoch in whole] == [len(epoch) for epoch in share] == [4, 6]
+    for (images, labels), (some, theirs) in zip(*map(itertools.chain.from_iterable, (whole, share)), strict=True):
+        assert np.array_equal(images[2:7:2], some) and np.array_equal(labels[2:7:2], theirs)
+
+
 # Batch norm that asks for nothing
 
 
@@ -139,6 +167,12 @@ def test_callbacks(replicas):
     assert found["weights"] < TOLERANCE and found["logs"] < TOLERANCE and found["files"]
 
 
+@pytest.mark.slow
+def test_a_guard_takes_replicas_back():
+    found = findings(2, "observers")["going back"]
+    assert found == {"times": 1, "rates": [pytest.approx(0.05)] * 2, "sound": True}
+
+
 # Refusals
 
 REFUSED = {
@@ -156,6 +190,8 @@ REFUSED = {
     "split": "validation_split=0.5",
     "one batch": "trained and judged by fit and evaluate",
     "generator": "as an array or a tf.data.Dataset",
+    "not a number": "Images must be finite",
+    "made outside": "trained by the strategy in whose scope it was made",
 }
 
 

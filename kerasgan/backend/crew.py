@@ -27,6 +27,22 @@ class Alone:
         """Returns the context in which variables are made."""
         return contextlib.nullcontext()
 
+    def check_here(self):
+        """Checks that a game made outside of any strategy is not trained in the scope of one.
+
+        Raises:
+            ValueError: if it is.
+        """
+        if not crew().alone:
+            raise ValueError(
+                "A game is trained by the strategy in whose scope it was made. Received: one made outside, within a "
+                "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit goes anywhere."
+            )
+
+    def agreed(self, signal_number, batch):
+        """Returns the signal by which training is to end after a batch, or None: alone, at once."""
+        return signal_number
+
     def check_networks(self, game):
         """Any networks will do."""
 

@@ -1,6 +1,7 @@
 """A game under a `tf.distribute` strategy: what is refused, how data are dealt out, and the step on all replicas."""
 
 import functools
+import signal
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 from . import replicas
 from .crew import Alone
 
+AGREED_BATCHES = 10
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -47,9 +49,33 @@ class Replicas(Alone):
     def __init__(self, strategy):
         self.strategy = strategy
         self.count = strategy.num_replicas_in_sync
+        self.here = []  # which of the replicas are in this process
+        self.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(self.here.append(context.replica_id_in_sync_group) or 0)
+        )
+        self.workers = self.count // len(self.here)
 
     def scope(self):
         return self.strategy.scope()
+
+    def check_here(self):
+        """A game made in a strategy's scope takes it along."""
+
+    def agreed(self, signal_number, batch):
+        """Returns the signal by which training is to end after a batch, or None; the same on all workers.
+
+        A signal reaches each of several workers during a step of its own. So that all end after the same step, they ask
+        one another after every tenth batch of an epoch, and the chief can write a last checkpoint.
+        """
+        if self.workers == 1:
+            return signal_number
+        if (batch + 1) % AGREED_BATCHES:
+            return None
+        mine = self.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(signal_number or 0)
+        )
+        together = int(self.strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None))
+        return (signal_number or signal.SIGTERM) if together else None
 
     def check_networks(self, game):
         """Checks that networks were made in the strategy's scope.
@@ -145,7 +171,7 @@ class Replicas(Alone):
                 "Under a distribution strategy images come as an array or a tf.data.Dataset. Received: "
                 f"{type(x).__name__}. kerasgan.datasets.load makes a dataset of arrays, folders and named sets."
             )
-        return Dealt(x, self.strategy, minibatches), None
+        return Dealt(x, self.strategy, self.here, minibatches), None
 
     def _check_optimizer(self, name, optimizer):
         inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -205,15 +231,12 @@ class Dealt(DataAdapter, tf.distribute.DistributedDataset):
         dataset: a `tf.data.Dataset` of batches, images or (images, labels), the same on every worker; the sizes of the
             batches are multiples of the number of replicas times `minibatches`.
         strategy: the `tf.distribute.Strategy`.
+        here: which of the replicas are in this process, numbers one after another.
         minibatches: how many minibatches a batch is cut into.
     """
 
-    def __init__(self, dataset, strategy, minibatches):
-        self.dataset, self.strategy, self.minibatches = dataset, strategy, minibatches
-        here = []  # the replicas of this worker
-        strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(here.append(context.replica_id_in_sync_group) or 0)
-        )
+    def __init__(self, dataset, strategy, here, minibatches):
+        self.dataset, self.strategy, self.here, self.minibatches = dataset, strategy, here, minibatches
         local = len(here)
         rows = functools.partial(_rows, minibatches, strategy.num_replicas_in_sync, here[0], local)
         own = dataset.share_of(rows) if hasattr(dataset, "share_of") else dataset.map(_on_each(rows))
@@ -248,7 +271,7 @@ class Dealt(DataAdapter, tf.distribute.DistributedDataset):
         taken = self.dataset.take(batches)
         if hasattr(self.dataset, "share_of"):
             taken.share_of = lambda rows: self.dataset.share_of(rows).take(batches)
-        return Dealt(taken, self.strategy, self.minibatches)
+        return Dealt(taken, self.strategy, self.here, self.minibatches)
 
     def __iter__(self):
         for slices in self._slices:

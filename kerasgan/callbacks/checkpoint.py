@@ -156,9 +156,10 @@ class Checkpoint(keras.callbacks.Callback):
         if total is not None and batch + 1 >= total:
             return  # the end of the epoch follows, and has more to save
         steps = training_step(self.model) - self._saved_step
-        if self._stop_signal is not None or (self.every_steps and steps >= self.every_steps) or self._time_is_up():
+        asked = self.model.crew.agreed(self._stop_signal, batch)
+        if asked is not None or (self.every_steps and steps >= self.every_steps) or self._time_is_up():
             self._save(Place(self._epoch, batch + 1, total), logs)
-        self._stop_if_asked()
+        self._stop_if(asked)
 
     def on_epoch_end(self, epoch, logs=None):
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
@@ -166,10 +167,11 @@ class Checkpoint(keras.callbacks.Callback):
         due = self.every_epochs and (epoch + 1) % self.every_epochs == 0
         steps = training_step(self.model) - self._saved_step
         due = due or (self.every_steps and steps >= self.every_steps) or self._time_is_up()
-        if due or better or last or self._stop_signal is not None:
+        asked = self.model.crew.agreed(self._stop_signal, batch=-1)
+        if due or better or last or asked is not None:
             self._save(Place(epoch + 1, 0, self._batches_per_epoch()), logs, better)
         if not last:
-            self._stop_if_asked()
+            self._stop_if(asked)
 
     def on_train_end(self, logs=None):
         self._expected = None
@@ -250,9 +252,9 @@ class Checkpoint(keras.callbacks.Callback):
             return math.isfinite(value)
         return value < self._best if self.mode == "min" else value > self._best
 
-    def _stop_if_asked(self):
-        if self._stop_signal is not None:
-            number, self._stop_signal = self._stop_signal, None
+    def _stop_if(self, number):
+        if number is not None:
+            self._stop_signal = None
             written = self.latest is not None and checkpoints.step_of(self.latest) == self._saved_step
             raise interrupts.Stopped(number, self.latest if written else None)
 
