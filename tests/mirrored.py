@@ -81,6 +81,8 @@ def features():
     yield "augmented", compared(augment="diffaugment", penalties=PENALTIES["R1 and R2, every=2"])
     yield "relativistic", compared(objective="relativistic", updates="simultaneous")
     yield "paired, alternating", compared(objective="relativistic", updates=Alternating(2))
+    for objective in ("hinge", "least_squares", "minimax"):
+        yield objective, compared(objective=objective, updates="simultaneous")
     yield "wasserstein", compared(objective="wasserstein", penalties=GradientPenalty(1.0))
     yield "clipnorm", compared(clip={"clipnorm": 0.05})
     yield "clipvalue", compared(clip={"clipvalue": 0.01}, updates="one_stage")
@@ -398,6 +400,7 @@ def callbacks():
                     kerasgan.callbacks.ImageGrid(folder, real=IMAGES),
                     kerasgan.callbacks.LatentWalk(folder),
                     kerasgan.callbacks.Evaluate(IMAGES, features),
+                    kerasgan.callbacks.Equilibrium(IMAGES),
                     checkpoint,
                 ],
             )

@@ -266,3 +266,17 @@ def test_networks_and_classes_must_agree(make_gan):
 def test_classes_that_there_are_not(make_conditional, labels):
     with pytest.raises(ValueError, match="abels"):
         make_conditional().generate(2, labels=labels)
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous", "one_stage"])
+def test_a_class_that_comes_twice_is_one_gradient(updates):
+    """After Adam's first step the second moment of each weight is the square of its gradient, not of parts of it."""
+    generator, discriminator = kerasgan.networks.mlp((3,), latent_dim=2, width=4, depth=1, num_classes=2)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=2, num_classes=2, seed=0)
+    gan.compile(keras.optimizers.Adam(beta_1=0.5), keras.optimizers.Adam(beta_1=0.5), updates=updates)
+    points, labels = np.random.default_rng(0).normal(size=(8, 3)).astype("float32"), np.array([0, 1, 1, 1] * 2)
+    gan.fit(points, labels, batch_size=8, verbose=0)
+    for optimizer in (gan.d_optimizer, gan.g_optimizer):
+        for first, second in zip(optimizer._momentums, optimizer._velocities, strict=True):
+            gradient = np.asarray(first) / 0.5
+            np.testing.assert_allclose(np.asarray(second) / 0.001, gradient**2, rtol=1e-3, atol=1e-9)

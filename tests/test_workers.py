@@ -80,9 +80,23 @@ def killed_in(epoch, victim, processes, log_dir):
     processes[victim].send_signal(signal.SIGKILL)
 
 
-def test_two_processes_are_one_job(tmp_path):
+GAMES = {
+    "the plainest": NO_PICTURES,
+    "one stage, averaged, labels": NO_PICTURES
+    | {"updates": "one_stage", "objective": "relativistic", "gamma": 0.1, "ema_half_life_images": 500.0}
+    | {"conditional": True},
+    "simultaneous, lazy penalties, adaptive": {"batch_size": 128, "network": "dcgan"}
+    | {"network_options": {"width": 4, "depth": 2}, "updates": "simultaneous", "gamma": 0.1, "penalties_every": 2}
+    | {"augment": "ada"},
+}
+
+
+@pytest.mark.parametrize(
+    "game", [pytest.param(game, marks=[] if game == "the plainest" else pytest.mark.slow) for game in GAMES]
+)
+def test_two_processes_are_one_job(tmp_path, game):
     """The chief writes the run, the other nothing; the losses are those of one process."""
-    settings = small(tmp_path, **NO_PICTURES)
+    settings = small(tmp_path, **GAMES[game])
     codes, printed = ended(start(2, tmp_path, "--settings", settings, "--log-dir", tmp_path / "job"))
     assert codes == [0, 0], printed
     alone("--settings", settings, "--log-dir", tmp_path / "one")

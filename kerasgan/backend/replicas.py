@@ -34,12 +34,16 @@ draws.share_by(lambda: (count(), which()))
 
 
 def mean(tensors):
-    """Returns the means over all replicas of a nested list or dict of tensors, gradients with None among them too."""
-    if count() == 1:
-        return tensors
+    """Returns the means over all replicas of a nested list or dict of tensors, gradients with None among them too.
+
+    Gradients come back dense, also on one device: rows of an embedding that are asked for several times in a batch have
+    as many gradients, which Keras's optimizers square one by one.
+    """
     flat = tf.nest.flatten(tensors)
-    dense = [tf.convert_to_tensor(each) for each in flat if each is not None]  # rows of an embedding as a whole
-    means = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, dense) if dense else ())
+    dense = [tf.convert_to_tensor(each) for each in flat if each is not None]
+    if count() > 1 and dense:
+        dense = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, dense)
+    means = iter(dense)
     return tf.nest.pack_sequence_as(tensors, [None if each is None else next(means) for each in flat])
 
 
