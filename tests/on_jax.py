@@ -328,6 +328,13 @@ def test_the_command_line_trains_resumes_samples_and_evaluates(tmp_path, monkeyp
     assert "KERAS_BACKEND=tensorflow" in capsys.readouterr().err
 
 
+def test_strategies_are_refused_with_the_way_out(tmp_path, capsys):
+    for strategy in ("mirrored", "multi-worker"):
+        assert cli.main(["train", "digits", "--strategy", strategy, "--log-dir", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert "Strategies are TensorFlow's" in said and "KERAS_BACKEND=tensorflow" in said
+
+
 def test_a_run_of_another_engine_is_not_resumed(tmp_path, capsys):
     (tmp_path / "settings.json").write_text(json.dumps({"recipe": {"title": "x", "source": "digits"}, "name": "x"}))
     assert cli.main(["train", "--resume", str(tmp_path)]) == 2
