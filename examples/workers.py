@@ -7,7 +7,7 @@ Run:      python examples/workers.py [FOLDER]
           TF_CONFIG='{"cluster": {"worker": ["localhost:2222", "localhost:2223"]},
                       "task": {"type": "worker", "index": 0}}' python examples/workers.py
           and the same with "index": 1. Without TF_CONFIG it is a job of one.
-Takes:    40 seconds on two CPU cores, for two workers; needs no download.
+Takes:    45 seconds on two CPU cores, for two workers; needs no download.
 Writes:   into FOLDER (tensorboard_logs/example-workers): samples.png and gan.keras, from the first worker alone.
 """
 
