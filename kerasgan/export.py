@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import keras
+import numpy as np
 
 from kerasgan.backend import engine
 
@@ -45,7 +46,10 @@ def export(gan, filepath, format="tf_saved_model", **options):
         archive.write_out(str(filepath), verbose=False)
         card = filepath / CARD
     else:
-        _in_float32(gan.sampler).export(str(filepath), format=format, verbose=False, **options)
+        network = _in_float32(gan.sampler)
+        latents = np.zeros((1, gan.latent_dim), "float32")
+        network(latents if gan.num_classes is None else [latents, np.zeros(1, "int32")])  # Keras wants it to be called
+        network.export(str(filepath), format=format, verbose=False, **options)
         card = filepath.with_name(f"{filepath.name}.{CARD}")
     card.write_text(json.dumps(_card(gan), indent=2) + "\n")
 
