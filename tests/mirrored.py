@@ -400,7 +400,7 @@ def callbacks():
                     kerasgan.callbacks.ImageGrid(folder, real=IMAGES),
                     kerasgan.callbacks.LatentWalk(folder),
                     kerasgan.callbacks.Evaluate(IMAGES, features),
-                    kerasgan.callbacks.Equilibrium(IMAGES),
+                    kerasgan.callbacks.Equilibrium(np.tile(IMAGES, (2, 1, 1, 1))),
                     checkpoint,
                 ],
             )
