@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import kerasgan
 from kerasgan import hooks
 from kerasgan.backend import tensorflow as engine
 from kerasgan.datasets import arrays
@@ -141,3 +142,11 @@ def test_a_start_is_timed_from_outside(tmp_path):
     found = startup.run(startup.child("digits"), startup.ROOT)
     assert set(found) == {*startup.STAGES, "total"} and min(found.values()) > 0
     assert set(startup.run(["-c", "pass"], startup.ROOT)) == {"total"}
+
+
+@pytest.mark.parametrize("name", sorted(set(kerasgan.__all__) - {"theory", "metrics"}))
+def test_any_name_may_be_used_first(name):
+    """In a process that has not imported Keras, whose import brings others of kerasgan along."""
+    code = f"import kerasgan; kerasgan.{name}; import keras; assert keras.saving.get_registered_object('kerasgan>GAN')"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr

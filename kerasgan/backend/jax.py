@@ -10,8 +10,6 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from kerasgan import updates
-
 from . import events, pieces, scopes, vitals
 from .events import EventFile as EventFile
 from .numpy_data import batches as batches
@@ -32,7 +30,7 @@ _LEAST = 1e-20  # see updates.OneStage
 
 def train_step(game, images, labels=None):
     """Plays one round in the game's order of play, which moves both networks. See `kerasgan.backend.tensorflow`."""
-    logs = _PLAY[type(game.updates)](game, images, labels)
+    logs = _PLAY[type(game.updates).__name__](game, images, labels)
     if game.ema is not None:
         pieces.average(game, pieces.batch_size(images) // game.updates.d_steps)
     return logs | ({} if game.augment is None else {"augment_probability": scopes.value(game.augment_probability)})
@@ -265,4 +263,4 @@ def _filled(part, n):
     return np.concatenate([part, np.zeros((n - len(part), *part.shape[1:]), part.dtype)])
 
 
-_PLAY = {updates.Alternating: alternating, updates.Simultaneous: simultaneous, updates.OneStage: one_stage}
+_PLAY = {"Alternating": alternating, "Simultaneous": simultaneous, "OneStage": one_stage}  # of `kerasgan.updates`

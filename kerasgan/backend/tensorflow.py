@@ -11,7 +11,7 @@ real ones beside them, so that both kinds have the same classes. Losses are mean
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import draws, updates
+from kerasgan import draws
 
 from . import fast, pieces, replicas, vitals
 from .tf_data import batches as batches
@@ -40,7 +40,7 @@ def train_step(game, images, labels=None):
         `augment_probability` where the discriminator's images are augmented; for a game that is watched, all of
         `vitals.NAMES`.
     """
-    logs = _PLAY[type(game.updates)](game, images, labels)
+    logs = _PLAY[type(game.updates).__name__](game, images, labels)
     replicas.settle(game.discriminator, game.generator)
     if game.ema is not None:
         pieces.average(game, replicas.count() * pieces.batch_size(images) // game.updates.d_steps)
@@ -309,4 +309,4 @@ def _named(spec, name):
     return tf.TensorSpec(spec.shape, spec.dtype, name=name)
 
 
-_PLAY = {updates.Alternating: alternating, updates.Simultaneous: simultaneous, updates.OneStage: one_stage}
+_PLAY = {"Alternating": alternating, "Simultaneous": simultaneous, "OneStage": one_stage}  # of `kerasgan.updates`
