@@ -120,7 +120,8 @@ def _game(name, seed, changes):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    from kerasgan import callbacks, datasets, recipes
+    from kerasgan import callbacks, datasets
+    from kerasgan.runs import recipes
 
     recipe = dataclasses.replace(recipes.get(name), **changes)
     dataset, info = datasets.load(recipe.source, recipe.batch_size, seed=seed)

@@ -40,7 +40,8 @@ def run(name, row, seed, epochs, threads, folder):
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from kerasgan import datasets, recipes
+    from kerasgan import datasets
+    from kerasgan.runs import recipes
 
     table = tables.TABLES[name]
     recipe = dataclasses.replace(recipes.get(table.recipe), **table.rows[row])

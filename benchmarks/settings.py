@@ -24,7 +24,8 @@ def contestants(name):
     """Returns functions from a number of steps to the images a second of `fit`, by precision, steps a call and XLA."""
     import numpy as np
 
-    from kerasgan import datasets, recipes
+    from kerasgan import datasets
+    from kerasgan.runs import recipes
 
     recipe = recipes.get(name)
     source = recipe.source

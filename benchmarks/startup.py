@@ -34,7 +34,7 @@ def train_to_first_step(what):
     cli._import_keras_quietly()
     import keras
 
-    from kerasgan import recipes, training
+    from kerasgan.runs import recipes, training
     from kerasgan.backend import engine
 
     marks.append(time.time())

@@ -4,8 +4,8 @@ Real and generated images go through it alike, and the generator's gradient goes
 
 An augmentation has
 
-- `apply(images, seed_generator, probability)`, which returns images of the same shape and dtype, differentiable in
-  the images; what it draws for each image comes from `kerasgan.draws`, which gives every replica numbers of its own;
+- `apply(images, random, probability)`, which returns images of the same shape and dtype, differentiable in
+  the images; its random numbers come from `random`, a `kerasgan.random.BatchRandom`;
 - `check(image_shape)`, which raises a `ValueError` for images it cannot be applied to;
 - `initial_probability`, and `adapts`, which says whether `next_probability(probability, real_logits)` moves it.
 
@@ -24,9 +24,14 @@ Every draw is made at every call, so that the same state of the seed generator g
 whatever the others are.
 """
 
+from typing import Any
+
 from keras import ops
 
-from kerasgan import draws, errors, values
+from kerasgan import configs
+from kerasgan.configs import frozen_config
+from kerasgan.random import BatchRandom
+from kerasgan.validation import errors
 
 COLORS = ("brightness", "saturation", "contrast")
 # Turned or mirrored with certainty, images no longer tell which way is up: these are safe below 1 only.
@@ -62,7 +67,7 @@ def _check_images(image_shape, policy):
         )
 
 
-@values.value
+@frozen_config
 class DiffAugment:
     """Differentiable augmentation: every transform of the policy, on every image, at every step.
 
@@ -90,12 +95,12 @@ class DiffAugment:
         """Raises a `ValueError` for what is no image (height, width, channels)."""
         _check_images(image_shape, self.policy)
 
-    def apply(self, images, seed_generator, probability=1.0):
+    def apply(self, images: Any, random: BatchRandom, probability: Any = 1.0) -> Any:
         """See `transformed`."""
-        return transformed(images, self.policy, seed_generator, probability)
+        return transformed(images, self.policy, random, probability)
 
 
-@values.value
+@frozen_config
 class Adaptive:
     """Adaptive augmentation (ADA): as much of it as keeps the discriminator from being too sure of the real images.
 
@@ -147,9 +152,9 @@ class Adaptive:
         """Raises a `ValueError` for what is no image (height, width, channels), or not square but to be turned."""
         _check_images(image_shape, self.policy)
 
-    def apply(self, images, seed_generator, probability):
+    def apply(self, images: Any, random: BatchRandom, probability: Any) -> Any:
         """See `transformed`."""
-        return transformed(images, self.policy, seed_generator, probability)
+        return transformed(images, self.policy, random, probability)
 
     def next_probability(self, probability, real_logits):
         """Returns the probability after a step, a scalar in [0, max_probability].
@@ -164,17 +169,17 @@ class Adaptive:
         return ops.clip(probability + ops.sign(sureness - self.target) * step, 0.0, self.max_probability)
 
 
-def transformed(images, policy, seed_generator, probability):
+def transformed(images: Any, policy: tuple[str, ...], random: BatchRandom, probability: Any) -> Any:
     """Returns images to each of which each transform of the policy was applied with the given probability.
 
     Args:
         images: float (batch, height, width, channels), in [-1, 1]; all but the batch must be known.
         policy: names of transforms.
-        seed_generator: the `keras.random.SeedGenerator` to draw from.
+        random: the `kerasgan.random.BatchRandom` to draw from.
         probability: scalar in [0, 1].
     """
     names = {*policy, *(COLORS if "color" in policy else ())}
-    drawn = _drawn(ops.shape(images)[0], names, seed_generator, probability)
+    drawn = _drawn(ops.shape(images)[0], names, random, probability)
     if names & set(COLORS):
         images = _colored(images, drawn, several="saturation" in names and images.shape[-1] > 1)
     if names & {"translation", *SYMMETRIES}:
@@ -184,10 +189,10 @@ def transformed(images, policy, seed_generator, probability):
     return images
 
 
-def _drawn(batch_size, names, seed_generator, probability):
+def _drawn(batch_size, names, random, probability):
     """For each transform whether it is applied, 0 or 1, and its numbers in [0, 1), all float32 (batch,)."""
     count = sum(1 + numbers for numbers in _DRAWS.values())
-    columns = iter(ops.unstack(draws.uniform((batch_size, count), seed=seed_generator), count, axis=1))
+    columns = iter(ops.unstack(random.uniform((batch_size, count)), count, axis=1))
     table = {}
     for name, numbers in _DRAWS.items():
         applied = ops.cast(next(columns) < probability, "float32") * float(name in names)
@@ -272,5 +277,5 @@ def get(augment):
     """
     if augment is None:
         return None
-    methods = ("apply", "check", "adapts", "initial_probability")
-    return values.get("augment", augment, AUGMENTATIONS, methods=methods)
+    members = ("apply", "check", "adapts", "initial_probability")
+    return configs.get("augment", augment, AUGMENTATIONS, members=members)

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-from kerasgan import recipes, runs
+from kerasgan.runs import recipes, run_folder
 
 CHANGES = ("epochs", "batch_size", "conditional", "precision", "steps_per_execution")
 """Fields of the recipe that `train` has an option for."""
@@ -180,14 +180,14 @@ def _without(names):
 def _train(options):
     if options.resume:
         return _resume(options)
-    runs.check_writable(options.log_dir)
-    settings = runs.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
+    run_folder.check_writable(options.log_dir)
+    settings = run_folder.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
     _import_keras_quietly()
-    from kerasgan import devices, training
+    from kerasgan.runs import jobs, training
 
     changes = {name: getattr(options, name) for name in CHANGES}
     planned = training.plan(settings, changes, options.seed, options.deterministic, options.guard)
-    job = devices.job(options.strategy, options.devices, options.dry_run)
+    job = jobs.job(options.strategy, options.devices, options.dry_run)
     training.train(planned, options.log_dir, options.dry_run, job)
 
 
@@ -200,17 +200,17 @@ def _resume(options):
             f"A run that is resumed goes on as it was planned. Received: --resume with {', '.join(changed)}. For a new "
             f"run from its settings: kerasgan train --settings {options.resume}"
         )
-    if runs.is_finished(options.resume):
+    if run_folder.is_finished(options.resume):
         print(f"{options.resume} has come to its end: nothing is left to do. Try: kerasgan sample {options.resume}")
         return
     _import_keras_quietly()
-    from kerasgan import devices, training
+    from kerasgan.runs import jobs, training
 
-    training.resume(options.resume, devices.job(options.strategy, options.devices))
+    training.resume(options.resume, jobs.job(options.strategy, options.devices))
 
 
 def _sample(options):
-    model = runs.find(options.run, runs.MODEL)
+    model = run_folder.find(options.run, run_folder.MODEL)
     _import_keras_quietly()
     import keras
 
@@ -222,15 +222,15 @@ def _sample(options):
 
 
 def _evaluate(options):
-    runs.find(options.run, runs.MODEL)
+    run_folder.find(options.run, run_folder.MODEL)
     _import_keras_quietly()
-    from kerasgan import judging
+    from kerasgan.runs import evaluate
 
-    judging.judge(options.run, options.n, options.features, options.split, options.seed, options.json, options.samples)
+    evaluate.judge(options.run, options.n, options.features, options.split, options.seed, options.json, options.samples)
 
 
 def _export(options):
-    model = runs.find(options.run, runs.MODEL)
+    model = run_folder.find(options.run, run_folder.MODEL)
     _import_keras_quietly()
     import keras
 

@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from kerasgan import values
+from kerasgan.configs import frozen_config
 
 
-@values.value
+@frozen_config
 class EMA:
     """An exponential moving average of the generator's weights, which draws better samples than any single moment.
 

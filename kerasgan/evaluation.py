@@ -5,7 +5,8 @@ import functools
 
 import numpy as np
 
-from kerasgan import errors, features, metrics
+from kerasgan import features, metrics
+from kerasgan.validation import errors
 
 METRICS = (
     "frechet",

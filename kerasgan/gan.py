@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from kerasgan import augment as augmentation
-from kerasgan import checks, inputs, memory, objectives, optimizers
+from kerasgan import fit_data, objectives, optimizers
+from kerasgan.validation import checks, memory
 from kerasgan import ema as averages  # noqa: F401  a saved game names what is registered there
 from kerasgan import export as exporting
 from kerasgan import penalties as slopes
@@ -182,7 +183,7 @@ class GAN(keras.Model):
         if validation_data is not None:
             held_out = self._taken_in(validation_data, None, validation_batch_size or batch_size, 1)
             validation_data = held_out if held_out[1] is not None else held_out[0]
-        with inputs.refusals_raised(), self._fit_shown(callbacks):
+        with fit_data.refusals_raised(), self._fit_shown(callbacks):
             return super().fit(
                 x=x,
                 y=y,
@@ -242,7 +243,7 @@ class GAN(keras.Model):
                 "Under a distribution strategy held-out images are named. Received: validation_split="
                 f"{validation_split}. Pass them as validation_data."
             )
-        x, y = inputs.checked(x, y, self, batch_size, minibatches, self.crew.shares(minibatches))
+        x, y = fit_data.checked(x, y, self, batch_size, minibatches, self.crew.shares(minibatches))
         return self.crew.dealt(x, y, self, batch_size, minibatches, shuffle)
 
     def evaluate(self, x=None, y=None, batch_size=None, **options):
@@ -255,11 +256,11 @@ class GAN(keras.Model):
         if not options.get("_use_cached_eval_dataset"):  # `fit` has checked its own
             x, y = self._taken_in(x, y, batch_size, 1)
         self.validation_seed_generator.state.assign([0, 0])
-        with inputs.refusals_raised():
+        with fit_data.refusals_raised():
             return super().evaluate(x, y, batch_size=batch_size, **options)
 
     def watch(self):
-        """Makes training steps keep their vital signs as `vitals`, a `kerasgan.backend.vitals.Vitals`, from now on.
+        """Makes training steps keep their vital signs as `vitals`, a `kerasgan.step.diagnostics.Vitals`, from now on.
 
         The norms of the gradients and the diversity of the images are among them; the step takes a little longer.
         """
@@ -467,7 +468,7 @@ class GAN(keras.Model):
 
     def _batch_of(self, data):
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        inputs.fit_labels(self.num_classes, labels)
+        fit_data.fit_labels(self.num_classes, labels)
         checks.images_spec(images.shape, images.dtype, self.image_shape)
         if labels is not None:
             checks.labels_spec(labels.shape, labels.dtype)

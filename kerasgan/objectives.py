@@ -1,24 +1,51 @@
-"""What each player of the game minimises, as pure functions of the discriminator's logits.
+"""What the discriminator and the generator minimize, as pure functions of the discriminator's logits.
 
-A positive logit means "real". Every objective has
+A positive logit means "real". The real and the fake logits have the same shape (batch,), and so have the losses: one
+value for each pair of a real and a generated sample. The training step takes their means.
 
-- `d_loss(real_logits, fake_logits)`, which the discriminator minimises, and
-- `g_loss(real_logits, fake_logits)`, which the generator minimises,
-
-both of shape (batch,): one value for each pair of a real and a generated sample, so that the engine decides how to
-average and where to differentiate. The real and the fake logits have the same shape (batch,). Besides these,
-
-- `has_total_loss` says whether d_loss + g_loss is a meaningful number: both minimised, both in [0, inf);
-  `no_total_loss` says why it is not (a sentence, or None where it is);
-- `bounds_js` says whether (log 4 - d_loss) / 2 is a lower bound of the Jensen-Shannon divergence;
-- `paired` says whether `g_loss` looks at the real logits; where it does not, they may be None;
-- `undecided` is the logit of a discriminator that cannot tell, or None where only differences of logits mean something;
-- `needs_lipschitz` says whether the game is sound only for a discriminator whose slope is bounded.
+An objective of your own is a subclass of `Objective` with two methods, decorated with `kerasgan.frozen_config`.
 """
+
+import abc
+from typing import Any
 
 from keras import ops
 
-from kerasgan import values
+from kerasgan import configs
+from kerasgan.configs import frozen_config
+
+
+class Objective(abc.ABC):
+    """Two losses, and what is known of them. The base class of all objectives.
+
+    Attributes:
+        no_total_loss: None where d_loss + g_loss is a meaningful number: both minimized, both in [0, inf). Otherwise a
+            sentence that says why it is not; then `loss` is not logged.
+        bounds_js: whether (log 4 - d_loss) / 2 is a lower bound of the Jensen-Shannon divergence.
+        paired: whether `g_loss` depends on the real logits; where it does not, they may be None.
+        neutral_logit: the logit of a discriminator that cannot tell real from generated images; None where only
+            differences of logits have a meaning.
+        needs_lipschitz: whether the objective is sound only for a discriminator whose gradient is bounded.
+    """
+
+    no_total_loss: str | None = None
+    bounds_js: bool = False
+    paired: bool = False
+    neutral_logit: float | None = 0.0
+    needs_lipschitz: bool = False
+
+    @property
+    def has_total_loss(self) -> bool:
+        """Whether `loss` = d_loss + g_loss is logged."""
+        return self.no_total_loss is None
+
+    @abc.abstractmethod
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
+        """Returns what the discriminator minimizes, (batch,), from logits of real and generated images, (batch,)."""
+
+    @abc.abstractmethod
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
+        """Returns what the generator minimizes, (batch,), from logits of real and generated images, (batch,)."""
 
 
 def _check_smoothing(label_smoothing):
@@ -34,9 +61,9 @@ def _cross_entropy(real_logits, fake_logits, label_smoothing):
     return ops.softplus(-real_logits) + label_smoothing * real_logits + ops.softplus(fake_logits)
 
 
-@values.value
-class NonSaturating:
-    """Cross-entropy for the discriminator, the generator maximises log D(G(z)) (the default).
+@frozen_config
+class NonSaturating(Objective):
+    """Cross-entropy for the discriminator, the generator maximizes log D(G(z)) (the default).
 
     With D = sigmoid(logit): `d_loss = -log D(x) - log(1 - D(G(z)))`, `g_loss = -log D(G(z))`, both in [0, inf). At the
     equilibrium D = 1/2 the losses are 2 log 2 and log 2. Not to be confused with `Minimax`, which has the same fixed
@@ -51,29 +78,23 @@ class NonSaturating:
 
     label_smoothing: float = 0.0
 
-    has_total_loss = True
-    no_total_loss = None
-    paired = False
-    undecided = 0.0
-    needs_lipschitz = False
-
     def __post_init__(self):
         _check_smoothing(self.label_smoothing)
 
     @property
-    def bounds_js(self):
+    def bounds_js(self) -> bool:
         return self.label_smoothing == 0
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return _cross_entropy(real_logits, fake_logits, self.label_smoothing)
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.softplus(-fake_logits)
 
 
-@values.value
-class Minimax:
-    """The zero-sum game of the paper: the generator minimises log(1 - D(G(z))), in (-inf, 0].
+@frozen_config
+class Minimax(Objective):
+    """The zero-sum game of the paper: the generator minimizes log(1 - D(G(z))), in (-inf, 0].
 
     The gradient of `g_loss` with respect to the logit is -D(G(z)): it goes to 0 when the discriminator rejects with
     confidence, which is where an untrained generator starts. It is here to be studied; train with `NonSaturating`.
@@ -86,26 +107,22 @@ class Minimax:
 
     label_smoothing: float = 0.0
 
-    has_total_loss = False
     no_total_loss = (
         "The minimax game is zero-sum in G(z): added up, the two losses cancel the generator out and leave "
         "-log D(x) alone, so `loss` is not reported. Watch d_loss and g_loss, or use objective='non_saturating'."
     )
-    paired = False
-    undecided = 0.0
-    needs_lipschitz = False
 
     def __post_init__(self):
         _check_smoothing(self.label_smoothing)
 
     @property
-    def bounds_js(self):
+    def bounds_js(self) -> bool:
         return self.label_smoothing == 0
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return _cross_entropy(real_logits, fake_logits, self.label_smoothing)
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return -ops.softplus(fake_logits)
 
 
@@ -115,8 +132,8 @@ _TOTAL_OF_CRITICS = (
 )
 
 
-@values.value
-class LeastSquares:
+@frozen_config
+class LeastSquares(Objective):
     """Squared distance of the logits from 1 (real) and 0 (generated).
 
     `d_loss = ((D(x) - 1)^2 + D(G(z))^2) / 2`, `g_loss = (D(G(z)) - 1)^2 / 2`, with D the bare logit. At the equilibrium
@@ -125,91 +142,74 @@ class LeastSquares:
     Reference: Mao et al., 2017, arXiv:1611.04076 (equation 9).
     """
 
-    has_total_loss = True
-    no_total_loss = None
-    bounds_js = False
-    paired = False
-    undecided = 0.5
-    needs_lipschitz = False
+    neutral_logit = 0.5
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return (ops.square(real_logits - 1) + ops.square(fake_logits)) / 2
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.square(fake_logits - 1) / 2
 
 
-@values.value
-class Hinge:
-    """The discriminator stops caring for images beyond a margin of 1.
+@frozen_config
+class Hinge(Objective):
+    """The hinge loss: images beyond a margin of 1 no longer count.
 
     `d_loss = max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`, `g_loss = -D(G(z))`, with D the bare logit.
 
     Reference: Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957 (equations 16 and 17).
     """
 
-    has_total_loss = False
     no_total_loss = _TOTAL_OF_CRITICS
-    bounds_js = False
-    paired = False
-    undecided = 0.0
-    needs_lipschitz = False
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.relu(1 - real_logits) + ops.relu(1 + fake_logits)
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return -fake_logits
 
 
-@values.value
-class Wasserstein:
+@frozen_config
+class Wasserstein(Objective):
     """The critic's estimate of the earth mover's distance.
 
     `d_loss = D(G(z)) - D(x)`, `g_loss = -D(G(z))`, with D the bare logit. Minus d_loss estimates the distance only
-    while the critic is 1-Lipschitz: `compile` asks for a gradient penalty or spectral normalisation.
+    while the critic is 1-Lipschitz: `compile` asks for a gradient penalty or spectral normalization.
 
     Reference: Arjovsky et al., 2017, arXiv:1701.07875.
     """
 
-    has_total_loss = False
     no_total_loss = _TOTAL_OF_CRITICS
-    bounds_js = False
-    paired = False
-    undecided = None
+    neutral_logit = None
     needs_lipschitz = True
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return fake_logits - real_logits
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return -fake_logits
 
 
-@values.value
-class Relativistic:
-    """Each generated image is judged against a real one: the relativistic pairing game, with the logistic loss.
+@frozen_config
+class Relativistic(Objective):
+    """Each generated image is compared with a real one: relativistic pairing, with the logistic loss.
 
     `d_loss = -log sigmoid(D(x) - D(G(z)))`, `g_loss = -log sigmoid(D(G(z)) - D(x))`, with D the bare logit; at the
     equilibrium log 2 each. Since only the difference counts, the discriminator cannot drop a mode from the comparison,
     and the landscape has no minima where modes are missing; and the logged `d_real` and `d_fake` mean nothing by
-    themselves, only their difference does. Not to be confused with the relativistic *average* game,
-    which compares with the batch's mean. Its dynamics converge only with `R1` and `R2` beside it.
+    themselves, only their difference does. Not to be confused with the relativistic
+    *average* loss, which compares with the batch's mean. Its dynamics converge only with both `R1` and `R2`.
 
     Reference: Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
 
-    has_total_loss = True
-    no_total_loss = None
-    bounds_js = False
     paired = True
-    undecided = None
-    needs_lipschitz = False
+    neutral_logit = None
 
-    def d_loss(self, real_logits, fake_logits):
+    def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.softplus(fake_logits - real_logits)
 
-    def g_loss(self, real_logits, fake_logits):
+    def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.softplus(real_logits - fake_logits)
 
 
@@ -221,13 +221,13 @@ OBJECTIVES = {
     "wasserstein": Wasserstein,
     "relativistic": Relativistic,
 }
-METHODS = ("d_loss", "g_loss", "has_total_loss", "no_total_loss", "bounds_js", "paired", "undecided", "needs_lipschitz")
+MEMBERS = ("d_loss", "g_loss", "no_total_loss", "bounds_js", "paired", "neutral_logit", "needs_lipschitz")
 
 
-def get(objective):
+def get(objective: str | Objective) -> Objective:
     """Returns an objective by name, one of `OBJECTIVES`; an objective passes unchanged.
 
     Raises:
         ValueError: for an unknown name (the nearest is suggested) or an object without the members named above.
     """
-    return values.get("objective", objective, OBJECTIVES, methods=METHODS)
+    return configs.get("objective", objective, OBJECTIVES, members=MEMBERS)

@@ -1,39 +1,69 @@
-"""What the discriminator is charged for its slope: where to differentiate, and what to charge for it.
+"""Penalties on the discriminator: the points at which it is evaluated, and the penalty for each point.
 
-A penalty has
+The penalties are added to the discriminator's loss. Their sum is logged as `d_penalty`, apart from `d_loss`.
 
-- `where`, the points at which the gradient of the logit with respect to the image is taken: `"real"`, `"fake"` or
-  `"mixed"`;
-- `charge(squared_norms)`, from the squared norms of these gradients, shape (batch,), to one charge for each point;
-- `every`: above 1 it is charged at every k-th step of the discriminator alone, k times as much (lazy regularisation,
-  Karras et al., 2020, arXiv:1912.04958), which saves most of its cost.
-
-The charge moves the discriminator. It is logged as `d_penalty`, apart from `d_loss`.
+A penalty of your own is a subclass of `Penalty` with one method, decorated with `kerasgan.frozen_config`.
 """
+
+import abc
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
-from kerasgan import values
+from kerasgan import configs
+from kerasgan.configs import frozen_config
+from kerasgan.validation import errors, scalars
+
+WHERE = ("real", "fake", "mixed")
+
+
+class Penalty(abc.ABC):
+    """A penalty for each point, from the discriminator's logit and gradient there. The base class of all penalties.
+
+    Attributes:
+        where: the points: `"real"` images, `"fake"` (generated) images, or `"mixed"`: points between the two, at a
+            share drawn uniformly for each pair.
+        every: above 1 the penalty is added at every k-th step of the discriminator only, k times as large (lazy
+            regularization, Karras et al., 2020, arXiv:1912.04958), which saves most of its cost.
+        needs_gradient: whether `penalty` uses the gradient. Where no penalty does, none is computed.
+    """
+
+    where: str = "real"
+    every: int = 1
+    needs_gradient: bool = True
+
+    @abc.abstractmethod
+    def penalty(self, logits: Any, squared_norms: Any) -> Any:
+        """Returns one penalty for each point, (batch,).
+
+        Args:
+            logits: the discriminator's logits at the points, float32 (batch,).
+            squared_norms: |grad_x D(x)|^2, the squared norm of the logit's gradient with respect to each point, float32
+                (batch,); None if `needs_gradient` is False.
+        """
 
 
 def _check(name, weight, every):
     if not weight > 0:
         raise ValueError(f"{name} must be positive. Received: {name}={weight!r}. Leave the penalty out to have none.")
-    if not isinstance(every, int) or every < 1:
-        raise ValueError(f"every must be a whole number of steps, at least 1. Received: every={every!r}.")
+    scalars.whole_number("every", every, 1)
 
 
-@values.value
-class R1:
-    """Zero-centred gradient penalty on real images: gamma / 2 * E |grad D(x)|^2.
+@frozen_config
+class R1(Penalty):
+    """Zero-centered gradient penalty on real images: gamma / 2 * E |grad D(x)|^2.
 
-    It makes the game converge locally, where without it the players circle the equilibrium. The gradient grows with
-    the number of pixels, and so must gamma shrink with the scale of the data and grow with their variety: start from
+    With it training converges locally, where without it the two networks circle the equilibrium. The gradient grows
+    with the number of pixels, so gamma has to shrink with the scale of the data and grow with their variety: start from
     10 for small images, from 0.01 to 1 for points.
 
     Args:
         gamma: weight, positive.
-        every: charge at every k-th discriminator step, k times as much.
+        every: add it at every k-th discriminator step, k times as large.
+
+    Raises:
+        ValueError: if `gamma` is not positive, or `every` is not a whole number of at least 1.
 
     Reference: Mescheder et al., 2018, arXiv:1801.04406.
     """
@@ -46,15 +76,23 @@ class R1:
     def __post_init__(self):
         _check("gamma", self.gamma, self.every)
 
-    def charge(self, squared_norms):
+    def penalty(self, logits: Any, squared_norms: Any) -> Any:
         return self.gamma / 2 * squared_norms
 
 
-@values.value
-class R2:
-    """Zero-centred gradient penalty on generated images: gamma / 2 * E |grad D(G(z))|^2. See `R1`.
+@frozen_config
+class R2(Penalty):
+    """Zero-centered gradient penalty on generated images: gamma / 2 * E |grad D(G(z))|^2. See `R1`.
 
-    Beside `R1` it keeps the discriminator smooth where the generator is, also while that is far from the data.
+    Together with `R1` it keeps the discriminator smooth at the generator's samples, also while these are far from the
+    data.
+
+    Args:
+        gamma: weight, positive.
+        every: add it at every k-th discriminator step, k times as large.
+
+    Raises:
+        ValueError: if `gamma` is not positive, or `every` is not a whole number of at least 1.
 
     Reference: Mescheder et al., 2018, arXiv:1801.04406; Huang et al., 2024, arXiv:2501.05441.
     """
@@ -67,20 +105,23 @@ class R2:
     def __post_init__(self):
         _check("gamma", self.gamma, self.every)
 
-    def charge(self, squared_norms):
+    def penalty(self, logits: Any, squared_norms: Any) -> Any:
         return self.gamma / 2 * squared_norms
 
 
-@values.value
-class GradientPenalty:
-    """One-centred gradient penalty on points between real and generated images: weight * E (|grad D| - 1)^2.
+@frozen_config
+class GradientPenalty(Penalty):
+    """One-centered gradient penalty on points between real and generated images: weight * E (|grad D| - 1)^2.
 
-    The points are mixed with a weight drawn uniformly from [0, 1] for each pair. Where the gradient is 0 the charge has
-    no slope, instead of an infinite one.
+    The points are mixed with a weight drawn uniformly from [0, 1] for each pair. Where the gradient is 0 the penalty
+    has gradient 0, instead of an infinite one.
 
     Args:
         weight: lambda in the paper, positive.
-        every: charge at every k-th discriminator step, k times as much.
+        every: add it at every k-th discriminator step, k times as large.
+
+    Raises:
+        ValueError: if `weight` is not positive, or `every` is not a whole number of at least 1.
 
     Reference: Gulrajani et al., 2017, arXiv:1704.00028 (WGAN-GP).
     """
@@ -93,19 +134,26 @@ class GradientPenalty:
     def __post_init__(self):
         _check("weight", self.weight, self.every)
 
-    def charge(self, squared_norms):
+    def penalty(self, logits: Any, squared_norms: Any) -> Any:
         return self.weight * ops.square(ops.sqrt(ops.maximum(squared_norms, 1e-12)) - 1)
 
 
 PENALTIES = {"r1": R1, "r2": R2, "gradient_penalty": GradientPenalty}
+MEMBERS = ("where", "every", "needs_gradient", "penalty")
 
 
-def get(penalties):
+def get(penalties: str | Penalty | Sequence[str | Penalty]) -> tuple[Penalty, ...]:
     """Returns a tuple of penalties from a penalty, a name of `PENALTIES`, or a sequence of either.
 
     Raises:
-        ValueError: for an unknown name (the nearest is suggested) or an object without `where`, `charge` and `every`.
+        ValueError: for an unknown name (the nearest is suggested), an object without the members of `Penalty`, or one
+            whose points or steps are none of those described there.
     """
-    if isinstance(penalties, str) or hasattr(penalties, "charge"):
+    if isinstance(penalties, str) or hasattr(penalties, "penalty"):
         penalties = (penalties,)
-    return tuple(values.get("penalty", each, PENALTIES, methods=("where", "charge", "every")) for each in penalties)
+    found = tuple(configs.get("penalty", each, PENALTIES, members=MEMBERS) for each in penalties)
+    for each in found:
+        if each.where not in WHERE:
+            raise errors.unknown_name("where", each.where, WHERE)
+        scalars.whole_number("every", each.every, 1)
+    return found

@@ -9,7 +9,7 @@ These functions define and explain. What is trained on lives in `objectives.py`,
 
 import numpy as np
 
-from kerasgan.errors import unknown_name
+from kerasgan.validation.errors import unknown_name
 
 EQUILIBRIUM_PROBABILITY = 0.5
 """D(x) for every x once q = p."""

@@ -1,19 +1,33 @@
-"""The order of play: who moves when, and on which samples. Plain values; the engine in `backend` plays them.
+"""Update rules: which network is updated when, and on which samples.
 
-An order of play has `d_steps`, the discriminator's steps in a round, which is also the fewest images that a batch may
-hold, and `check(discriminator)`, which raises a `ValueError` if it cannot be played with that network.
+An update rule has
+
+- `d_steps`: the discriminator's steps for each generator step, which is also the fewest images that a batch may hold;
+- `check(discriminator)`, which raises a `ValueError` if the rule cannot be used with that network;
+- `play(step, images, labels=None)`, which makes the updates for one batch and returns the logs.
+
+`step` is a `kerasgan.step.TrainingStep`. Its methods `update_discriminator`, `update_generator` and `update_both` each
+make one update and return its logs. A rule of your own is a class with these three members, decorated with
+`kerasgan.frozen_config`.
 """
 
-from kerasgan import checks, values
+import itertools
+from typing import Any
+
+import keras
+
+from kerasgan import configs
+from kerasgan.configs import frozen_config
+from kerasgan.validation import networks, scalars
 
 
-@values.value
+@frozen_config
 class Alternating:
     """k discriminator steps, then one generator step (algorithm 1 of the paper).
 
-    The batch that `fit` hands over is split into `d_steps` minibatches. Each discriminator step takes its own real
-    minibatch and fresh latents; then the generator steps on new latents, as many as a minibatch holds, judged by the
-    discriminator as just updated.
+    The batch is split into `d_steps` minibatches. Each discriminator step takes its own real minibatch and fresh
+    latents; then the generator is updated on new latents, as many as a minibatch holds, evaluated by the discriminator
+    as just updated.
 
     Args:
         d_steps: discriminator steps for each generator step, at least 1. The batch must hold at least `d_steps`
@@ -28,47 +42,54 @@ class Alternating:
     d_steps: int = 1
 
     def __post_init__(self):
-        if not isinstance(self.d_steps, int) or self.d_steps < 1:
-            raise ValueError(
-                f"d_steps must be a whole number of at least 1. Received: d_steps={self.d_steps!r}. "
-                "The paper and most of its successors use 1."
-            )
+        scalars.whole_number("d_steps", self.d_steps, 1)
 
-    def check(self, discriminator):
-        """Any discriminator will do."""
+    def check(self, discriminator: keras.Model) -> None:
+        """Accepts any discriminator."""
+
+    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+        """Updates the discriminator `d_steps` times, then the generator. Returns the logs, means over the steps."""
+        minibatches = _split(images, labels, self.d_steps)
+        d_logs = [step.update_discriminator(*minibatch) for minibatch in minibatches]
+        g_logs = step.update_generator(*minibatches[-1])
+        return {name: sum(logs[name] for logs in d_logs) / len(d_logs) for name in d_logs[0]} | g_logs
 
 
-@values.value
+@frozen_config
 class Simultaneous:
-    """Both players move at once, each on its own loss, from one pass through each network.
+    """Both networks are updated at once, each on its own loss, from one forward pass through each.
 
-    The generator's loss is that of the samples on which the discriminator was trained, as judged before either moved:
-    the vector field that the theory of GAN dynamics studies. It saves the alternating order's second pass through the
-    generator and the discriminator.
+    The generator's loss is that of the samples on which the discriminator was trained, evaluated before either was
+    updated: the vector field that the theory of GAN dynamics studies. It saves the second forward pass through the
+    generator and the discriminator that `Alternating` needs.
 
     Reference: Mescheder et al., 2017, arXiv:1705.10461.
     """
 
     d_steps = 1
 
-    def check(self, discriminator):
-        """Any discriminator will do."""
+    def check(self, discriminator: keras.Model) -> None:
+        """Accepts any discriminator."""
+
+    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+        """Updates both networks from the same forward pass. Returns the logs."""
+        return step.update_both(images, labels)
 
 
-@values.value
+@frozen_config
 class OneStage:
-    """The same step as `Simultaneous`, to rounding, from a single backward pass through the discriminator.
+    """The same step as `Simultaneous`, to rounding, with a single backward pass through the discriminator.
 
     At each generated image the two losses differ only by a factor: with l its logit, the gradient of the generator's
     loss with respect to the image is (dL_G/dl) / (dL_D/dl) times that of the discriminator's, for the cross-entropy
-    -exp(-l). So the backward pass that moves the discriminator brings the generator's gradient along. Where
-    dL_D/dl is 0 (or underflows), 1e-20 takes its place: far below the rounding of the discriminator's gradient, and
-    enough to carry the image's.
+    -exp(-l). So the backward pass for the discriminator gives the generator's gradient, too. Where dL_D/dl is 0 (or
+    underflows), 1e-20 takes its place: far below the rounding of the discriminator's gradient, and enough to carry the
+    image's.
 
-    This holds for every objective, but only for a discriminator that judges each image by itself.
+    This holds for every objective, but only for a discriminator that evaluates each image by itself.
 
     Raises (in `compile`):
-        ValueError: for a discriminator with batch norm or activity regularisers, or one in float16, whose range is too
+        ValueError: for a discriminator with batch norm or activity regularizers, or one in float16, whose range is too
             small for the factor. Use `Simultaneous`.
 
     Reference: Shen et al., 2021, arXiv:2103.00430.
@@ -76,24 +97,40 @@ class OneStage:
 
     d_steps = 1
 
-    def check(self, discriminator):
-        reason = checks.why_not_per_sample(discriminator)
+    def check(self, discriminator: keras.Model) -> None:
+        """Checks that the discriminator evaluates each image by itself, in a type of float32's range."""
+        reason = networks.why_not_per_sample(discriminator)
         if discriminator.dtype_policy.compute_dtype == "float16":
             reason = "computes in float16"
         if reason:
             raise ValueError(
-                "One-stage updates need a discriminator that judges each image by itself, in a type of float32's "
+                "One-stage updates need a discriminator that evaluates each image by itself, in a type of float32's "
                 f"range. Received: a discriminator that {reason}. Use updates='simultaneous'."
             )
 
+    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+        """Updates both networks with one backward pass through the discriminator. Returns the logs."""
+        return step.update_both(images, labels, one_stage=True)
+
 
 UPDATES = {"alternating": Alternating, "simultaneous": Simultaneous, "one_stage": OneStage}
+MEMBERS = ("d_steps", "check", "play")
 
 
-def get(updates):
-    """Returns an order of play by name, one of `UPDATES`; an order of play passes unchanged.
+def get(updates: Any) -> Any:
+    """Returns an update rule by name, one of `UPDATES`; an update rule passes unchanged.
 
     Raises:
-        ValueError: for an unknown name (the nearest is suggested) or an object that is no order of play.
+        ValueError: for an unknown name (the nearest is suggested) or an object that is not an update rule.
     """
-    return values.get("updates", updates, UPDATES, methods=("d_steps", "check"))
+    return configs.get("updates", updates, UPDATES, members=MEMBERS)
+
+
+def _split(images, labels, count):
+    """Cuts a batch into `count` minibatches (images, labels), whose sizes differ by one image at most."""
+    if count == 1:
+        return [(images, labels)]
+    size = keras.ops.shape(images)[0]
+    ends = [size * number // count for number in range(count + 1)]
+    parts = [slice(start, end) for start, end in itertools.pairwise(ends)]
+    return [(images[part], None if labels is None else labels[part]) for part in parts]

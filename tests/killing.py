@@ -14,7 +14,9 @@ import signal
 import sys
 import time
 
-from kerasgan import checkpoints, cli, runs, training
+from kerasgan import cli
+from kerasgan.resume import checkpoint_files
+from kerasgan.runs import run_folder, training
 
 RECIPE = {
     "title": "to be killed",
@@ -54,8 +56,8 @@ def exit_code(process):
 
 
 def newest_step(run):
-    found = checkpoints.files(run / runs.CHECKPOINTS)
-    return checkpoints.step_of(found[0]) if found else 0
+    found = checkpoint_files.files(run / run_folder.CHECKPOINTS)
+    return checkpoint_files.step_of(found[0]) if found else 0
 
 
 def run_in(log_dir):
@@ -94,7 +96,7 @@ def wait_to_kill(process, log_dir, left, total, dice):
             break
         time.sleep(0.001)
     if run and dice.random() < 0.5:
-        wait_for_a_write(run / runs.CHECKPOINTS, process)
+        wait_for_a_write(run / run_folder.CHECKPOINTS, process)
     else:
         time.sleep(dice.uniform(0, 0.01))
     os.kill(process, signal.SIGKILL)
@@ -115,15 +117,15 @@ def is_in_a_write(folder, process):
 def look_after(run, process, counted):
     """Counts what a kill has left behind."""
     counted["kills"] += 1
-    folder = run / runs.CHECKPOINTS if run else None
-    found = checkpoints.files(folder) if run else []
+    folder = run / run_folder.CHECKPOINTS if run else None
+    found = checkpoint_files.files(folder) if run else []
     counted["before_the_first"] += not found
     counted["in_a_write"] += bool(run) and is_in_a_write(folder, process)
-    steps = [checkpoints.step_of(path) for path in found]
+    steps = [checkpoint_files.step_of(path) for path in found]
     # Two steps a call, an epoch of 28: the last three are there, without a gap.
     counted["lost"] += any(a - b != 2 for a, b in itertools.pairwise(steps))
     for path in found:
-        counters = checkpoints.peek_at(path)
+        counters = checkpoint_files.peek_at(path)
         counted["unsound"] += counters is None
 
 

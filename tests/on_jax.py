@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import kerasgan
-from kerasgan import callbacks, cli, state
+from kerasgan import callbacks, cli
+from kerasgan.resume import model_state
 from kerasgan.callbacks import Checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), "uint8")  # 7 batches of 10
@@ -127,7 +128,7 @@ def test_each_epoch_has_each_image_once_in_an_order_of_its_own():
     assert np.sort(first, axis=None).tolist() == np.sort(second, axis=None).tolist() == list(range(70))
     assert first != second
     assert [first, second] == [numbers(again), numbers(again)]
-    assert numbers(load(first_step=9)) == second[2:]
+    assert numbers(load(skip_batches=9)) == second[2:]
     assert numbers(load(passes=2)) == first + second
     assert np.ravel(numbers(load(shuffle=False))).tolist() == list(range(70))
 
@@ -189,8 +190,8 @@ class Dies(keras.callbacks.Callback):
 def fit(folder, make_gan, epochs=3, dies=None, seed=0, passes=2, **options):
     """Trains, to the end or to the power cut, and returns the game and the logs of its epochs."""
     gan, checkpoint = make_gan(seed=seed, **options), Checkpoint(folder, every_steps=1, resume=True)
-    first_step = checkpoint.first_step()
-    dataset, _ = kerasgan.datasets.load(PIXELS, 10, seed=1, first_step=first_step)
+    skip_batches = checkpoint.skip_batches()
+    dataset, _ = kerasgan.datasets.load(PIXELS, 10, seed=1, skip_batches=skip_batches)
     listed = [*([] if dies is None else [Dies(dies)]), callbacks.Guard(every=2), checkpoint]
     try:
         gan.fit(dataset.repeat(passes), epochs=epochs, callbacks=listed, verbose=0)
@@ -210,7 +211,7 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path, make_gan,
     whole, logs = fit(tmp_path / "whole", make_gan, **options)
     fit(tmp_path / "killed", make_gan, dies=dies, **options)
     resumed, rest = fit(tmp_path / "killed", make_gan, seed=99, **options)
-    expected, found = state.arrays(whole), state.arrays(resumed)
+    expected, found = model_state.arrays(whole), model_state.arrays(resumed)
     assert expected.keys() == found.keys()
     assert all(np.array_equal(found[name], expected[name]) for name in expected if not name.startswith("metrics/"))
     assert {name: values[-len(rest["d_loss"]) :] for name, values in logs.items()} == rest

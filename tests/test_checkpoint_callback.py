@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.python.framework import config
 
 import kerasgan
-from kerasgan import checkpoints, interrupts, state
+from kerasgan.resume import checkpoint_files, interrupts, model_state
 from kerasgan.callbacks import Checkpoint, Equilibrium
 from kerasgan.callbacks.checkpoint import restore
 
@@ -61,7 +61,7 @@ class Fit:
         """Trains to the end or to the power cut. Returns the GAN, or None."""
         gan = self.make_gan(seed=seed, **self.options)
         checkpoint = Checkpoint(self.folder, resume=True, **checkpoint_options)
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, passes=self.passes, first_step=checkpoint.first_step())
+        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, passes=self.passes, skip_batches=checkpoint.skip_batches())
         callbacks = [self.notes, *callbacks, checkpoint]
         try:
             gan.fit(dataset, epochs=self.epochs, callbacks=callbacks, verbose=0)
@@ -74,7 +74,7 @@ class Fit:
 def same(one, other):
     """Whether two games hold the same bits in every variable but the running means, which each epoch begins anew."""
     first, second = (
-        {name: array for name, array in state.arrays(gan).items() if not name.startswith("metrics/")}
+        {name: array for name, array in model_state.arrays(gan).items() if not name.startswith("metrics/")}
         for gan in (one, other)
     )
     assert first.keys() == second.keys()
@@ -161,7 +161,7 @@ def test_data_without_end_in_epochs_of_given_length(per_call, make_gan, tmp_path
             make_gan(seed=seed, steps_per_execution=per_call),
             Checkpoint(folder, every_steps=3, resume=True),
         )
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, first_step=checkpoint.first_step())
+        dataset, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
         callbacks = [*callbacks, checkpoint]
         gan.fit(dataset.repeat(), epochs=4, steps_per_epoch=5, callbacks=callbacks, verbose=0)
         return gan
@@ -181,10 +181,10 @@ def test_data_of_unknown_length(make_gan, tmp_path):
         gan, checkpoint, begin = make_gan(seed=seed), Checkpoint(folder, every_steps=3, resume=True), []
 
         def give():
-            begin.append(0 if begin else checkpoint.first_step())
+            begin.append(0 if begin else checkpoint.skip_batches())
             yield from batches[begin[-1] :]
 
-        begin_at = checkpoint.first_step()
+        begin_at = checkpoint.skip_batches()
         dataset = tf.data.Dataset.from_generator(give, output_signature=tf.TensorSpec((10, 8, 8, 1)))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -205,7 +205,7 @@ def test_with_validation(make_gan, tmp_path):
 
     def run(folder, *callbacks, seed=0):
         gan, checkpoint, notes = make_gan(seed=seed), Checkpoint(folder, every_steps=2, resume=True), Notes()
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, first_step=checkpoint.first_step())
+        dataset, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
         callbacks = [notes, *callbacks, checkpoint]
         gan.fit(dataset, epochs=3, validation_data=held_out, callbacks=callbacks, verbose=0)
         return notes.epochs
@@ -242,7 +242,7 @@ def test_a_new_training_needs_a_folder_of_its_own(make_gan, tmp_path):
         gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)
     assert restore(gan, tmp_path).step == 7
     gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)  # which goes on from there
-    assert [path.stem for path in checkpoints.files(tmp_path)] == ["step-00000014", "step-00000007"]
+    assert [path.stem for path in checkpoint_files.files(tmp_path)] == ["step-00000014", "step-00000007"]
 
 
 # Callbacks
@@ -335,7 +335,7 @@ def test_the_last_ones_and_the_best_are_kept(make_gan, tmp_path):
 def test_time_alone_can_be_the_measure(make_gan, tmp_path):
     Fit(make_gan, tmp_path / "always").run(Dies(5), every_epochs=None, every_seconds=1e-9)
     Fit(make_gan, tmp_path / "never").run(Dies(5), every_epochs=None, every_seconds=1e9)
-    assert len(checkpoints.files(tmp_path / "always")) == 3 and not checkpoints.files(tmp_path / "never")
+    assert len(checkpoint_files.files(tmp_path / "always")) == 3 and not checkpoint_files.files(tmp_path / "never")
 
 
 @slow
@@ -343,7 +343,7 @@ def test_losses_that_are_not_finite_are_not_kept(make_gan, tmp_path):
     wild = {"d_optimizer": keras.optimizers.SGD(1e30), "g_optimizer": keras.optimizers.SGD(1e30)}
     with pytest.warns(UserWarning, match="its losses are not finite"):
         Fit(make_gan, tmp_path, **wild).run()
-    assert not checkpoints.files(tmp_path)
+    assert not checkpoint_files.files(tmp_path)
 
 
 @slow

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tensorflow.python.ops import summary_ops_v2
 
-from kerasgan import checkpoints, cli, state
+from kerasgan import cli
+from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.callbacks import Checkpoint, ImageGrid, LatentWalk
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
@@ -59,14 +60,14 @@ def train(make_gan, folder, *before, epochs=6, **options):
         callbacks = [*before, Checkpoint(folder, **options)]
         history = gan.fit(IMAGES, batch_size=32, epochs=epochs, callbacks=callbacks, verbose=0)
     assert len(history.epoch) == epochs  # to the end
-    found = [checkpoints.read(path, state.spec(gan)) for path in checkpoints.files(folder)]  # every one is sound
+    found = [checkpoint_files.read(path, model_state.spec(gan)) for path in checkpoint_files.files(folder)]  # every one is sound
     messages = [str(each.message) for each in caught if each.category is UserWarning]
     return [int(each.path.stem.removeprefix("step-")) for each in found], messages
 
 
 def size_of_one(make_gan, folder):
     train(make_gan, folder, epochs=1)
-    return checkpoints.files(folder)[0].stat().st_size
+    return checkpoint_files.files(folder)[0].stat().st_size
 
 
 def test_a_full_disk(make_gan, disk, tmp_path):
@@ -107,7 +108,7 @@ def test_a_run_that_is_removed_or_replaced_costs_no_training(make_gan, tmp_path)
     steps, messages = train(make_gan, run / "checkpoints", acts, keep=9)
     assert steps == [] and len(messages) == 4
     assert "No such file" in messages[0] and "Not a directory" in messages[3]
-    assert len(checkpoints.files(tmp_path / "gone" / "checkpoints")) == 2
+    assert len(checkpoint_files.files(tmp_path / "gone" / "checkpoints")) == 2
 
 
 @pytest.mark.slow
@@ -151,7 +152,7 @@ def test_a_run_on_a_small_disk_keeps_its_last_good_state(disk, capsys):
     printed = capsys.readouterr()
     assert "Epoch 8/8" in printed.out
     assert "No space left" in printed.err and f"kerasgan train --resume {run}" in printed.err
-    assert checkpoints.peek(run / "checkpoints")["epoch"] >= 1
+    assert checkpoint_files.peek(run / "checkpoints")["epoch"] >= 1
     assert mount("-o", "remount,size=8m", str(disk))
     assert cli.main(["train", "--resume", str(run)]) == 0
     assert (run / "saved_model").is_dir() and (run / "samples.png").exists()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kerasgan import checkpoints
+from kerasgan.resume import checkpoint_files
 
 ARRAYS = {
     "kernel": np.arange(600, dtype="float32").reshape(20, 30),
@@ -29,13 +29,13 @@ COUNTERS = {"epoch": 3, "best": 0.1, "lost": float("inf"), "none": None}
 
 
 def write(folder, step, arrays=ARRAYS):
-    return checkpoints.write(folder, step, arrays, COUNTERS | {"step": step})
+    return checkpoint_files.write(folder, step, arrays, COUNTERS | {"step": step})
 
 
 def sealed(header, body=b"", length=None):
     """A file as an attacker can make it: any header and body, with a checksum that is right."""
     header = header if isinstance(header, bytes) else json.dumps(header).encode()
-    start = checkpoints.MAGIC + (len(header) if length is None else length).to_bytes(8, "little") + header + body
+    start = checkpoint_files.MAGIC + (len(header) if length is None else length).to_bytes(8, "little") + header + body
     return start + hashlib.sha256(start).digest()
 
 
@@ -43,18 +43,18 @@ def newest(folder, spec=SPEC):
     """The step of the newest sound checkpoint and the warnings there were."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = checkpoints.newest(folder, spec)
+        found = checkpoint_files.newest(folder, spec)
     return found.counters["step"], [str(each.message) for each in caught]
 
 
 def test_what_is_read_is_what_was_written(tmp_path):
     path = write(tmp_path / "new", 12)
     assert path.name == "step-00000012.checkpoint" and os.listdir(tmp_path / "new") == [path.name]
-    found = checkpoints.read(path, SPEC)
+    found = checkpoint_files.read(path, SPEC)
     assert found.counters == COUNTERS | {"step": 12}
     for name, array in ARRAYS.items():
         assert found.arrays[name].dtype == array.dtype and np.array_equal(found.arrays[name], array)
-    assert checkpoints.peek(tmp_path / "new") == found.counters
+    assert checkpoint_files.peek(tmp_path / "new") == found.counters
 
 
 def test_the_newest_is_the_highest_step_and_the_last_are_kept(tmp_path):
@@ -62,24 +62,24 @@ def test_the_newest_is_the_highest_step_and_the_last_are_kept(tmp_path):
         write(tmp_path, step)
     assert newest(tmp_path) == (100_000_000, [])
     (tmp_path / ".step-00000010.checkpoint.1").write_bytes(b"left by one that was killed")
-    checkpoints.prune(tmp_path, keep=2)
+    checkpoint_files.prune(tmp_path, keep=2)
     assert sorted(os.listdir(tmp_path)) == ["step-100000000.checkpoint", "step-99999999.checkpoint"]
 
 
 def test_the_best_stays(tmp_path):
-    checkpoints.mark_best(write(tmp_path, 1))
+    checkpoint_files.mark_best(write(tmp_path, 1))
     for step in range(2, 9):
         write(tmp_path, step)
-        checkpoints.prune(tmp_path, keep=2)
-    assert checkpoints.newest(tmp_path, SPEC, best=True).counters["step"] == 1
-    (tmp_path / checkpoints.BEST).write_bytes(b"damaged")
+        checkpoint_files.prune(tmp_path, keep=2)
+    assert checkpoint_files.newest(tmp_path, SPEC, best=True).counters["step"] == 1
+    (tmp_path / checkpoint_files.BEST).write_bytes(b"damaged")
     with pytest.warns(UserWarning, match=r"Passed over best\.checkpoint .* Used instead: .*step-00000008"):
-        assert checkpoints.newest(tmp_path, SPEC, best=True).counters["step"] == 8
+        assert checkpoint_files.newest(tmp_path, SPEC, best=True).counters["step"] == 8
 
 
 def test_no_checkpoints_are_no_mistake(tmp_path):
-    assert checkpoints.newest(tmp_path, SPEC) is None
-    assert checkpoints.newest(tmp_path / "nowhere", SPEC) is None and checkpoints.peek(tmp_path / "nowhere") is None
+    assert checkpoint_files.newest(tmp_path, SPEC) is None
+    assert checkpoint_files.newest(tmp_path / "nowhere", SPEC) is None and checkpoint_files.peek(tmp_path / "nowhere") is None
 
 
 # Damage
@@ -93,7 +93,7 @@ def damaged(folder, change):
     step, messages = newest(folder)
     assert step == 1 and len(messages) == 1, messages
     assert "step-00000002" in messages[0] and "step-00000001" in messages[0]
-    assert checkpoints.peek(folder)["step"] == 1
+    assert checkpoint_files.peek(folder)["step"] == 1
 
 
 @pytest.mark.parametrize("tenth", range(10))
@@ -114,7 +114,7 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path):
         changed[place] ^= 1 << place % 8
         (tmp_path / "step-00000001.checkpoint").write_bytes(changed)
         with pytest.raises(ValueError, match=r"^it"):
-            checkpoints.read(tmp_path / "step-00000001.checkpoint", SPEC)
+            checkpoint_files.read(tmp_path / "step-00000001.checkpoint", SPEC)
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_every_flipped_bit_is_found(tmp_path):
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
         with pytest.raises(ValueError, match=r"^it"):
-            checkpoints.read(path, SPEC)
+            checkpoint_files.read(path, SPEC)
     print(f"{8 * len(content):,} flipped bits, all found")
 
 
@@ -141,7 +141,7 @@ def test_where_all_are_damaged_it_says_so(tmp_path):
     for step in (1, 2):
         write(tmp_path, step).write_bytes(b"")
     with pytest.raises(ValueError, match=r"must be sound.*step-00000002.*step-00000001"):
-        checkpoints.newest(tmp_path, SPEC)
+        checkpoint_files.newest(tmp_path, SPEC)
 
 
 # Strangers
@@ -174,7 +174,7 @@ HOSTILE = {
 def test_the_planted_files_differ_from_a_true_one_by_what_is_planted(tmp_path):
     path = tmp_path / "step-00000001.checkpoint"
     path.write_bytes(sealed(HEADER, BODY))
-    assert checkpoints.read(path, SPEC).arrays["step"] == 7
+    assert checkpoint_files.read(path, SPEC).arrays["step"] == 7
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -184,7 +184,7 @@ def test_hostile_files_are_refused_and_nothing_large_is_allocated(kind, tmp_path
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"^it"):
-            checkpoints.read(path, SPEC)
+            checkpoint_files.read(path, SPEC)
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
@@ -197,7 +197,7 @@ def test_a_planted_pickle_is_not_run(tmp_path, monkeypatch):
     for planted in (content, sealed(content), sealed(HEADER, content)):
         path.write_bytes(planted)
         with pytest.raises(ValueError, match=r"^it"):
-            checkpoints.read(path, SPEC)
+            checkpoint_files.read(path, SPEC)
     assert not (tmp_path / "planted").exists()
     pickle.loads(content)
     assert (tmp_path / "planted").exists()  # it would have shown
@@ -218,7 +218,7 @@ def test_another_training_is_not_taken_for_this(tmp_path):
     write(tmp_path, 1)
     for name, other in (("kernel", ((20, 31), "float32")), ("kernel", ((20, 30), "float64")), ("more", ((1,), "int8"))):
         with pytest.raises(ValueError, match=name):
-            checkpoints.newest(tmp_path, SPEC | {name: other})
+            checkpoint_files.newest(tmp_path, SPEC | {name: other})
 
 
 # Disks that fail
@@ -247,13 +247,13 @@ def test_a_folder_whose_parent_is_lost_is_not_made_elsewhere(tmp_path):
 
 KILLED = """
 import sys, numpy as np
-from kerasgan import checkpoints
+from kerasgan.resume import checkpoint_files
 array = np.zeros(500_000, "float32")
 print("ready", flush=True)
 for step in range(1, 10**6):
     array[:] = step
-    checkpoints.write(sys.argv[1], step, {"a": array}, {"step": step})
-    checkpoints.prune(sys.argv[1], 3)
+    checkpoint_files.write(sys.argv[1], step, {"a": array}, {"step": step})
+    checkpoint_files.prune(sys.argv[1], 3)
 """
 
 
@@ -272,11 +272,11 @@ def kill_writers(folder, kills, seed):
         torn += any(name.startswith(".") for name in os.listdir(folder))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = checkpoints.newest(folder, spec)
+            found = checkpoint_files.newest(folder, spec)
         assert found is None or (found.arrays["a"] == found.counters["step"]).all()
-        for path in checkpoints.files(folder):  # not one is lost but the one in the making
-            assert checkpoints.read(path, spec).counters["step"] == int(path.stem.removeprefix("step-"))
-        checkpoints.prune(folder, 3)
+        for path in checkpoint_files.files(folder):  # not one is lost but the one in the making
+            assert checkpoint_files.read(path, spec).counters["step"] == int(path.stem.removeprefix("step-"))
+        checkpoint_files.prune(folder, 3)
     return torn
 
 
@@ -326,12 +326,12 @@ def fuzz(folder, examples):
         path.write_bytes(content)
         tried.append(content == whole)
         try:
-            found = checkpoints.read(path, SPEC)
+            found = checkpoint_files.read(path, SPEC)
         except ValueError as error:
             assert str(error).startswith(("it ", "its ")) and not tried[-1]
         else:
             assert tried[-1] and all(np.array_equal(found.arrays[name], ARRAYS[name]) for name in ARRAYS)
-        checkpoints.peek(folder)
+        checkpoint_files.peek(folder)
 
     any_bytes()
     return len(tried)

@@ -14,7 +14,8 @@ import pytest
 from helpers import needs_shared, shared_folder
 from PIL import Image
 
-from kerasgan import callbacks, cli, recipes, runs
+from kerasgan import callbacks, cli
+from kerasgan.runs import recipes, run_folder
 
 
 def train(*arguments):
@@ -337,12 +338,12 @@ def test_a_run_that_a_signal_stops_from_outside_can_be_resumed(tmp_path, number)
 
 
 def test_run_folders_are_numbered_and_never_shared(tmp_path):
-    names = [runs.create(tmp_path, name).name for name in ("a", "b", "a", "../../etc/x y")]
+    names = [run_folder.create(tmp_path, name).name for name in ("a", "b", "a", "../../etc/x y")]
     assert names == ["00001-a", "00002-b", "00003-a", "00004-etc-x-y"]
 
 
 def test_two_processes_that_start_at_once_get_folders_of_their_own(tmp_path):
-    code = f"from kerasgan import runs\nfor _ in range(20): print(runs.create({str(tmp_path)!r}, 'x').name)"
+    code = f"from kerasgan import runs\nfor _ in range(20): print(run_folder.create({str(tmp_path)!r}, 'x').name)"
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     names = [name for process in processes for name in process.communicate()[0].split()]
     assert len(set(names)) == 60 == len(list(tmp_path.iterdir()))

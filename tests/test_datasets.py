@@ -14,7 +14,8 @@ import tensorflow as tf
 from helpers import needs_shared, shared_folder
 from PIL import Image
 
-from kerasgan import datasets, recipes, training
+from kerasgan import datasets
+from kerasgan.runs import recipes, training
 from kerasgan.datasets import load, load_arrays, pipeline, stacked
 
 
@@ -141,13 +142,13 @@ def test_the_order_follows_from_seed_and_pass_alone():
 
 
 @pytest.mark.parametrize("passes", [1, 3])
-@pytest.mark.parametrize("first_step", [0, 1, 7, 10, 23, 30, 61])
-def test_a_first_step_continues_where_others_stopped(passes, first_step):
+@pytest.mark.parametrize("skip_batches", [0, 1, 7, 10, 23, 30, 61])
+def test_a_first_step_continues_where_others_stopped(passes, skip_batches):
     """Each iteration from there on is what was left of it, and the next ones are whole."""
     whole, _ = load(numbered_images(100), 10, seed=3, passes=passes)
-    later, _ = load(numbered_images(100), 10, seed=3, passes=passes, first_step=first_step)
+    later, _ = load(numbered_images(100), 10, seed=3, passes=passes, skip_batches=skip_batches)
     epochs = [numbers(whole) for _ in range(9)]
-    done, given = divmod(first_step, 10 * passes)
+    done, given = divmod(skip_batches, 10 * passes)
     assert numbers(later) == epochs[done][10 * given :]
     assert numbers(later) == epochs[done + 1]
     assert int(later.cardinality()) == int(whole.cardinality()) == 10 * passes
@@ -161,7 +162,7 @@ def test_passes_are_the_epochs_one_after_another():
 
 def test_labels_are_skipped_with_their_images():
     source = numbered_images(100), np.arange(100)
-    dataset, _ = load(source, 10, labels=True, first_step=7)
+    dataset, _ = load(source, 10, labels=True, skip_batches=7)
     seen = [(np.round((images[:, 0, 0, 0] + 1) * 127.5), labels) for images, labels in dataset.as_numpy_iterator()]
     assert len(seen) == 3 and all(np.array_equal(*pair) for pair in seen)
 
@@ -229,17 +230,17 @@ def test_about_half_of_the_images_are_mirrored_in_every_pass_anew():
     assert np.abs(correlations).max() < 0.2
 
 
-@pytest.mark.parametrize("first_step", [0, 7, 40, 47, 95])
+@pytest.mark.parametrize("skip_batches", [0, 7, 40, 47, 95])
 @pytest.mark.parametrize("passes", [1, 2])
-def test_what_is_mirrored_follows_from_seed_pass_and_place(first_step, passes):
-    keras.utils.set_random_seed(first_step)
+def test_what_is_mirrored_follows_from_seed_pass_and_place(skip_batches, passes):
+    keras.utils.set_random_seed(skip_batches)
     whole, _ = load(sided_images(), 10, flip=True, seed=5)
-    later, _ = load(sided_images(), 10, flip=True, seed=5, passes=passes, first_step=first_step)
+    later, _ = load(sided_images(), 10, flip=True, seed=5, passes=passes, skip_batches=skip_batches)
     other, _ = load(sided_images(), 10, flip=True, seed=6)
     steps = [batch for _ in range(6) for batch in whole.as_numpy_iterator()]
     rest = [batch for _ in range(2) for batch in later.as_numpy_iterator()]
     assert len(rest) >= 40
-    assert all(np.array_equal(one, same) for one, same in zip(steps[first_step:], rest, strict=False))
+    assert all(np.array_equal(one, same) for one, same in zip(steps[skip_batches:], rest, strict=False))
     assert (sides(list(other.as_numpy_iterator()))[1] != sides(steps[:40])[1]).mean() > 0.4
 
 
@@ -260,8 +261,8 @@ def test_a_run_mirrors_as_its_recipe_says_and_goes_on_so(photo_folder):
     recipe = dataclasses.replace(recipes.get("photos"), source=str(photo_folder), batch_size=1, image_size=8)
     for flip in (True, False):
         plan = training.Plan("photos", dataclasses.replace(recipe, flip=flip), 4, False, guard="off")
-        found, info = training._load(plan, first_step=3)
-        direct, same_info = load(photo_folder, 1, image_size=8, seed=4, flip=flip, first_step=3)
+        found, info = training._load(plan, skip_batches=3)
+        direct, same_info = load(photo_folder, 1, image_size=8, seed=4, flip=flip, skip_batches=3)
         for _ in range(3):
             assert np.array_equal(epoch(found), epoch(direct))
         assert info == same_info == load(photo_folder, 1, image_size=8, flip=not flip)[1]
@@ -600,7 +601,7 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
         ("digits", {"batch_size": 1.5}, "Received: batch_size=1.5"),
         ("digits", {"batch_size": 1798}, "Received: batch_size=1798 for 1797"),
         ("digits", {"seed": -1}, "Received: seed=-1"),
-        ("digits", {"first_step": -1}, "Received: first_step=-1"),
+        ("digits", {"skip_batches": -1}, "Received: skip_batches=-1"),
         ("digits", {"image_size": 0}, "Received: image_size=0"),
         ("digits", {"image_size": (8, 8, 1)}, "Received: image_size="),
         ("digits", {"channels": 2}, "Received: channels=2"),

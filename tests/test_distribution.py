@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from mirrored import ORDERS, PENALTIES
 
-from kerasgan import checks, cli, datasets, draws, runs
+from kerasgan import cli, datasets, random
+from kerasgan.runs import run_folder
+from kerasgan.validation import checks
 
 SCRIPT = pathlib.Path(__file__).with_name("mirrored.py")
 TOLERANCE = 1e-5
@@ -115,7 +117,7 @@ def test_layers_draw_other_numbers_on_each_replica():
 
 
 def test_alone_they_are_those_of_keras():
-    ours = draws.uniform((3, 2), keras.random.SeedGenerator(1)), draws.normal((3, 2), 5)
+    ours = random.uniform((3, 2), keras.random.SeedGenerator(1)), random.normal((3, 2), 5)
     theirs = keras.random.uniform((3, 2), seed=keras.random.SeedGenerator(1)), keras.random.normal((3, 2), seed=5)
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
@@ -130,7 +132,7 @@ def test_a_share_is_some_rows_of_the_same_batches(flip):
 
     def epochs(ask):
         source = (pixels, np.arange(27))
-        dataset, _ = datasets.load(source, batch_size=8, labels=True, flip=flip, seed=1, first_step=2)
+        dataset, _ = datasets.load(source, batch_size=8, labels=True, flip=flip, seed=1, skip_batches=2)
         asked = ask(datasets.repeated(dataset, 2))
         return [[(images.numpy(), labels.numpy()) for images, labels in asked] for _ in range(2)]
 
@@ -248,14 +250,14 @@ def test_a_run_on_devices_is_resumed_on_one_and_ends_like_one_on_one(tmp_path):
     assert ended.returncode == 0 and "steps_per_execution=4 is set back to 1" in ended.stderr, ended.stderr
     assert command("train", "--settings", settings, "--log-dir", tmp_path).returncode == 0
     both, one = sorted(path for path in tmp_path.iterdir() if path.is_dir())
-    assert runs.read_settings(both)["replicas"] == 2 and runs.read_settings(one)["replicas"] == 1
-    weights = [keras.models.load_model(run / runs.MODEL).get_weights() for run in (both, one)]
+    assert run_folder.read_settings(both)["replicas"] == 2 and run_folder.read_settings(one)["replicas"] == 1
+    weights = [keras.models.load_model(run / run_folder.MODEL).get_weights() for run in (both, one)]
     for first, second in zip(*weights, strict=True):
         np.testing.assert_allclose(first, second, atol=2e-3)  # by Adam, which divides by what it rounds
-    (both / runs.SAMPLES).unlink()
+    (both / run_folder.SAMPLES).unlink()
     (both / "checkpoints" / "step-00000056.checkpoint").unlink()
     assert command("train", "--resume", both).returncode == 0
-    again = keras.models.load_model(both / runs.MODEL).get_weights()
+    again = keras.models.load_model(both / run_folder.MODEL).get_weights()
     for first, second in zip(weights[0], again, strict=True):
         np.testing.assert_allclose(first, second, atol=2e-3)
 

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import datasets, recipes
+from kerasgan import datasets
+from kerasgan.runs import recipes
 from kerasgan import export as exporting
 
 WITHOUT_KERAS = """

@@ -23,7 +23,7 @@ GOOD = {
     "d_fake": 0.45,
     "d_grad_norm": 1.0,
     "g_grad_norm": 1.0,
-    "told_apart": 0.6,
+    "pairwise_accuracy": 0.6,
     "logit_spread": 0.5,
     "real_diversity": 0.3,
     "fake_diversity": 0.2,
@@ -48,8 +48,8 @@ def weights_at(number, growth=1.01, still=()):
 PLAYERS = ("discriminator", "generator")
 
 
-def what(made, undecided_loss=GUESSING):
-    return [each.what for each in findings.findings(made, undecided_loss)]
+def what(made, neutral_loss=GUESSING):
+    return [each.what for each in findings.findings(made, neutral_loss)]
 
 
 def test_a_game_that_is_fine_raises_nothing():
@@ -79,9 +79,9 @@ def test_a_loss_far_above_guessing_runs_away_if_it_lasts():
     assert what(looks(d_loss=14.0)) == ["runaway"]
     assert what(looks(d_loss=13.0)) == []
     assert what(looks(d_loss=lambda n: 14.0 if n != 6 else 1.0)) == []
-    assert what(looks(d_loss=14.0), undecided_loss=0.0) == []  # a critic's loss is measured by nothing
+    assert what(looks(d_loss=14.0), neutral_loss=0.0) == []  # a critic's loss is measured by nothing
     assert what(looks(logit_spread=101.0)) == ["runaway"]
-    assert what(looks(logit_spread=101.0), undecided_loss=0.0) == []
+    assert what(looks(logit_spread=101.0), neutral_loss=0.0) == []
 
 
 @pytest.mark.parametrize("player", PLAYERS)
@@ -96,12 +96,12 @@ def test_a_discriminator_that_says_the_same_of_all_is_dead():
 
 
 def test_a_discriminator_has_won_when_its_loss_is_gone_or_the_generators_gradient():
-    assert what(looks(told_apart=1.0)) == []  # it leads, and there is something left to learn
-    assert what(looks(told_apart=1.0, d_loss=0.01)) == ["winning discriminator"]
-    assert what(looks(told_apart=0.9, d_loss=0.01)) == []
-    gone = looks(told_apart=1.0, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)
-    assert what(gone, undecided_loss=0.0) == ["winning discriminator"]
-    assert what(looks(told_apart=0.9, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)) == []
+    assert what(looks(pairwise_accuracy=1.0)) == []  # it leads, and there is something left to learn
+    assert what(looks(pairwise_accuracy=1.0, d_loss=0.01)) == ["winning discriminator"]
+    assert what(looks(pairwise_accuracy=0.9, d_loss=0.01)) == []
+    gone = looks(pairwise_accuracy=1.0, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)
+    assert what(gone, neutral_loss=0.0) == ["winning discriminator"]
+    assert what(looks(pairwise_accuracy=0.9, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)) == []
 
 
 def test_samples_that_become_alike_have_collapsed():
@@ -113,9 +113,9 @@ def test_samples_that_become_alike_have_collapsed():
 
 
 def test_players_that_run_around_each_other_oscillate():
-    assert what(looks(20, told_apart=lambda n: 0.95 if n % 8 < 4 else 0.05)) == ["oscillation"]
-    assert what(looks(20, told_apart=lambda n: 0.7 if n % 8 < 4 else 0.4)) == []
-    assert what(looks(20, told_apart=lambda n: 0.95 if n < 9 else 0.05)) == []
+    assert what(looks(20, pairwise_accuracy=lambda n: 0.95 if n % 8 < 4 else 0.05)) == ["oscillation"]
+    assert what(looks(20, pairwise_accuracy=lambda n: 0.7 if n % 8 < 4 else 0.4)) == []
+    assert what(looks(20, pairwise_accuracy=lambda n: 0.95 if n < 9 else 0.05)) == []
 
 
 def test_every_finding_has_advice():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import cli, datasets, features, judging, metrics, pictures, runs
+from kerasgan import cli, datasets, features, metrics, pictures
+from kerasgan.runs import evaluate, run_folder
 
 
 @pytest.fixture
@@ -18,9 +19,9 @@ def make_run(make_gan, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.import_module("kerasgan.features.classifier"), "LEAST_IMAGES", 3000)
 
     def make(source="digits", image_shape=(8, 8, 1), **recipe):
-        run = runs.create(tmp_path / "logs", "run")
-        make_gan(image_shape).save(run / runs.MODEL)
-        runs.write_settings(run, {"recipe": {"title": "", "source": str(source), **recipe}, "seed": 0})
+        run = run_folder.create(tmp_path / "logs", "run")
+        make_gan(image_shape).save(run / run_folder.MODEL)
+        run_folder.write_settings(run, {"recipe": {"title": "", "source": str(source), **recipe}, "seed": 0})
         return run
 
     return make
@@ -61,7 +62,7 @@ def test_the_same_command_gives_the_same_table(make_run, tmp_path, capsys):
 def test_the_figures_are_those_of_the_samples(make_run, tmp_path, capsys):
     run = make_run()
     evaluated(capsys, run, "--n", 100, "--features", "pixels", "--seed", 3, "--json", tmp_path / "a.json")
-    generated = keras.models.load_model(run / runs.MODEL).generate(100, seed=3).reshape(100, -1)
+    generated = keras.models.load_model(run / run_folder.MODEL).generate(100, seed=3).reshape(100, -1)
     real = datasets.load_arrays("digits", 100, seed=3)[0].reshape(100, -1)
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["frechet"] == pytest.approx(metrics.frechet_distance(real, generated))
@@ -82,7 +83,7 @@ def test_mixtures_are_judged_by_their_modes(make_run, tmp_path, capsys):
 
 
 def test_mode_coverage_without_a_good_point_is_still_json():
-    table, figures = judging._modes("grid", np.full((10, 2), 100.0))
+    table, figures = evaluate._modes("grid", np.full((10, 2), 100.0))
     assert figures["modes"] == 0 and figures["reverse_kl"] is None and "inf" in table
     json.dumps(figures, allow_nan=False)
 
@@ -91,9 +92,9 @@ def test_mode_coverage_without_a_good_point_is_still_json():
 def test_samples_read_back(tmp_path, channels):
     samples = np.random.default_rng(0).uniform(-1.1, 1.1, (12, 8, 6, channels)).astype("float32")
     expected = pictures.to_uint8(samples)
-    judging.write_samples(tmp_path / "all.npz", samples)
+    evaluate.write_samples(tmp_path / "all.npz", samples)
     assert np.array_equal(np.load(tmp_path / "all.npz")["samples"], expected)
-    judging.write_samples(tmp_path / "new" / "folder", samples)
+    evaluate.write_samples(tmp_path / "new" / "folder", samples)
     files = sorted((tmp_path / "new" / "folder").iterdir())
     assert [file.name for file in files] == [f"{number:05d}.png" for number in range(12)]
     read = np.stack([np.asarray(Image.open(file)).reshape(8, 6, channels) for file in files])
@@ -112,10 +113,10 @@ def test_the_samples_written_are_those_judged(make_run, tmp_path, capsys):
 
 def test_points_keep_their_values(tmp_path):
     points = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
-    judging.write_samples(tmp_path / "points.npz", points)
+    evaluate.write_samples(tmp_path / "points.npz", points)
     assert np.array_equal(np.load(tmp_path / "points.npz")["samples"], points)
     with pytest.raises(ValueError, match=r"\.npz"):
-        judging.write_samples(tmp_path / "points", points)
+        evaluate.write_samples(tmp_path / "points", points)
 
 
 def test_refusals(make_run, tmp_path, capsys):
@@ -150,9 +151,9 @@ def test_what_is_usual():
     def info(shape, num_classes):
         return datasets.DatasetInfo("any", shape, num_classes, 10, None)
 
-    assert judging._usual(info((8, 8, 3), 10)) == "classifier"
-    assert judging._usual(info((8, 8, 3), None)) == "inception"
-    assert judging._usual(info((1,), None)) == judging._usual(info((2,), 8)) == "pixels"
+    assert evaluate._usual(info((8, 8, 3), 10)) == "classifier"
+    assert evaluate._usual(info((8, 8, 3), None)) == "inception"
+    assert evaluate._usual(info((1,), None)) == evaluate._usual(info((2,), 8)) == "pixels"
 
 
 def test_the_command_line_knows_all_features():

@@ -8,7 +8,8 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kerasgan import checkpoints, runs
+from kerasgan.resume import checkpoint_files
+from kerasgan.runs import run_folder
 
 KILLING = pathlib.Path(__file__).with_name("killing.py")
 
@@ -37,11 +38,11 @@ def kill(folder, kills, seed, epochs, **more):
     counted = json.loads(finished.stdout.splitlines()[-1])
     straight, killed = (pathlib.Path(counted.pop(name)) for name in ("straight", "killed"))
     # The last checkpoint holds all weights, slots, seeds and counters.
-    last = [checkpoints.files(run / runs.CHECKPOINTS)[0] for run in (straight, killed)]
+    last = [checkpoint_files.files(run / run_folder.CHECKPOINTS)[0] for run in (straight, killed)]
     assert last[0].name == last[1].name and last[0].read_bytes() == last[1].read_bytes()
     logs = epochs_of(straight)
     assert logs == epochs_of(killed) and len({step for _, step in logs}) == epochs
-    assert (straight / runs.SAMPLES).read_bytes() == (killed / runs.SAMPLES).read_bytes()
+    assert (straight / run_folder.SAMPLES).read_bytes() == (killed / run_folder.SAMPLES).read_bytes()
     assert counted["kills"] == kills and counted["lost"] == counted["unsound"] == 0, counted
     return counted
 

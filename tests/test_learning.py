@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import datasets, metrics, recipes, values
+from kerasgan import configs, datasets, metrics
+from kerasgan.runs import recipes
 from kerasgan.objectives import Relativistic
 
 
-@values.value
+@frozen_config
 class FlippedGenerator(Relativistic):
     def g_loss(self, real_logits, fake_logits):
         return -super().g_loss(real_logits, fake_logits)
 
 
-@values.value
+@frozen_config
 class SwappedLabels(Relativistic):
     def d_loss(self, real_logits, fake_logits):
         return super().d_loss(fake_logits, real_logits)

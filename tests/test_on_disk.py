@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasgan import memory
-from kerasgan.datasets import load, load_arrays, on_disk, photos, raw
+from kerasgan.validation import memory
+from kerasgan.datasets import load, load_arrays, disk_cache, photos, raw
 
 COUNT, SIDE = 20, 8
 
@@ -72,7 +72,7 @@ def sets_in(cache):
 @pytest.mark.parametrize("flip", [False, True])
 def test_memory_and_disk_hold_the_same(folder, tmp_path, monkeypatch, flip):
     monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(on_disk, "CHUNK_BYTES", 3 * SIDE * SIDE * 3)  # three at a time
+    monkeypatch.setattr(disk_cache, "CHUNK_BYTES", 3 * SIDE * SIDE * 3)  # three at a time
     in_memory, info = quietly(folder, labels=True, flip=flip)
     assert not (tmp_path / "cache").exists()
     monkeypatch.setattr(raw, "MEMORY_SHARE", 0.0)
@@ -85,13 +85,13 @@ def test_memory_and_disk_hold_the_same(folder, tmp_path, monkeypatch, flip):
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("first_step", [1, 4, 7, 13])
-def test_a_first_step_continues_where_others_stopped(folder, cache, first_step):
+@pytest.mark.parametrize("skip_batches", [1, 4, 7, 13])
+def test_a_first_step_continues_where_others_stopped(folder, cache, skip_batches):
     whole, _ = quietly(folder, labels=True, flip=True, seed=3)
-    later, _ = quietly(folder, labels=True, flip=True, seed=3, first_step=first_step)
+    later, _ = quietly(folder, labels=True, flip=True, seed=3, skip_batches=skip_batches)
     steps = [batch for _ in range(4) for batch in whole.as_numpy_iterator()]
     rest = [batch for _ in range(4) for batch in later.as_numpy_iterator()]
-    for (images, labels), (same, same_labels) in zip(steps[first_step:], rest, strict=False):
+    for (images, labels), (same, same_labels) in zip(steps[skip_batches:], rest, strict=False):
         assert np.array_equal(images, same) and np.array_equal(labels, same_labels)
 
 
@@ -125,14 +125,14 @@ def test_without_positional_reads_the_map_is_used(folder, cache, monkeypatch):
 def test_photos_are_decoded_a_chunk_at_a_time_and_read_a_batch_at_a_time(folder, cache, monkeypatch):
     chunks, held = [], photos._decode_all
     monkeypatch.setattr(photos, "_decode_all", lambda *given: chunks.append(len(given[0])) or held(*given))
-    monkeypatch.setattr(on_disk, "CHUNK_BYTES", 5 * SIDE * SIDE * 3 + 1)
-    read, asked = on_disk.rows_reader, []
+    monkeypatch.setattr(disk_cache, "CHUNK_BYTES", 5 * SIDE * SIDE * 3 + 1)
+    read, asked = disk_cache.rows_reader, []
 
     def reader(values):
         rows = read(values)
         return lambda indices: asked.append(len(indices)) or rows(indices)
 
-    monkeypatch.setattr(on_disk, "rows_reader", reader)
+    monkeypatch.setattr(disk_cache, "rows_reader", reader)
     dataset, _ = quietly(folder)
     assert chunks == [5, 5, 5, 5, 2]
 
@@ -145,9 +145,9 @@ def test_photos_are_decoded_a_chunk_at_a_time_and_read_a_batch_at_a_time(folder,
 
 
 def test_the_file_is_closed_with_its_dataset(folder, cache):
-    values = on_disk._read(*made(folder, cache))[0]
+    values = disk_cache._read(*made(folder, cache))[0]
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else pytest.skip("needs /proc")
-    read = on_disk.rows_reader(values)
+    read = disk_cache.rows_reader(values)
     assert len(os.listdir("/proc/self/fd")) == before + 1
     assert np.array_equal(read(np.array([3, 1])), values[[3, 1]])
     del read
@@ -209,7 +209,7 @@ def test_a_class_that_goes_changes_the_labels_of_others(tmp_path, cache, monkeyp
 def test_what_is_damaged_is_made_anew(folder, cache, decoded, damage):
     before = arrays(quietly(folder, labels=True)[0])
     (found,) = sets_in(cache)
-    images, note = found / on_disk.IMAGES, found / on_disk.NOTE
+    images, note = found / disk_cache.IMAGES, found / disk_cache.NOTE
     if damage == "shorter":
         os.truncate(images, images.stat().st_size - 1)
     elif damage == "longer":
@@ -231,13 +231,13 @@ def test_what_is_stopped_leaves_nothing_and_what_is_killed_is_cleared_away(folde
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(on_disk, "_fingerprint", stopped)
+        patched.setattr(disk_cache, "_fingerprint", stopped)
         with pytest.raises(KeyboardInterrupt):
             quietly(folder)
     assert sets_in(cache) == []
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", lambda *arguments, **options: None)  # as by kill -9
-        patched.setattr(on_disk, "_fingerprint", stopped)
+        patched.setattr(disk_cache, "_fingerprint", stopped)
         with pytest.raises(KeyboardInterrupt):
             quietly(folder)
     assert [path.name[0] for path in sets_in(cache)] == ["."]
@@ -298,6 +298,6 @@ def test_a_cache_that_cannot_be_written_is_refused(folder, cache):
 def test_a_file_that_is_cut_off_while_it_is_read_ends_the_reading(folder, cache):
     dataset, _ = quietly(folder)
     (found,) = sets_in(cache)
-    os.truncate(found / on_disk.IMAGES, SIDE)
+    os.truncate(found / disk_cache.IMAGES, SIDE)
     with pytest.raises(tf.errors.OpError, match="has become shorter"):
         list(dataset.as_numpy_iterator())

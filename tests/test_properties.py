@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kerasgan
-from kerasgan import cli, datasets, recipes, runs, training
+from kerasgan import cli, datasets
+from kerasgan.runs import recipes, run_folder, training
 from kerasgan.datasets import raw
 
 LAWS = {}
@@ -151,7 +152,7 @@ SPLITS = usual("train", SPLIT_TEXTS | ANYTHING)
     {"source": "a\0b", "options": {}},
     {"source": np.zeros((3, 2), "f4"), "options": {"batch_size": 1, "seed": 2**64}},
     {"source": np.zeros((3, 2), "f4"), "options": {"batch_size": 1, "passes": 2**62}},
-    {"source": np.zeros((3, 2), "f4"), "options": {"batch_size": 1, "first_step": 2**70}},
+    {"source": np.zeros((3, 2), "f4"), "options": {"batch_size": 1, "skip_batches": 2**70}},
     {"source": np.zeros((3, 2), "f4"), "options": {"batch_size": 1, "split": "train[:" + "9" * 5000 + "]"}},
     source=SOURCES,
     options=st.fixed_dictionaries(
@@ -164,7 +165,7 @@ SPLITS = usual("train", SPLIT_TEXTS | ANYTHING)
             "shuffle": st.booleans(),
             "seed": usual(0),
             "passes": usual(1),
-            "first_step": usual(0),
+            "skip_batches": usual(0),
         },
     ),
 )
@@ -191,22 +192,22 @@ def load_gives_batches_or_a_refusal(source, options):
     passes=st.integers(1, 3),
     seed=st.integers(0, 2**31 - 1),
     shuffle=st.booleans(),
-    first_step=st.integers(0, 20),
+    skip_batches=st.integers(0, 20),
 )
-def a_first_step_gives_exactly_the_tail(num_images, batch_size, passes, seed, shuffle, first_step):
+def a_first_step_gives_exactly_the_tail(num_images, batch_size, passes, seed, shuffle, skip_batches):
     points = np.arange(num_images, dtype="float32")
     options = {"passes": passes, "seed": seed, "shuffle": shuffle}
     whole, said = refusal(lambda: datasets.load(points, batch_size, **options)[0])
     if said:
         assert batch_size > num_images
         return said
-    tail = datasets.load(points, batch_size, first_step=first_step, **options)[0]
+    tail = datasets.load(points, batch_size, skip_batches=skip_batches, **options)[0]
     epoch = passes * (num_images // batch_size)
-    epochs = first_step // epoch + 2
+    epochs = skip_batches // epoch + 2
     everything = list(whole.repeat(epochs).as_numpy_iterator())
     assert len(everything) == epochs * epoch
     first, second = (list(tail.as_numpy_iterator()) for _ in range(2))
-    assert len(first) == epoch - first_step % epoch and np.array_equal(first + second, everything[first_step:])
+    assert len(first) == epoch - skip_batches % epoch and np.array_equal(first + second, everything[skip_batches:])
     for start in range(0, len(everything), epoch // passes):  # each pass has every image once, but for the rest
         assert len(np.unique(everything[start : start + epoch // passes])) == epoch // passes * batch_size
     return None
@@ -297,7 +298,7 @@ def as_json(value):
 )
 def settings_files_are_a_plan_or_a_refusal(content):
     pathlib.Path("settings.json").write_bytes(content)
-    plan, said = refusal(lambda: training.plan(runs.read_settings("settings.json"), {}, None, False))
+    plan, said = refusal(lambda: training.plan(run_folder.read_settings("settings.json"), {}, None, False))
     if said:
         return said
     for field in dataclasses.fields(recipes.Recipe):
@@ -391,7 +392,7 @@ def any_arguments_end_with_0_or_2_and_a_message(arguments):
     with pytest.MonkeyPatch.context() as patched:
         untrained = types.SimpleNamespace(summary=lambda: None)
         patched.setattr(
-            training, "_set_up", lambda plan, first_step, job: (untrained, *training._load(plan, first_step))
+            training, "_set_up", lambda plan, skip_batches, job: (untrained, *training._load(plan, skip_batches))
         )
         for name in ("_fit", "_finish"):
             patched.setattr(training, name, lambda *arguments: None)
@@ -403,7 +404,7 @@ def any_arguments_end_with_0_or_2_and_a_message(arguments):
     assert [path.name for path in outside] == ["above"], outside
     logs = pathlib.Path("tensorboard_logs")
     for each in logs.iterdir() if logs.exists() else ():
-        assert each.is_dir() and runs.read_settings(each)["name"] is not None
+        assert each.is_dir() and run_folder.read_settings(each)["name"] is not None
     return err if code else None
 
 
@@ -419,7 +420,7 @@ def run(arguments):
 
 @law(200, {"name": "x" * 300}, {"name": "../../x"}, {"name": "\0"}, {"name": ""}, name=st.text() | st.text("./\\~ x"))
 def run_folders_stay_in_the_log_folder(name):
-    made = runs.create("logs", name)
+    made = run_folder.create("logs", name)
     assert made.is_dir() and made.resolve().parent == pathlib.Path("logs").resolve()
 
 

@@ -64,7 +64,7 @@ def test_a_table_shows_published_rows_and_ours():
 
 
 def test_rows_change_fields_that_recipes_have():
-    from kerasgan import recipes
+    from kerasgan.runs import recipes
 
     for table in tables.TABLES.values():
         known = set(vars(recipes.get(table.recipe)))

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from kerasgan import callbacks, checkpoints, cli, interrupts, runs, training
+from kerasgan import callbacks, cli
+from kerasgan.resume import checkpoint_files, interrupts
+from kerasgan.runs import run_folder, training
 
 RECIPE = {
     "title": "small",
@@ -79,12 +81,12 @@ def test_a_signal_stops_with_a_checkpoint_and_says_how_to_go_on(settings, tmp_pa
     run = tmp_path / "logs" / "00001-small"
     printed = capsys.readouterr().out
     assert "step-00000056.checkpoint" in printed and f"kerasgan train --resume {run}" in printed
-    assert not (run / runs.MODEL).exists()
+    assert not (run / run_folder.MODEL).exists()
     assert "--resume RUN" in refused_by(capsys, "sample", run)
     assert resume(run) == 0
     printed = capsys.readouterr().out
     assert "Epoch 2/3" in printed and "Epoch 1/3" not in printed and "samples.png" in printed
-    assert {runs.MODEL, runs.SAMPLES, runs.EXPORT} <= {path.name for path in run.iterdir()}
+    assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT} <= {path.name for path in run.iterdir()}
     assert resume(run) == 0 and "has come to its end" in capsys.readouterr().out
 
 
@@ -98,7 +100,7 @@ def refused_by(capsys, *arguments):
 def test_the_second_signal_stops_at_once(number):
     code = f"""
 import signal
-from kerasgan import interrupts
+from kerasgan.resume import interrupts
 signal.signal({int(number)}, signal.default_int_handler)
 with interrupts.deferred(lambda number: print("asked", number, flush=True)):
     signal.raise_signal({int(number)})
@@ -114,7 +116,7 @@ with interrupts.deferred(lambda number: print("asked", number, flush=True)):
 def test_ignored_signals_stay_ignored():
     code = """
 import signal
-from kerasgan import interrupts
+from kerasgan.resume import interrupts
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 with interrupts.deferred(lambda number: print("asked")):
     signal.raise_signal(signal.SIGINT)
@@ -150,7 +152,7 @@ def test_what_is_no_run_and_what_is_damaged(tmp_path, capsys, settings):
     run.mkdir()
     whole = json.dumps({"recipe": RECIPE, "dataset": {"num_images": 1797, "fingerprint": "a"}})
     for content in ("", "{", "[" * 100_000, whole[:-9], "[]", "{}", "\0" * 100, json.dumps({"recipe": RECIPE})):
-        (run / runs.SETTINGS).write_text(content)
+        (run / run_folder.SETTINGS).write_text(content)
         assert "Received" in refused(capsys, run)
 
 
@@ -159,25 +161,25 @@ def test_what_is_no_run_and_what_is_damaged(tmp_path, capsys, settings):
     "dataset", [None, 3, {}, {"num_images": 10**30, "fingerprint": "a"}, {"num_images": 1797, "fingerprint": 3}]
 )
 def test_settings_that_do_not_tell_the_data(dataset, tmp_path, capsys):
-    (tmp_path / runs.SETTINGS).write_text(json.dumps({"recipe": RECIPE, "dataset": dataset}))
+    (tmp_path / run_folder.SETTINGS).write_text(json.dumps({"recipe": RECIPE, "dataset": dataset}))
     assert "must tell its data apart" in refused(capsys, tmp_path)
 
 
 def test_other_data_other_links_and_other_processes(stopped, tmp_path, capsys):
-    kept = json.loads((stopped / runs.SETTINGS).read_text())
-    (stopped / runs.SETTINGS).write_text(json.dumps(kept | {"dataset": kept["dataset"] | {"fingerprint": "0" * 64}}))
+    kept = json.loads((stopped / run_folder.SETTINGS).read_text())
+    (stopped / run_folder.SETTINGS).write_text(json.dumps(kept | {"dataset": kept["dataset"] | {"fingerprint": "0" * 64}}))
     assert "the data that it was begun with" in refused(capsys, stopped)
-    (stopped / runs.SETTINGS).write_text(json.dumps(kept))
-    with runs.claim(stopped):
+    (stopped / run_folder.SETTINGS).write_text(json.dumps(kept))
+    with run_folder.claim(stopped):
         assert "one process at a time" in refused(capsys, stopped)
-    (stopped / runs.CHECKPOINTS).rename(tmp_path / "elsewhere")
-    (stopped / runs.CHECKPOINTS).symlink_to(tmp_path / "elsewhere")
+    (stopped / run_folder.CHECKPOINTS).rename(tmp_path / "elsewhere")
+    (stopped / run_folder.CHECKPOINTS).symlink_to(tmp_path / "elsewhere")
     assert "which is a link" in refused(capsys, stopped)
 
 
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(stopped, capsys):
-    newest, before = checkpoints.files(stopped / runs.CHECKPOINTS)[:2]
+    newest, before = checkpoint_files.files(stopped / run_folder.CHECKPOINTS)[:2]
     newest.write_bytes(newest.read_bytes()[:-1])
     with pytest.warns(UserWarning, match=f"Passed over {newest.name}.*Used instead: .*{before.name}") as caught:
         assert resume(stopped) == 0
@@ -187,15 +189,15 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(stopped, capsys)
 
 @pytest.mark.slow
 def test_where_all_are_damaged_it_says_so(stopped, capsys):
-    for path in checkpoints.files(stopped / runs.CHECKPOINTS):
+    for path in checkpoint_files.files(stopped / run_folder.CHECKPOINTS):
         path.write_bytes(b"")
     assert "kerasgan train --settings RUN" in refused(capsys, stopped)
-    assert (stopped / runs.SETTINGS).exists()
+    assert (stopped / run_folder.SETTINGS).exists()
 
 
 @pytest.mark.slow
 def test_without_a_checkpoint_it_begins_at_the_beginning(stopped, capsys):
-    for path in checkpoints.files(stopped / runs.CHECKPOINTS):
+    for path in checkpoint_files.files(stopped / run_folder.CHECKPOINTS):
         path.unlink()
     assert resume(stopped) == 0
     assert "Epoch 1/3" in capsys.readouterr().out
@@ -203,9 +205,9 @@ def test_without_a_checkpoint_it_begins_at_the_beginning(stopped, capsys):
 
 @pytest.mark.slow
 def test_other_versions_are_told(stopped):
-    kept = json.loads((stopped / runs.SETTINGS).read_text())
+    kept = json.loads((stopped / run_folder.SETTINGS).read_text())
     assert set(kept) >= {"versions", "commit", "flags", "devices"} and len(kept["dataset"]["fingerprint"]) == 64
-    (stopped / runs.SETTINGS).write_text(json.dumps(kept | {"versions": kept["versions"] | {"keras": "3.0"}}))
+    (stopped / run_folder.SETTINGS).write_text(json.dumps(kept | {"versions": kept["versions"] | {"keras": "3.0"}}))
     with pytest.warns(UserWarning, match="other versions of keras:"):
         assert resume(stopped) == 0
 
@@ -217,29 +219,29 @@ def test_a_model_that_would_run_code_is_refused(tmp_path, capsys):
     mark = tmp_path / "code ran"
     code = f"lambda x: (__import__('os').makedirs({str(mark)!r}, exist_ok=True), x)[1]"
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(eval(code))])
-    model.save(tmp_path / runs.MODEL)
+    model.save(tmp_path / run_folder.MODEL)
     mark.rmdir()
     for command in (["sample", tmp_path], ["export", tmp_path, "--out", tmp_path / "out"]):
         assert "Lambda" in refused_by(capsys, *command) and not mark.exists()
-    keras.models.load_model(tmp_path / runs.MODEL, safe_mode=False)
+    keras.models.load_model(tmp_path / run_folder.MODEL, safe_mode=False)
     assert mark.exists()  # it would have
 
 
 def test_settings_are_read_within_bounds(tmp_path):
-    file = tmp_path / runs.SETTINGS
+    file = tmp_path / run_folder.SETTINGS
     with open(file, "wb") as large:
         large.truncate(2**40)
     with pytest.raises(ValueError, match="larger than 8,388,608 bytes"):
-        runs.read_settings(tmp_path)
+        run_folder.read_settings(tmp_path)
     file.unlink()
     (tmp_path / "outside.json").write_text("{}")
     file.symlink_to(tmp_path / "outside.json")
     with pytest.raises(ValueError, match="readable JSON"):
-        runs.read_settings(tmp_path)
+        run_folder.read_settings(tmp_path)
     file.unlink()
     os.mkfifo(file)
     with pytest.raises(ValueError, match="no plain file"):
-        runs.read_settings(tmp_path)
+        run_folder.read_settings(tmp_path)
 
 
 VALUES = st.recursive(
@@ -272,9 +274,9 @@ def fuzz_settings(run, examples):
     )
     @given(SETTINGS)
     def any_settings(content):
-        (run / runs.SETTINGS).write_bytes(content)
+        (run / run_folder.SETTINGS).write_bytes(content)
         try:
-            read = runs.read_settings(run)
+            read = run_folder.read_settings(run)
             planned = training.plan(read, {}, None, False)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -314,7 +316,7 @@ def test_the_same_seed_gives_the_same_bits_twice(network, tmp_path):
         command = ["train", "--settings", str(path), "--seed", str(seed), "--log-dir", str(tmp_path / "logs")]
         subprocess.run([sys.executable, "-m", "kerasgan", *command], check=True, capture_output=True)
         run = max((tmp_path / "logs").iterdir())
-        ends.append(checkpoints.files(run / runs.CHECKPOINTS)[0].read_bytes())
+        ends.append(checkpoint_files.files(run / run_folder.CHECKPOINTS)[0].read_bytes())
     assert ends[0] == ends[1] != ends[2]
 
 
@@ -322,25 +324,25 @@ def test_the_same_seed_gives_the_same_bits_twice(network, tmp_path):
 
 
 def test_settings_are_written_whole(tmp_path, monkeypatch):
-    runs.write_settings(tmp_path, {"a": 1})
+    run_folder.write_settings(tmp_path, {"a": 1})
 
     def fails(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fails)
     with pytest.raises(OSError):
-        runs.write_settings(tmp_path, {"a": 2})
-    assert runs.read_settings(tmp_path) == {"a": 1} and os.listdir(tmp_path) == [runs.SETTINGS]
+        run_folder.write_settings(tmp_path, {"a": 2})
+    assert run_folder.read_settings(tmp_path) == {"a": 1} and os.listdir(tmp_path) == [run_folder.SETTINGS]
 
 
 def test_many_processes_that_start_at_once_get_folders_of_their_own(tmp_path):
     code = f"""
 import sys
-from kerasgan import runs
+from kerasgan.runs import run_folder
 sys.stdin.readline()  # all at once
 for _ in range(10):
-    run = runs.create({str(tmp_path / "logs")!r}, "x")
-    with runs.claim(run):
+    run = run_folder.create({str(tmp_path / "logs")!r}, "x")
+    with run_folder.claim(run):
         (run / "mine").touch(exist_ok=False)
     print(run.name)
 """
@@ -356,10 +358,10 @@ for _ in range(10):
 def test_a_claim_ends_with_its_process(tmp_path):
     code = f"""
 import os, signal
-from kerasgan import runs
-with runs.claim({str(tmp_path)!r}):
+from kerasgan.runs import run_folder
+with run_folder.claim({str(tmp_path)!r}):
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
-    with runs.claim(tmp_path), pytest.raises(ValueError, match="one process at a time"), runs.claim(tmp_path):
+    with run_folder.claim(tmp_path), pytest.raises(ValueError, match="one process at a time"), run_folder.claim(tmp_path):
         pass

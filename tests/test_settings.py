@@ -9,7 +9,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks
 
 import settings as benchmark
 
-from kerasgan import datasets, recipes
+from kerasgan import datasets
+from kerasgan.runs import recipes
 
 
 def test_contestants_differ_in_precision_steps_and_xla_alone(monkeypatch):

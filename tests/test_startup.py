@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
     return modules_after(f"""
 from kerasgan import cli
 cli._import_keras_quietly()
-from kerasgan import training
+from kerasgan.runs import training
 training._finish = lambda *given: None
 assert cli.main({arguments!r}) == 0
 """)

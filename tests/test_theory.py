@@ -116,23 +116,23 @@ def test_sigmoid_and_softplus_without_overflow():
 
 
 def test_equilibrium_constants():
-    half, undecided = np.full(4, 0.5), np.zeros(4)
+    half, neutral_logit = np.full(4, 0.5), np.zeros(4)
     assert theory.value_function(half, half) == pytest.approx(-1.386, abs=5e-4)
-    assert theory.discriminator_loss(undecided, undecided) == pytest.approx(1.386, abs=5e-4)
-    assert theory.generator_loss_non_saturating(undecided) == pytest.approx(0.693, abs=5e-4)
-    assert theory.total_loss(undecided, undecided) == pytest.approx(2.079, abs=5e-4)
+    assert theory.discriminator_loss(neutral_logit, neutral_logit) == pytest.approx(1.386, abs=5e-4)
+    assert theory.generator_loss_non_saturating(neutral_logit) == pytest.approx(0.693, abs=5e-4)
+    assert theory.total_loss(neutral_logit, neutral_logit) == pytest.approx(2.079, abs=5e-4)
 
 
 def test_constants_are_what_the_functions_give_at_the_equilibrium():
-    half, undecided = [theory.EQUILIBRIUM_PROBABILITY], [0.0]
+    half, neutral_logit = [theory.EQUILIBRIUM_PROBABILITY], [0.0]
     assert theory.value_function(half, half) == pytest.approx(theory.EQUILIBRIUM_VALUE, abs=1e-12)
-    assert theory.discriminator_loss(undecided, undecided) == pytest.approx(
+    assert theory.discriminator_loss(neutral_logit, neutral_logit) == pytest.approx(
         theory.EQUILIBRIUM_DISCRIMINATOR_LOSS, abs=1e-12
     )
-    assert theory.generator_loss_non_saturating(undecided) == pytest.approx(
+    assert theory.generator_loss_non_saturating(neutral_logit) == pytest.approx(
         theory.EQUILIBRIUM_GENERATOR_LOSS, abs=1e-12
     )
-    assert theory.total_loss(undecided, undecided) == pytest.approx(theory.EQUILIBRIUM_TOTAL_LOSS, abs=1e-12)
+    assert theory.total_loss(neutral_logit, neutral_logit) == pytest.approx(theory.EQUILIBRIUM_TOTAL_LOSS, abs=1e-12)
 
 
 def test_value_function_by_hand():

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from test_distribution import small
 
-from kerasgan import checkpoints, runs, state
+from kerasgan.resume import checkpoint_files, model_state
+from kerasgan.runs import run_folder
 
 NO_PICTURES = {"batch_size": 128, "network": "mlp", "network_options": {"width": 8, "depth": 1}}
 
@@ -60,14 +61,14 @@ def alone(*arguments):
 
 def remembered(run):
     """All that a finished run remembers, its last losses among it."""
-    gan = keras.models.load_model(run / runs.MODEL)
-    newest = checkpoints.files(run / runs.CHECKPOINTS)[0]
-    return checkpoints.read(newest, state.spec(gan)).arrays
+    gan = keras.models.load_model(run / run_folder.MODEL)
+    newest = checkpoint_files.files(run / run_folder.CHECKPOINTS)[0]
+    return checkpoint_files.read(newest, model_state.spec(gan)).arrays
 
 
 def losses(run):
     """The means behind the logs of the last epoch."""
-    arrays = {name: each for name, each in remembered(run).items() if name.startswith(state.METRICS)}
+    arrays = {name: each for name, each in remembered(run).items() if name.startswith(model_state.METRICS)}
     return {name: float(each) for name, each in arrays.items()}
 
 
@@ -101,8 +102,8 @@ def test_two_processes_are_one_job(tmp_path, game):
     assert codes == [0, 0], printed
     alone("--settings", settings, "--log-dir", tmp_path / "one")
     (run,), (reference,) = ((tmp_path / name).iterdir() for name in ("job", "one"))
-    assert {runs.MODEL, runs.SAMPLES, runs.EXPORT, runs.SETTINGS} <= {path.name for path in run.iterdir()}
-    assert runs.read_settings(run)["replicas"] == 2
+    assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT, run_folder.SETTINGS} <= {path.name for path in run.iterdir()}
+    assert run_folder.read_settings(run)["replicas"] == 2
     assert printed[1][0] == "" and "samples.png" in printed[0][0] and "d_loss: " in printed[0][0]
     assert not [path for path in (tmp_path / "temporary").iterdir() if path.name.startswith("kerasgan-worker-")]
     assert losses(run) == pytest.approx(losses(reference), abs=1e-4)
@@ -150,7 +151,7 @@ def test_sigterm_ends_a_job_with_a_checkpoint(tmp_path, asked):
     assert codes == [143, 143], printed
     (run,) = (tmp_path / "job").iterdir()
     assert "Stopped. Kept: " in printed[0][0] and f"kerasgan train --resume {run}" in printed[0][0]
-    assert checkpoints.files(run / runs.CHECKPOINTS) and not (run / runs.MODEL).exists()
+    assert checkpoint_files.files(run / run_folder.CHECKPOINTS) and not (run / run_folder.MODEL).exists()
 
 
 def test_a_dry_run_of_a_worker_waits_for_no_other(tmp_path):

@@ -1,28 +1,26 @@
-"""The engine that Keras runs on, chosen here and nowhere else.
+"""What an engine provides: TensorFlow or JAX, whichever Keras runs on.
 
-`engine` is the module `tensorflow` or `jax` beside this one. Both have the same public names; what both compute in the
-same way stands in `pieces` and `vitals`. It is chosen when it is first asked for: importing Keras imports the class GAN
-(`kerasgan.hooks`), which asks for it, and so must not happen while this module is being imported.
+Both `kerasgan.backend.tensorflow` and `kerasgan.backend.jax` provide the same names; this module has those of the
+engine in use. All else is written once, in `keras.ops` and these:
+
+- the training step: `run_step`, `state_scope`, `vjp`, `cond`, `apply`, `call_network`;
+- replicas: `replica`, `mean`, `gather`, `sync_statistics`, `placement`;
+- data: `ArrayEpochs`, `resize_array`;
+- inference: `sampler`, `inference`, `draw_labels`;
+- files: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `NO_EXPORT`, `add_endpoints`;
+- the machine: `NAME`, `PACKAGES`, `devices`, `make_deterministic`.
 """
 
-import importlib
+import keras
 
 ENGINES = ("tensorflow", "jax")
 
-
-def __getattr__(name):
-    if name != "engine":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import keras
-
-    globals()["engine"] = _chosen(keras.backend.backend())
-    return globals()["engine"]
-
-
-def _chosen(name):
-    if name not in ENGINES:
-        raise ValueError(
-            f"kerasgan trains on TensorFlow or on JAX. Received: the Keras backend {name!r}. Set KERAS_BACKEND=jax or "
-            "KERAS_BACKEND=tensorflow before Keras is imported."
-        )
-    return importlib.import_module(f"{__name__}.{name}")
+if keras.backend.backend() == "tensorflow":
+    from .tensorflow import *  # noqa: F403
+elif keras.backend.backend() == "jax":
+    from .jax import *  # noqa: F403
+else:
+    raise ValueError(
+        f"kerasgan trains on TensorFlow or on JAX. Received: the Keras backend {keras.backend.backend()!r}. Set "
+        "KERAS_BACKEND=jax or KERAS_BACKEND=tensorflow before Keras is imported."
+    )

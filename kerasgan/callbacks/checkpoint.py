@@ -9,7 +9,7 @@ import warnings
 
 import keras
 
-from kerasgan import checkpoints, interrupts, state
+from kerasgan.resume import checkpoint_files, interrupts, model_state
 
 from . import counters
 from .place import Place, begin_at, check_data, length_of, place_in
@@ -28,11 +28,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     ```python
     checkpoint = kerasgan.callbacks.Checkpoint("checkpoints", resume=True)
-    dataset, info = kerasgan.datasets.load("digits", first_step=checkpoint.first_step())
+    dataset, info = kerasgan.datasets.load("digits", skip_batches=checkpoint.skip_batches())
     gan.fit(dataset, epochs=10, callbacks=[early_stopping, checkpoint])  # `epochs` counts those before as well
     ```
 
-    It has to stand last in the list. Files are written whole or not at all (`kerasgan.checkpoints`); one that is
+    It has to stand last in the list. Files are written whole or not at all (`kerasgan.resume.checkpoint_files`); one that is
     damaged is passed over for the one before, with a warning that names both. Where none can be written, as on a full
     disk, a warning says so, training goes on, and it is tried again when the next is due. States whose losses are not
     finite are not written, so that the last good ones stay.
@@ -88,15 +88,15 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch, self._saved_step, self._saved_at = 0, 0, 0.0
 
     def request_stop(self, signal_number):
-        """Makes training end after this step with a checkpoint and `kerasgan.interrupts.Stopped`.
+        """Makes training end after this step with a checkpoint and `kerasgan.resume.interrupts.Stopped`.
 
-        `with kerasgan.interrupts.deferred(checkpoint.request_stop): gan.fit(...)` does so on Ctrl-C and SIGTERM.
+        `with kerasgan.resume.interrupts.deferred(checkpoint.request_stop): gan.fit(...)` does so on Ctrl-C and SIGTERM.
         """
         self._stop_signal = signal_number
 
-    def first_step(self):
+    def skip_batches(self):
         """Returns how many batches the data have to skip; 0 where there is nothing to resume from."""
-        place = place_in(checkpoints.peek(self.folder)) if self.resume else None
+        place = place_in(checkpoint_files.peek(self.folder)) if self.resume else None
         self._expected = 0 if place is None else place.step
         return self._expected
 
@@ -113,9 +113,9 @@ class Checkpoint(keras.callbacks.Callback):
             ValueError: if there are such checkpoints, but all are damaged.
             OSError: if a later one cannot be removed.
         """
-        files = checkpoints.files(self.folder)
-        earlier = [path for path in files if checkpoints.step_of(path) <= step]
-        best = self.monitor is not None and checkpoints.peek_at(self.folder / checkpoints.BEST)
+        files = checkpoint_files.files(self.folder)
+        earlier = [path for path in files if checkpoint_files.step_of(path) <= step]
+        best = self.monitor is not None and checkpoint_files.peek_at(self.folder / checkpoint_files.BEST)
         best = bool(best) and best["step"] <= step
         if not earlier and not best:
             return None
@@ -134,7 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.resume:
             self._resume(callbacks)
         later = [
-            path for path in checkpoints.files(self.folder) if checkpoints.step_of(path) > training_step(self.model)
+            path for path in checkpoint_files.files(self.folder) if checkpoint_files.step_of(path) > training_step(self.model)
         ]
         if later and self.place is None:
             raise ValueError(
@@ -148,7 +148,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch = epoch
         self.model._initial_epoch = None
         if self._means is not None:
-            state.assign(self.model, self._means)
+            model_state.assign(self.model, self._means)
             self._means = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -186,17 +186,17 @@ class Checkpoint(keras.callbacks.Callback):
         best = float(logs[self.monitor]) if better else self._best
         arrays, kept = self._everything(place, best)
         try:
-            self.latest = checkpoints.write(self.folder, self._saved_step, arrays, kept)
+            self.latest = checkpoint_files.write(self.folder, self._saved_step, arrays, kept)
             if better:
-                checkpoints.mark_best(self.latest)
+                checkpoint_files.mark_best(self.latest)
             self._best = best
             with contextlib.suppress(OSError):  # the old ones may stay
-                checkpoints.prune(self.folder, self.keep)
+                checkpoint_files.prune(self.folder, self.keep)
         except OSError as error:
             self._warn_of(error)
 
     def _everything(self, place, best):
-        arrays, states = state.arrays(self.model), {}
+        arrays, states = model_state.arrays(self.model), {}
         for name, callback in _named(self._others()):
             states[name] = counters.get(callback)
             for number, weight in enumerate(counters.weights(callback)):
@@ -214,7 +214,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.latest, self._best = found.path, found.counters["best"]
         self.model._initial_epoch = self.params["epochs"] if found.counters["stopped"] else self.place.epoch
         if self.place.batch:
-            self._means = {name: each for name, each in found.arrays.items() if name.startswith(state.METRICS)}
+            self._means = {name: each for name, each in found.arrays.items() if name.startswith(model_state.METRICS)}
             begin_at(batches, self.place)
         if self.place.batches_per_epoch is not None:
             self.params["steps"] = self.place.batches_per_epoch  # of all callbacks: the dict is shared
@@ -255,7 +255,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _stop_if(self, number):
         if number is not None:
             self._stop_signal = None
-            written = self.latest is not None and checkpoints.step_of(self.latest) == self._saved_step
+            written = self.latest is not None and checkpoint_files.step_of(self.latest) == self._saved_step
             raise interrupts.Stopped(number, self.latest if written else None)
 
     def _warn_of(self, error):
@@ -286,12 +286,12 @@ def restore(gan, folder, callbacks=(), best=False):
 
 
 def _restore(gan, folder, callbacks=(), best=False):
-    found = checkpoints.newest(folder, *_specs(gan, callbacks), best=best)
+    found = checkpoint_files.newest(folder, *_specs(gan, callbacks), best=best)
     if found is None:
         return None, None
     place = _checked_place(found)
     _give_counters(found, callbacks)
-    state.assign(gan, {name: each for name, each in found.arrays.items() if not name.startswith(state.METRICS)})
+    model_state.assign(gan, {name: each for name, each in found.arrays.items() if not name.startswith(model_state.METRICS)})
     return found, place
 
 
@@ -302,7 +302,7 @@ def _named(callbacks):
 
 
 def _specs(gan, callbacks):
-    required, optional = state.spec(gan), {}
+    required, optional = model_state.spec(gan), {}
     for name, callback in _named(callbacks):
         if counters.keeps_weights(callback):
             for number, weight in enumerate(gan.weights):

@@ -25,7 +25,7 @@ class Equilibrium(keras.callbacks.Callback):
     1. *It cannot tell now.* For `patience` epochs in a row the bound (log 4 - d_loss) / 2 of the Jensen-Shannon
        divergence lies within `tolerance` of 0, and `d_real` and `d_fake` within sqrt(tolerance / 2) of 1/2 (a
        discriminator that says 1/2 + c everywhere has the bound -2 c^2).
-    2. *It could tell once.* In some earlier epoch the bound exceeded `told_apart`.
+    2. *It could tell once.* In some earlier epoch the bound exceeded `pairwise_accuracy`.
     3. *A witness agrees.* A nearest-neighbour two-sample test between `real_images` and as many generated samples finds
        no more than chance: `nearest_neighbour_accuracy` stays below `witness_threshold`. If it does not, that is said
        once, and the witness is asked again after `patience` more epochs.
@@ -49,7 +49,7 @@ class Equilibrium(keras.callbacks.Callback):
         n: real images, and generated ones, that the witness looks at; no more than there are in `real_images`.
         seed: int that fixes the choice of real images and the latents.
         stop: False sets only `equilibrium_epoch`, and training goes on.
-        told_apart: the bound that shows a discriminator able to tell.
+        pairwise_accuracy: the bound that shows a discriminator able to tell.
         margin: accuracy above chance that the witness lets pass besides the spread; no generator is exact.
 
     Attributes:
@@ -71,15 +71,15 @@ class Equilibrium(keras.callbacks.Callback):
         n=500,
         seed=0,
         stop=True,
-        told_apart=0.05,
+        pairwise_accuracy=0.05,
         margin=0.02,
     ):
         super().__init__()
         n, real_images = whole_number("n", n, least=FEWEST_IMAGES), np.asarray(real_images)
-        _check_settings(real_images, tolerance, told_apart, margin)
+        _check_settings(real_images, tolerance, pairwise_accuracy, margin)
         chosen = np.random.default_rng(seed).permutation(len(real_images))[:n]
         self.real_images = real_images[chosen]
-        self.tolerance, self.told_apart, self.margin = tolerance, told_apart, margin
+        self.tolerance, self.pairwise_accuracy, self.margin = tolerance, pairwise_accuracy, margin
         self.patience = whole_number("patience", patience, least=1)
         self.seed, self.stop = seed, stop
         self.equilibrium_epoch = None
@@ -108,7 +108,7 @@ class Equilibrium(keras.callbacks.Callback):
         bound = float(theory.js_lower_bound(np.mean(logs["d_loss"])))
         logs["js_bound"] = bound
         self._write("js_bound", bound)
-        self._could_tell = self._could_tell or bound > self.told_apart
+        self._could_tell = self._could_tell or bound > self.pairwise_accuracy
         self._epochs_at_half = self._epochs_at_half + 1 if self._says_half(bound, logs) else 0
         if self._epochs_at_half >= self.patience and self._witness_agrees() and self._could_tell:
             self.equilibrium_epoch = epoch if self.equilibrium_epoch is None else self.equilibrium_epoch
@@ -199,15 +199,15 @@ def nearest_neighbour_accuracy(real, generated):
     return float(np.mean(is_real[nearest] == is_real))
 
 
-def _check_settings(real_images, tolerance, told_apart, margin):
+def _check_settings(real_images, tolerance, pairwise_accuracy, margin):
     if real_images.ndim < 2 or len(real_images) < FEWEST_IMAGES:
         raise ValueError(
             f"The witness needs at least {FEWEST_IMAGES} real images of shape (m, height, width, channels), or points "
             f"(m, d). Received: real_images.shape={real_images.shape}. Some hundreds make it sharp."
         )
-    if not 0.0 < tolerance < told_apart < theory.js_lower_bound(0.0) or not 0.0 <= margin < 0.5:
+    if not 0.0 < tolerance < pairwise_accuracy < theory.js_lower_bound(0.0) or not 0.0 <= margin < 0.5:
         raise ValueError(
-            "The bound of a discriminator that tells lies above that of one that does not: 0 < tolerance < told_apart "
-            f"< log 2, and 0 <= margin < 1/2. Received: tolerance={tolerance}, told_apart={told_apart}, "
+            "The bound of a discriminator that tells lies above that of one that does not: 0 < tolerance < pairwise_accuracy "
+            f"< log 2, and 0 <= margin < 1/2. Received: tolerance={tolerance}, pairwise_accuracy={pairwise_accuracy}, "
             f"margin={margin}. The defaults are 0.02, 0.05 and 0.02."
         )

@@ -6,7 +6,8 @@ import pathlib
 import keras
 import numpy as np
 
-from kerasgan import errors, evaluation
+from kerasgan import evaluation
+from kerasgan.validation import errors
 
 from .writer import SummaryWriter, training_step, whole_number
 

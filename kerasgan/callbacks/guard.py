@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Guard(keras.callbacks.Callback):
     """Watches every training step, and says in one line what goes wrong, since when, by what evidence, and what to try.
 
-    It finds (`kerasgan.callbacks.findings` has the rules):
+    It finds (`kerasgan.callbacks.failure_rules` has the rules):
 
     - *not finite*: NaN or infinity in a loss, a gradient, the images or the weights, in any step;
     - *runaway*: weights that grow threefold in 200 steps, a discriminator's loss far above that of guessing, or logits

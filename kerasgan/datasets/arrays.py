@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .. import memory
+from kerasgan.validation import memory
 from .raw import Raw
 
 LARGEST_POINT = 1e18

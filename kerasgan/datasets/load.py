@@ -51,7 +51,7 @@ def load(
     flip=False,
     seed=0,
     passes=1,
-    first_step=0,
+    skip_batches=0,
 ):
     """Returns batches of images in [-1, 1], and what is known of them.
 
@@ -80,7 +80,7 @@ def load(
             left and a right, such as digits and letters.
         seed: non-negative integer that fixes the order of all epochs, what is mirrored, and the points drawn.
         passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
-        first_step: batches that training has had already, as `kerasgan.callbacks.Checkpoint.first_step` tells: the
+        skip_batches: batches that training has had already, as `kerasgan.callbacks.Checkpoint.skip_batches` tells: the
             first iteration gives the rest of its epoch, and nothing is run through to get there.
 
     Returns:
@@ -95,7 +95,7 @@ def load(
     _check_integer("batch_size", batch_size, 1)
     _check_integer("seed", seed, 0, bits=63)
     _check_integer("passes", passes, 1, bits=31)
-    _check_integer("first_step", first_step, 0, bits=62)
+    _check_integer("skip_batches", skip_batches, 0, bits=62)
     raw = _read(source, size, channels, split, seed)
     num_images = len(raw.values)
     if batch_size > num_images:
@@ -112,7 +112,7 @@ def load(
     if flip and raw.values.ndim != 4:
         raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {raw.name!r}. Use flip=False.")
     wanted = raw.labels if labels else None
-    how = {"shuffle": shuffle, "flip": flip, "seed": int(seed), "passes": int(passes), "first_step": int(first_step)}
+    how = {"shuffle": shuffle, "flip": flip, "seed": int(seed), "passes": int(passes), "skip_batches": int(skip_batches)}
     return pipeline.batches(raw.values, wanted, int(batch_size), **how), _info(raw)
 
 

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from . import on_disk
+from . import disk_cache
 from .raw import Raw, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
@@ -29,7 +29,7 @@ def read_folder(folder, size, channels, split):
 
     EXIF orientation is applied, transparency is laid over white, and of an animation the first frame is taken. Files
     and folders whose name starts with a dot are passed over. There are labels when every photo lies in a sub-folder.
-    Photos that would take more than a quarter of the memory are kept on disk (`on_disk.images`).
+    Photos that would take more than a quarter of the memory are kept on disk (`disk_cache.images`).
     What cannot be read is skipped, named and counted: files that are torn or no images whatever they are called, of
     more pixels than Pillow takes for a decompression bomb (179 million), pipes and devices, and formats that another
     program would have to draw.
@@ -109,7 +109,7 @@ def _images(folder, names, labels, size, mode):
     files = [(name, *_state(path)) for name, path in zip(names, paths, strict=True)]
     key = (files, None if labels is None else labels.tolist())
     slug = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-")
-    return on_disk.images(slug, key, shape, labels, lambda start, stop: _decode_all(paths[start:stop], size, mode))
+    return disk_cache.images(slug, key, shape, labels, lambda start, stop: _decode_all(paths[start:stop], size, mode))
 
 
 def _state(path):

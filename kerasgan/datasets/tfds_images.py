@@ -11,7 +11,7 @@ import urllib.request
 
 import numpy as np
 
-from .. import errors
+from kerasgan.validation import errors
 from .raw import Raw
 
 READ_BATCH_IMAGES = 512

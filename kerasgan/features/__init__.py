@@ -1,6 +1,6 @@
 """What metrics look at: extractors from images to features, all with one interface, and `get` by name."""
 
-from kerasgan import errors
+from kerasgan.validation import errors
 
 from .classifier import classifier as classifier
 from .extractor import Extractor as Extractor

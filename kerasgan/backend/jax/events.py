@@ -1,0 +1,132 @@
+"""TensorBoard's event files without TensorFlow: what callbacks write by `tf.summary`, by TensorBoard's own parts."""
+
+import contextlib
+import io
+import os
+import pathlib
+import socket
+import time
+
+import numpy as np
+from PIL import Image
+
+_FLOAT, _STRING = 1, 7  # numbers of TensorBoard's types of tensors
+
+
+def summaries() -> "Summaries":
+    """Returns what Keras's TensorBoard callback writes with."""
+    return Summaries()
+
+
+class EventFile:
+    """An event file of scalars and pictures, each written at once; a disk that is full raises OSError.
+
+    Args:
+        folder: where it stands; made if it is not there.
+    """
+
+    def __init__(self, folder):
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        moment = time.time_ns()
+        name = f"events.out.tfevents.{moment // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{moment}.v2"
+        self._file = RecordWriter(open(os.path.join(folder, name), "wb"))
+        self._event = Event
+        self._file.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        self.flush()
+
+    def scalar(self, name, value, step):
+        """Writes a number as the scalar `name` of a step."""
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.plugins.scalar import metadata
+
+        tensor = TensorProto(dtype=_FLOAT, float_val=[float(value)], tensor_shape={})
+        self._write(name, tensor, metadata.create_summary_metadata(display_name=None, description=None), step)
+
+    def image(self, name, picture, step):
+        """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.plugins.image import metadata
+
+        picture = np.asarray(picture)
+        height, width, channels = picture.shape
+        png = io.BytesIO()
+        Image.fromarray(picture[:, :, 0] if channels == 1 else picture).save(png, format="png")
+        strings = [str(width).encode(), str(height).encode(), png.getvalue()]
+        shape = {"dim": [{"size": len(strings)}]}
+        tensor = TensorProto(dtype=_STRING, string_val=strings, tensor_shape=shape)
+        self._write(name, tensor, metadata.create_summary_metadata(display_name=None, description=None), step)
+
+    def flush(self):
+        """Makes everything written so far readable."""
+        self._file.flush()
+
+    def close(self):
+        """Closes the file."""
+        self._file.close()
+
+    def _write(self, name, tensor, metadata, step):
+        value = {"tag": name, "tensor": tensor, "metadata": metadata}
+        event = self._event(wall_time=time.time(), step=int(step), summary={"value": [value]})
+        self._file.write(event.SerializeToString())
+
+
+class Summaries:
+    """What Keras's TensorBoard callback uses of the module `tf.summary`: scalars, to the writer that is the default."""
+
+    def __init__(self):
+        self._default, self._records = None, True
+
+    def create_file_writer(self, folder):
+        """Returns a writer to a folder; the file is made by the first scalar."""
+        return _Writer(self, folder)
+
+    @contextlib.contextmanager
+    def record_if(self, condition):
+        """Writes nothing within, unless `condition()` holds."""
+        before, self._records = self._records, condition()
+        try:
+            yield
+        finally:
+            self._records = before
+
+    def scalar(self, name, value, step):
+        """Writes a number as the scalar `name` of a step."""
+        if self._default is not None and self._records:
+            self._default.opened().scalar(name, np.asarray(value), step)
+
+    def histogram(self, name, data, step):
+        """Refuses, as there is none without TensorFlow."""
+        raise ValueError(
+            f"Histograms of weights are written by TensorFlow. Received: histogram_freq above 0 for {name!r} on "
+            "another engine. Leave histogram_freq out."
+        )
+
+
+class _Writer:
+    def __init__(self, summaries, folder):
+        self._summaries, self._folder, self._file = summaries, folder, None
+
+    def opened(self):
+        if self._file is None:
+            self._file = EventFile(self._folder)
+        return self._file
+
+    @contextlib.contextmanager
+    def as_default(self, step=None):
+        before, self._summaries._default = self._summaries._default, self
+        try:
+            yield
+        finally:
+            self._summaries._default = before
+
+    def flush(self):
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self):
+        if self._file is not None:
+            self._file.close()
+            self._file = None

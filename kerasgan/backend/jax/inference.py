@@ -1,0 +1,52 @@
+"""Networks in inference mode as compiled functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+
+from kerasgan.networks import inputs as network_inputs
+
+from . import scopes
+
+
+def sampler(generator: keras.Model, latent_dim: int, num_classes: int | None) -> Callable[..., Any]:
+    """Returns a compiled function from latents (n, latent_dim) to float32 images (n, ...), in inference mode.
+
+    Where there are classes, it takes labels, int32 (n,), as well. Batches are padded to a power of two, so that there
+    are few sizes to compile for.
+    """
+    compiled = inference(generator)
+
+    def sample(latents, labels=None):
+        n = len(latents)
+        parts = [np.asarray(latents, "float32"), *([] if num_classes is None else [np.asarray(labels, "int32")])]
+        parts = [_padded(part, 1 << max(n - 1, 0).bit_length()) for part in parts]
+        return compiled(network_inputs.network_inputs(*parts))[:n].astype("float32")
+
+    return sample
+
+
+def inference(network: keras.Model) -> Callable[[Any], Any]:
+    """Returns a Keras model in inference mode as a compiled function of its inputs."""
+
+    @jax.jit
+    def compiled(trainable, non_trainable, inputs):
+        return network.stateless_call(trainable, non_trainable, inputs, training=False)[0]
+
+    def call(inputs):
+        parts = network.trainable_variables, network.non_trainable_variables
+        return compiled(*([scopes.value(each) for each in part] for part in parts), inputs)
+
+    return call
+
+
+def draw_labels(n: Any, seed: Any, num_classes: int) -> Any:
+    """Draws labels, int32 (n,), uniformly from the classes; the same for the same seed."""
+    return jax.random.randint(jax.random.fold_in(jax.random.key(seed), 1), (n,), 0, num_classes, "int32")
+
+
+def _padded(part, n):
+    return np.concatenate([part, np.zeros((n - len(part), *part.shape[1:]), part.dtype)])

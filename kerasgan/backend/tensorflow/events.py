@@ -1,0 +1,41 @@
+"""Event files of TensorBoard, written by TensorFlow."""
+
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def summaries() -> Any:
+    """Returns the module that Keras's TensorBoard callback writes with."""
+    return tf.summary
+
+
+class EventFile:
+    """An event file of scalars and pictures.
+
+    Args:
+        folder: where it stands; made if it is not there.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def scalar(self, name: str, value: float, step: int) -> None:
+        """Writes a number as the scalar `name` of a step."""
+        with self._writer.as_default():
+            tf.summary.scalar(name, value, step=step)
+
+    def image(self, name: str, picture: np.ndarray, step: int) -> None:
+        """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
+        with self._writer.as_default():
+            tf.summary.image(name, np.asarray(picture)[None], step=step)
+
+    def flush(self) -> None:
+        """Makes everything written so far readable."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()

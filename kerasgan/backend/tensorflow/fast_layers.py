@@ -1,0 +1,139 @@
+"""Layers in the forms that are fast on a CPU: the same layers and weights, equal to rounding.
+
+The networks stay plain Keras models, also when they are saved; only the training step calls them through
+`call_network`, which goes through their graph of layers and computes some in another way:
+
+- convolutions and transposed ones, by `kerasgan.backend.convolutions`;
+- batch norm, by TensorFlow's fused kernel, which Keras does not use.
+
+Layers that it does not know, or options of theirs, run as they are, and so do whole networks that are no graph of
+Keras's own layers: a layer of a user's may count on being called by its model.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from kerasgan import keras_internals
+
+from . import convolutions, replicas
+
+
+def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:
+    """Returns `network(inputs, training=training)`, to rounding; in inference exactly that.
+
+    Args:
+        network: a Keras model.
+        inputs: a tensor, or a list of tensors.
+        training: True or False.
+    """
+    graph = keras_internals.functional_graph(network)
+    if not training or graph is None or not _on_cpu() or not _known(network):
+        return network(inputs, training=training)
+    return _walked(graph, inputs)
+
+
+def _on_cpu():
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _known(network):
+    """Whether all layers are Keras's own (or ours), and none adds losses of its activity, which only its model sees."""
+    for layer in keras_internals.all_layers(network, include_self=False):
+        own = keras_internals.is_built_in(layer) or keras_internals.functional_graph(layer) is not None
+        if not own or isinstance(layer, layers.ActivityRegularization):
+            return False
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return False
+    return True
+
+
+def _walked(graph, inputs):
+    def operation(layer):
+        inner = keras_internals.functional_graph(layer) if isinstance(layer, keras.Model) else None
+        if inner is not None:
+            return lambda images, mask=None: _walked(inner, images)
+        fast = _FAST.get(type(layer))
+        if fast is not None and not getattr(layer, "quantization_mode", None):
+            return lambda images, mask=None: _named(fast, layer, images)
+        return lambda *args, **options: _as_it_is(layer, *args, **options)
+
+    return keras_internals.run_graph(graph, inputs, operation)
+
+
+def _named(fast, layer, images):
+    with tf.name_scope(layer.name):  # as Keras does it, for those who profile
+        return fast(layer, images)
+
+
+def _as_it_is(layer, *args, **options):
+    if keras_internals.takes_training_argument(layer):
+        options["training"] = True
+    return layer(*args, **options)
+
+
+def _convolution(layer, images):
+    geometry = _geometry(layer, images.shape, images.shape[1:3])
+    if geometry is None:
+        return layer(images)
+    images = tf.cast(images, layer.compute_dtype)
+    return _finished(layer, convolutions.convolve(images, tf.cast(layer.kernel, layer.compute_dtype), geometry))
+
+
+def _transposed_convolution(layer, images):
+    large = [None if side is None else side * layer.strides[0] for side in images.shape[1:3]]
+    geometry = _geometry(layer, images.shape, large)
+    if geometry is None or layer.output_padding is not None:
+        return layer(images)
+    images = tf.cast(images, layer.compute_dtype)
+    images = convolutions.spread(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
+    return _finished(layer, images, add=convolutions.add_bias)
+
+
+def _geometry(layer, shape, large):
+    """Returns the `Geometry` of a convolution with images of such a shape, or None where it describes no such one."""
+    square = len(set(layer.kernel_size)) == len(set(layer.strides)) == 1 and set(layer.dilation_rate) == {1}
+    usual = layer.padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
+    if not square or not usual or len(shape) != 4 or None in tuple(large) or getattr(layer, "lora_enabled", False):
+        return None
+    return convolutions.Geometry(*large, kernel=layer.kernel_size[0], stride=layer.strides[0])
+
+
+def _finished(layer, images, add=tf.nn.bias_add):
+    if layer.use_bias:
+        images = add(images, tf.cast(layer.bias, images.dtype))
+    return images if layer.activation is None else layer.activation(images)
+
+
+def _batch_norm(layer, images):
+    rank = len(images.shape)
+    known = rank in (2, 4) and layer.axis in (-1, rank - 1) and (not layer.synchronized or replicas.replica()[0] == 1)
+    dtype = layer.compute_dtype
+    if not layer.trainable or not known or dtype not in ("float32", "bfloat16"):
+        return layer(images, training=True)
+    images = tf.cast(images, dtype)
+    channels = images.shape[-1]
+    scale = tf.cast(layer.gamma, tf.float32) if layer.scale else tf.ones([channels])
+    offset = tf.cast(layer.beta, tf.float32) if layer.center else tf.zeros([channels])
+    maps = images if rank == 4 else images[:, None, None, :]
+    result = tf.raw_ops.FusedBatchNormV3(
+        x=maps, scale=scale, offset=offset, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
+    )
+    count = tf.cast(tf.size(maps) / channels, tf.float32)
+    # The kernel's variance is for estimation, divided by n - 1; Keras keeps the one divided by n.
+    _move(layer.moving_mean, result.batch_mean, layer.momentum)
+    _move(layer.moving_variance, result.batch_variance * (count - 1.0) / count, layer.momentum)
+    return result.y if rank == 4 else result.y[:, 0, 0, :]
+
+
+def _move(average, value, momentum):
+    average.assign(average * momentum + tf.cast(value, average.dtype) * (1.0 - momentum))
+
+
+_FAST = {
+    layers.Conv2D: _convolution,
+    layers.Conv2DTranspose: _transposed_convolution,
+    layers.BatchNormalization: _batch_norm,
+}

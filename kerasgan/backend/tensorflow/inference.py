@@ -1,0 +1,35 @@
+"""Networks in inference mode as compiled functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasgan.networks import inputs
+
+LABELS = tf.TensorSpec((None,), tf.int32, name="labels")
+
+
+def sampler(generator: keras.Model, latent_dim: int, num_classes: int | None) -> Callable[..., Any]:
+    """Returns a compiled function from latents (n, latent_dim) to float32 images (n, ...), in inference mode.
+
+    Where there are classes, it takes labels, int32 (n,), as well.
+    """
+    signature = [tf.TensorSpec((None, latent_dim), tf.float32)] + ([] if num_classes is None else [LABELS])
+
+    @tf.function(input_signature=signature, autograph=False)
+    def sample(latents, labels=None):
+        return tf.cast(generator(inputs.network_inputs(latents, labels), training=False), tf.float32)
+
+    return sample
+
+
+def inference(network: keras.Model) -> Callable[[Any], Any]:
+    """Returns a Keras model in inference mode as a compiled function of a float32 tensor."""
+    return tf.function(lambda images: network(images, training=False), autograph=False, reduce_retracing=True)
+
+
+def draw_labels(n: Any, seed: Any, num_classes: int) -> Any:
+    """Draws labels, int32 (n,), uniformly from the classes; the same for the same seed."""
+    return tf.random.stateless_uniform([n], [seed, 1], maxval=num_classes, dtype=tf.int32)

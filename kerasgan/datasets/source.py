@@ -1,0 +1,124 @@
+"""What every source is brought to before it becomes a pipeline, and which part of it a split names."""
+
+import dataclasses
+import hashlib
+import math
+import re
+
+import numpy as np
+
+from kerasgan.validation import memory
+
+SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
+# Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to stay disjoint whatever seeds they are loaded with.
+SPLIT_SEED = 0
+MEMORY_SHARE = 0.25
+"""Of the memory that photos may take: there may be three copies for a moment, one of them TensorFlow's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Raw:
+    """A whole data set, in memory or on disk.
+
+    Attributes:
+        name: short name for reports.
+        values: uint8 images (num_images, height, width, channels) in [0, 255], float32 images of that shape in
+            [-1, 1], or float32 points (num_images, dimensions) of any range. What is too large for memory is a
+            `np.memmap`.
+        labels: int32 (num_images,), or None when the source has none.
+        num_classes: number of classes, or None when the source has no labels.
+        class_names: one name a class, or None when the classes have no names.
+        skipped: names of the files that could not be read.
+        mark: the `fingerprint` of values and labels where it is known already, or None.
+    """
+
+    name: str
+    values: np.ndarray
+    labels: np.ndarray | None = None
+    num_classes: int | None = None
+    class_names: tuple | None = None
+    skipped: tuple = ()
+    mark: str | None = None
+
+    def part(self, split):
+        """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
+        indices = split_indices(split, len(self.values))
+        if len(indices) == len(self.values):
+            return self
+        labels = None if self.labels is None else self.labels[indices]
+        return dataclasses.replace(self, values=self.values[indices], labels=labels, mark=None)
+
+
+def fingerprint(dtype, shape, blocks, labels):
+    """Returns the SHA-256 of values of that dtype and shape, given as blocks of bytes, and of their labels or None."""
+    digest = hashlib.sha256(f"{dtype} {shape} ".encode())
+    for block in blocks:
+        digest.update(block)
+    if labels is not None:
+        digest.update(f"{labels.dtype} {labels.shape} ".encode())
+        digest.update(np.ascontiguousarray(labels).data)
+    return digest.hexdigest()
+
+
+def is_small(num_images, size, channels):
+    """Returns whether images, one byte a value, leave most of the memory to others while they are held in it."""
+    return num_images * math.prod(size) * channels <= MEMORY_SHARE * memory.total_bytes()
+
+
+def check_memory(num_images, size, channels):
+    """Checks that images brought to `size`, one byte a value, can be held in this machine's memory.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+    wanted = num_images * math.prod(size) * channels
+    if not memory.fits(wanted):
+        raise ValueError(
+            f"The whole data set must fit into memory. Received: image_size={tuple(size)} for {num_images:,} images, "
+            f"which take {wanted / 2**30:,.0f} GiB. Use a smaller image_size, or a part of them: split='train[:1%]'."
+        )
+
+
+def split_indices(split, num_images):
+    """Returns which images belong to a slice of 'train', for sources that come without splits of their own.
+
+    A slice is cut from one fixed permutation, so that slices which do not overlap share no image, and each is a fair
+    mixture even where the source is sorted by class.
+
+    Args:
+        split: `"train"`, or a slice of it in percent or images: `"train[:90%]"`, `"train[-100:]"`.
+        num_images: size of the whole source.
+
+    Returns:
+        Sorted int64 indices.
+
+    Raises:
+        ValueError: when `split` is something else, reaches beyond the source, or holds no image.
+    """
+    bound = r"(-?[0-9]{1,15}%?)?"
+    match = re.fullmatch(rf"train(\[{bound}:{bound}\])?", split) if isinstance(split, str) else None
+    if match is None:
+        raise ValueError(f"This source has no split but 'train'. Received: split={split!r}. {SPLIT_ADVICE}")
+    if match[1] is None:
+        return np.arange(num_images)
+    start = _position(match[2], num_images, 0, split)
+    stop = _position(match[3], num_images, num_images, split)
+    if start >= stop:
+        raise ValueError(
+            f"A split must hold at least one of the {num_images}. Received: split={split!r}. {SPLIT_ADVICE}"
+        )
+    return np.sort(np.random.default_rng(SPLIT_SEED).permutation(num_images)[start:stop])
+
+
+def _position(bound, num_images, default, split):
+    """Returns one end of a slice as a count of images in [0, num_images]; None means `default`."""
+    if bound is None:
+        return default
+    percent = bound.endswith("%")
+    number = int(bound.rstrip("%"))
+    limit = 100 if percent else num_images
+    if abs(number) > limit:
+        rule = f"A split must stay within the source's {num_images}."
+        raise ValueError(f"{rule} Received: split={split!r}. {SPLIT_ADVICE}")
+    number = number + limit if bound.startswith("-") else number
+    return round(number * num_images / 100) if percent else number

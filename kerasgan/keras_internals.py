@@ -1,0 +1,160 @@
+"""Every private name of Keras that kerasgan depends on, one small function (or class) each.
+
+Tested with Keras 3.14 and 3.15 (docs/development.md has the pairs of versions). A new version of Keras that breaks
+something breaks it here.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras.src.trainers.data_adapters.data_adapter import DataAdapter as DataAdapter
+
+OWN_LAYERS = ("keras.src.layers.", "kerasgan.networks.")
+
+
+# Layers and networks
+
+
+def all_layers(network: keras.Model, include_self: bool = True) -> list[keras.layers.Layer]:
+    """Returns all layers of a network, those of nested models too."""
+    return list(network._flatten_layers(include_self=include_self))
+
+
+def seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
+    """Returns every seed generator of a model and its layers, each once, always in the same order."""
+    found = {id(each): each for layer in all_layers(model) for each in layer._seed_generators}
+    return list(found.values())
+
+
+def is_built_in(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer is one of Keras's own, or of kerasgan's networks."""
+    return f"{type(layer).__module__}.".startswith(OWN_LAYERS)
+
+
+def functional_graph(network: Any) -> Any:
+    """Returns the graph of layers of a sequential or functional model, or None for one with a `call` of its own."""
+    if type(network) is keras.Sequential:
+        return network._functional
+    return network if type(network).__module__.endswith("models.functional") else None
+
+
+def run_graph(graph: Any, inputs: Any, operation_of: Any) -> Any:
+    """Runs a graph of layers, each replaced by `operation_of(layer)`; returns its output."""
+    outputs = graph._run_through_graph(inputs, operation_fn=operation_of)
+    return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
+
+
+def takes_training_argument(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer's `call` has an argument `training`."""
+    return bool(getattr(layer, "_call_has_training_arg", False))
+
+
+def last_operation(network: keras.Model) -> Any:
+    """Returns the layer that gives a functional model's first output, or None where that is not known."""
+    outputs = getattr(network, "outputs", None) or []
+    return outputs[0]._keras_history.operation if outputs and hasattr(outputs[0], "_keras_history") else None
+
+
+def consumers(network: keras.Model, input_number: int) -> list[keras.layers.Layer]:
+    """Returns the layers that take an input of a functional model directly; none for other models."""
+    graph = functional_graph(network)
+    if graph is None or len(graph.inputs) <= input_number:
+        return []
+    wanted = id(graph.inputs[input_number])
+    nodes = [node for layer in graph.layers for node in layer._inbound_nodes]
+    return [node.operation for node in nodes if wanted in {id(tensor) for tensor in node.input_tensors}]
+
+
+# Optimizers
+
+
+def trained_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """Returns the variables that an optimizer was built for."""
+    return list(optimizer._trainable_variables)
+
+
+def learning_rate_setting(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Returns an optimizer's learning rate as it was set: a variable, a schedule or a function."""
+    return optimizer._learning_rate
+
+
+def adam_slots(optimizer: keras.optimizers.Optimizer, variable: Any) -> tuple[Any, Any]:
+    """Returns Adam's first and second moment of a variable."""
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
+
+
+def optimizer_strategy(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Returns the `tf.distribute.Strategy` in whose scope an optimizer was made."""
+    return optimizer._distribution_strategy
+
+
+def without_gradient_sum(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Makes an optimizer apply gradients as they are: these are means over all replicas already."""
+    optimizer._all_reduce_sum_gradients = list
+    return optimizer
+
+
+# Random numbers
+
+
+def replace_next_seed(seed_generator: keras.random.SeedGenerator, next_seed: Any) -> None:
+    """Makes a seed generator return `next_seed(seed)` for each `seed` of its own."""
+    own_next = type(seed_generator).next
+    seed_generator.next = lambda ordered=True: next_seed(own_next(seed_generator, ordered))
+
+
+# The training loop
+
+
+class TrainerHooks:
+    """A mixin for a `keras.Model` that is told of the loop of `fit`.
+
+    Keras passes the iterator over each epoch's batches to these methods, on TensorFlow to the first, on JAX to the
+    second alone.
+    """
+
+    def on_epoch_iterator(self, iterator: Any) -> None:
+        """Called with Keras's iterator, at the beginning of each `fit` and `evaluate`."""
+
+    def replace_step_function(self, step_function: Any) -> Any:
+        """Returns what Keras calls with an iterator to run a step, or None for Keras's own."""
+        return None
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Nothing is left to build, and under a strategy Keras would run through a batch for it.
+        self.on_epoch_iterator(iterator)
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        self.on_epoch_iterator(iterator)
+        super()._symbolic_build(iterator, data_batch)
+
+    def _make_function(self, step_function, *args, **options):
+        replaced = self.replace_step_function(step_function)
+        return super()._make_function(step_function, *args, **options) if replaced is None else replaced
+
+
+def total_loss_metric(model: keras.Model) -> keras.metrics.Metric:
+    """Returns the metric behind the log `loss`."""
+    return model._loss_tracker
+
+
+def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Makes the current `fit` begin at an epoch; None for its argument `initial_epoch`."""
+    model._initial_epoch = epoch
+
+
+def uses_cached_validation(options: dict[str, Any]) -> bool:
+    """Returns whether `evaluate` was called by `fit`, which has checked the data before."""
+    return bool(options.get("_use_cached_eval_dataset"))
+
+
+def batches_in_epoch(iterator: Any) -> int | None:
+    """Returns how many batches Keras takes in an epoch, or None if that is not known yet.
+
+    Of data without end it takes whole calls of several steps, beyond `steps_per_epoch` if need be.
+    """
+    if iterator.steps_per_epoch is None:
+        return iterator.num_batches
+    return math.ceil(iterator.steps_per_epoch / iterator.steps_per_execution) * iterator.steps_per_execution

@@ -1,0 +1,92 @@
+"""Forward passes: generated images, logits and losses, in `keras.ops` alone.
+
+Every function takes `gan`, a compiled `kerasgan.GAN`; real images as a float tensor (batch, ...), in [-1, 1]; their
+labels, int32 (batch,), or None without classes; and where it draws, `random`, a `kerasgan.random.BatchRandom`.
+Generated images have the labels of the real ones in the same batch, so that both kinds have the same classes.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasgan import backend
+from kerasgan.networks.inputs import network_inputs
+from kerasgan.random import BatchRandom
+from kerasgan.validation import networks
+
+
+def generate(gan: Any, latents: Any, labels: Any) -> tuple[Any, Any]:
+    """Returns generated images, and the sum of the losses that the generator's layers added."""
+    images = backend.call_network(gan.generator, network_inputs(latents, labels), training=True)
+    return images, layer_losses(gan.generator)
+
+
+def discriminate(gan: Any, images: Any, labels: Any, training: bool, random: BatchRandom | None) -> tuple[Any, Any]:
+    """Returns the logits, float32 (batch,), and the sum of the losses that the discriminator's layers added.
+
+    Where the GAN augments, the discriminator gets the images augmented, with numbers from `random`; without `random`,
+    as in inference, it gets them as they are.
+    """
+    if random is not None and gan.augment is not None:  # in inference the GAN may not be compiled yet
+        images = gan.augment.apply(images, random, gan.augment_probability)
+    logits = backend.call_network(gan.discriminator, network_inputs(images, labels), training=training)
+    return ops.reshape(ops.cast(logits, "float32"), [-1]), layer_losses(gan.discriminator)
+
+
+def discriminate_pair(
+    gan: Any, images: Any, fake_images: Any, labels: Any, random: BatchRandom
+) -> tuple[Any, Any, Any]:
+    """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses.
+
+    A discriminator that evaluates each image by itself is called once, on both kinds together. One that normalizes
+    across the batch is called on each kind apart, as the DCGAN paper's authors do, so that the statistics of neither
+    reveal the other.
+    """
+    if networks.why_not_per_sample(gan.discriminator) is None:
+        both = ops.concatenate([images, ops.cast(fake_images, images.dtype)], axis=0)
+        logits, losses = discriminate(gan, both, repeat_labels(labels, 2), True, random.of_parts(2))
+        real_logits, fake_logits = ops.split(logits, 2)
+        return real_logits, fake_logits, losses
+    real_logits, real_losses = discriminate(gan, images, labels, True, random)
+    fake_logits, fake_losses = discriminate(gan, fake_images, labels, True, random)
+    # Halved, these are the losses of one call on both kinds: weight penalties count once.
+    return real_logits, fake_logits, (real_losses + fake_losses) / 2
+
+
+def mean_losses(gan: Any, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+    """Returns the means of the discriminator's and the generator's loss, without penalties and layer losses."""
+    d_loss = ops.mean(gan.objective.d_loss(real_logits, fake_logits))
+    g_loss = ops.mean(gan.objective.g_loss(real_logits, fake_logits))
+    return d_loss, g_loss
+
+
+def mean_probabilities(real_logits: Any, fake_logits: Any) -> dict[str, Any]:
+    """Returns the logs `d_real` and `d_fake`."""
+    return {"d_real": ops.mean(ops.sigmoid(real_logits)), "d_fake": ops.mean(ops.sigmoid(fake_logits))}
+
+
+def evaluate_batch(gan: Any, images: Any, labels: Any, random: BatchRandom) -> dict[str, Any]:
+    """Evaluates real images and as many generated ones in inference mode, and updates nothing. Returns the logs."""
+    latents = random.normal((batch_size(images), gan.latent_dim))
+    fake_images = backend.call_network(gan.generator, network_inputs(latents, labels), training=False)
+    real_logits, _ = discriminate(gan, images, labels, False, random)
+    fake_logits, _ = discriminate(gan, fake_images, labels, False, random)
+    d_loss, g_loss = mean_losses(gan, real_logits, fake_logits)
+    return {"d_loss": d_loss, "g_loss": g_loss} | mean_probabilities(real_logits, fake_logits)
+
+
+def layer_losses(network: keras.Model) -> Any:
+    """Returns the sum of weight penalties and `add_loss` terms of the network's last call; 0.0 without any."""
+    losses = [ops.cast(ops.sum(loss), "float32") for loss in network.losses]
+    return ops.sum(ops.stack(losses)) if losses else ops.zeros(())
+
+
+def batch_size(images: Any) -> Any:
+    """Returns how many images there are, an int where that is known."""
+    return ops.shape(images)[0]
+
+
+def repeat_labels(labels: Any, times: int) -> Any:
+    """Returns labels repeated, as often as images are concatenated; None for None."""
+    return None if labels is None else ops.tile(labels, [times])

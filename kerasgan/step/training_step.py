@@ -1,0 +1,249 @@
+"""The training step: the updates that update rules (`kerasgan.updates`) are made of."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasgan import backend
+from kerasgan.networks.inputs import network_inputs
+from kerasgan.random import BatchRandom
+
+from . import averaging, diagnostics, forward
+from .penalties import penalty_loss
+
+SMALLEST_GRADIENT = 1e-20
+"""Takes the place of a discriminator's gradient that is 0 in a one-stage update: see `kerasgan.updates.OneStage`."""
+
+
+def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+    """Updates both networks on one batch, by the GAN's update rule.
+
+    Args:
+        gan: a compiled `kerasgan.GAN`.
+        images: real images, float32 (batch, ...), in [-1, 1]; of a replica those of its share of the batch.
+        labels: int32 (batch,), or None without classes.
+
+    Returns:
+        A dict of scalar float32 tensors, means over the whole batch: `d_loss`, `g_loss`, `d_penalty` (0.0 without
+        penalties), the mean probabilities `d_real` = D(x) and `d_fake` = D(G(z)) in the discriminator's updates, and
+        `augment_probability` where the discriminator's images are augmented; for a GAN that records diagnostics, all of
+        `kerasgan.step.DIAGNOSTICS`.
+    """
+    with backend.state_scope(gan):
+        logs = gan.updates.play(TrainingStep(gan), images, labels)
+        backend.sync_statistics(gan.discriminator, gan.generator)
+        if gan.ema is not None:
+            whole_batch = backend.replica()[0] * forward.batch_size(images)
+            averaging.update_average(gan, whole_batch // gan.updates.d_steps)
+        logs = backend.mean_logs(logs)
+        if gan.augment is not None:
+            logs["augment_probability"] = ops.copy(gan.augment_probability)
+        return logs
+
+
+def test_step(gan: Any, images: Any, labels: Any, seed_generator: keras.random.SeedGenerator) -> dict[str, Any]:
+    """Evaluates one batch, and updates nothing. Returns the logs without penalty, augmentation and diagnostics."""
+    random = BatchRandom(seed_generator, *backend.replica())
+    return backend.mean_logs(forward.evaluate_batch(gan, images, labels, random))
+
+
+class TrainingStep:
+    """The updates of one training step.
+
+    Each method updates one network, or both, and returns its logs, a dict of scalar tensors.
+
+    Args:
+        gan: a compiled `kerasgan.GAN`.
+
+    Attributes:
+        gan: the same.
+        random: the `kerasgan.random.BatchRandom` for latents and augmentation.
+    """
+
+    def __init__(self, gan: Any):
+        self.gan = gan
+        self.random = BatchRandom(gan.seed_generator, *backend.replica())
+
+    def update_discriminator(self, images: Any, labels: Any = None) -> dict[str, Any]:
+        """Updates the discriminator once, on real images and as many newly generated ones.
+
+        Args:
+            images: float32 (batch, ...), in [-1, 1].
+            labels: int32 (batch,), or None without classes.
+
+        Returns:
+            `d_loss`, `d_penalty`, `d_real`, `d_fake`, and the diagnostics of the discriminator where they are recorded.
+        """
+        gan = self.gan
+        variables = gan.discriminator.trainable_variables
+
+        # Forward pass. The generator is not updated here, and needs no way back.
+        latents = self._latents(images)
+        fake_images = backend.call_network(gan.generator, network_inputs(latents, labels), training=True)
+
+        def total():
+            real_logits, fake_logits, layer_loss, penalty = self._discriminate(images, fake_images, labels)
+            d_loss = ops.mean(gan.objective.d_loss(real_logits, fake_logits))
+            scaled = gan.d_optimizer.scale_loss(d_loss + layer_loss + penalty)
+            return scaled, (real_logits, fake_logits, d_loss, penalty)
+
+        scaled, pullback, (real_logits, fake_logits, d_loss, penalty) = backend.vjp(total, variables)
+
+        # Backward pass through the discriminator.
+        (gradients,) = pullback(ops.ones_like(scaled))
+        gradients = backend.mean(gradients)
+
+        # Update.
+        backend.apply(gan.d_optimizer, gradients, variables)
+        self._update_augmentation(real_logits, fake_logits)
+        logs = self._diagnostics(gradients, images, fake_images, labels, real_logits, fake_logits)
+        logs |= forward.mean_probabilities(real_logits, fake_logits)
+        return logs | {"d_loss": d_loss, "d_penalty": penalty}
+
+    def update_generator(self, images: Any, labels: Any = None) -> dict[str, Any]:
+        """Updates the generator once, on as many new latents as there are images.
+
+        Args:
+            images: float32 (batch, ...), in [-1, 1]; only objectives that are `paired` use their values.
+            labels: int32 (batch,), or None without classes.
+
+        Returns:
+            `g_loss`, and the diagnostics of the generator where they are recorded.
+        """
+        gan = self.gan
+        variables = gan.generator.trainable_variables
+
+        # Forward pass. The logits of real images do not depend on the generator.
+        real_logits = None
+        if gan.objective.paired:
+            real_logits, _ = forward.discriminate(gan, images, labels, True, self.random)
+        latents = self._latents(images)
+
+        def total():
+            fake_images, layer_loss = forward.generate(gan, latents, labels)
+            fake_logits, _ = forward.discriminate(gan, fake_images, labels, True, self.random)
+            g_loss = ops.mean(gan.objective.g_loss(real_logits, fake_logits))
+            return gan.g_optimizer.scale_loss(g_loss + layer_loss), g_loss
+
+        scaled, pullback, g_loss = backend.vjp(total, variables)
+
+        # Backward pass through the discriminator and the generator.
+        (gradients,) = pullback(ops.ones_like(scaled))
+        gradients = backend.mean(gradients)
+
+        # Update.
+        backend.apply(gan.g_optimizer, gradients, variables)
+        return {"g_loss": g_loss} | diagnostics.of_generator(gan, gradients)
+
+    def update_both(self, images: Any, labels: Any = None, one_stage: bool = False) -> dict[str, Any]:
+        """Updates both networks at once, on the losses of one forward pass through each.
+
+        Args:
+            images: float32 (batch, ...), in [-1, 1].
+            labels: int32 (batch,), or None without classes.
+            one_stage: True for a single backward pass through the discriminator (Shen et al., 2021, arXiv:2103.00430),
+                which needs one that evaluates each image by itself; False for one pass for each loss.
+
+        Returns:
+            The logs of `update_discriminator` and of `update_generator`.
+        """
+        gan = self.gan
+        latents = self._latents(images)
+
+        # Forward pass through the generator, and through the discriminator. Each keeps its own way back.
+        def generated():
+            return forward.generate(gan, latents, labels), None
+
+        def discriminated(fake_images):
+            *outputs, layer_loss, penalty = self._discriminate(images, fake_images, labels)
+            return (*outputs, layer_loss + penalty), penalty
+
+        (fake_images, _), g_pullback, _ = backend.vjp(generated, gan.generator.trainable_variables)
+        outputs, d_pullback, penalty = backend.vjp(discriminated, gan.discriminator.trainable_variables, fake_images)
+        real_logits, fake_logits, _ = outputs
+
+        # Gradients of both losses with respect to the logits, which cost next to nothing.
+        d_loss, g_loss, d_upstream, g_upstream = self._loss_gradients(real_logits, fake_logits)
+
+        # Backward pass through the discriminator.
+        backward = _one_backward_pass if one_stage else _two_backward_passes
+        d_gradients, fake_gradient = backward(d_pullback, fake_images, d_upstream, g_upstream)
+
+        # Backward pass through the generator.
+        (g_gradients,) = g_pullback((fake_gradient, g_upstream[-1]))
+
+        # Update.
+        d_gradients, g_gradients = backend.mean([d_gradients, g_gradients])
+        self._update_both(d_gradients, g_gradients, real_logits, fake_logits)
+        logs = self._diagnostics(d_gradients, images, fake_images, labels, real_logits, fake_logits)
+        logs |= diagnostics.of_generator(gan, g_gradients) | forward.mean_probabilities(real_logits, fake_logits)
+        return logs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
+
+    def _latents(self, images):
+        return self.random.normal((forward.batch_size(images), self.gan.latent_dim))
+
+    def _discriminate(self, images, fake_images, labels):
+        """Returns the logits of real and generated images, the layer losses, and the penalties."""
+        pair = forward.discriminate_pair(self.gan, images, fake_images, labels, self.random)
+        return *pair, penalty_loss(self.gan, images, fake_images, labels, self.random)
+
+    def _loss_gradients(self, real_logits, fake_logits):
+        """Returns both losses, and the gradients of each, scaled as its optimizer asks for.
+
+        The gradients are with respect to the logits of real images, the logits of generated ones, and the sum of layer
+        losses (and penalties), which is added to each loss.
+        """
+        gan = self.gan
+
+        def losses(real_logits, fake_logits):
+            return forward.mean_losses(gan, real_logits, fake_logits), None
+
+        (d_loss, g_loss), pullback, _ = backend.vjp(losses, [], real_logits, fake_logits)
+        d_scale, g_scale = (each.scale_loss(ops.ones(())) for each in (gan.d_optimizer, gan.g_optimizer))
+        _, *d_upstream = pullback((d_scale, None))
+        _, *g_upstream = pullback((None, g_scale))
+        return d_loss, g_loss, (*d_upstream, d_scale), (*g_upstream, g_scale)
+
+    def _update_both(self, d_gradients, g_gradients, real_logits, fake_logits):
+        gan = self.gan
+        backend.apply(gan.d_optimizer, d_gradients, gan.discriminator.trainable_variables)
+        backend.apply(gan.g_optimizer, g_gradients, gan.generator.trainable_variables)
+        self._update_augmentation(real_logits, fake_logits)
+
+    def _update_augmentation(self, real_logits, fake_logits):
+        """Updates the probability of an adaptive augmentation (`kerasgan.augment.Adaptive`)."""
+        gan = self.gan
+        if gan.augment is not None and gan.augment.adapts:
+            real_logits, fake_logits = backend.gather((real_logits, fake_logits))
+            neutral = gan.objective.neutral_logit
+            distance = real_logits - (fake_logits if neutral is None else neutral)
+            gan.augment_probability.assign(gan.augment.next_probability(gan.augment_probability, distance))
+
+    def _diagnostics(self, gradients, images, fake_images, labels, real_logits, fake_logits):
+        """Returns the diagnostics of an update of the discriminator, of the whole batch; empty if none are recorded."""
+        if self.gan.diagnostics is None:
+            return {}
+        first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, labels)]
+        whole = backend.gather((*first, real_logits, fake_logits))
+        return diagnostics.of_discriminator(self.gan, gradients, *whole)
+
+
+def _two_backward_passes(d_pullback, fake_images, d_upstream, g_upstream):
+    """Returns the gradients of the discriminator's weights, and those of the generator's loss for its images."""
+    d_gradients, _ = d_pullback(d_upstream)
+    _, fake_gradient = d_pullback((*g_upstream[:2], None))
+    return d_gradients, fake_gradient
+
+
+def _one_backward_pass(d_pullback, fake_images, d_upstream, g_upstream):
+    """Returns the same, to rounding, from one pass.
+
+    At each generated image the generator's gradient is the discriminator's, times the ratio of the two losses'
+    gradients with respect to its logit. The pass must carry something even where the discriminator's is 0.
+    """
+    d_real, d_fake, d_scale = d_upstream
+    carried = ops.where(ops.abs(d_fake) < SMALLEST_GRADIENT, ops.full_like(d_fake, SMALLEST_GRADIENT), d_fake)
+    d_gradients, arrived = d_pullback((d_real, carried, d_scale))
+    ratio = ops.reshape(g_upstream[1] / carried, [-1] + [1] * (len(fake_images.shape) - 1))
+    return d_gradients, ops.cast(ratio * ops.cast(arrived, "float32"), fake_images.dtype)

@@ -1,0 +1,1 @@
+"""Checks of networks, numbers, images and labels, and the wording of errors."""

@@ -1,0 +1,144 @@
+"""Checks of images and labels: of specs, of whole arrays, and of single batches."""
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasgan.validation import networks
+
+TOLERANCE = 0.01
+FINITE_RULE = "Images must be finite"
+RANGE_RULE = "Images must lie in [-1, 1]"
+SHARES_RULE = "Replicas share every batch evenly: it must hold a multiple of"
+LABELS_RULE = "Labels must lie in the range of the classes"
+RECOUNT = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
+MEND = "Drop or mend the images that hold NaN or infinity"
+RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
+
+
+def images_spec(shape, dtype, image_shape):
+    """Checks the shape (with the batch axis) and the dtype of one batch against the game's images.
+
+    Raises:
+        ValueError: if the images are not floats, or not of `image_shape`.
+    """
+    dtype = keras.backend.standardize_dtype(dtype)
+    if not dtype.startswith(("float", "bfloat")):
+        raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RESCALE}.")
+    shape = tuple(shape)
+    if not networks.same_shape(shape[1:], image_shape):
+        raise ValueError(
+            f"Images must have the shape of the game, (batch, {', '.join(map(str, image_shape))}). Received: shape "
+            f"{shape}. Resize the images, or build the networks for image_shape={shape[1:]}."
+        )
+
+
+def array(images, image_shape, batch_size, smallest_batch):
+    """Checks a whole array of images, shape (n, ...), before it is trained on.
+
+    Raises:
+        ValueError: for an empty array, wrong dtype, shape or range, NaN, or batches too small for the order of play.
+    """
+    images = np.asarray(images)
+    if images.size == 0:
+        raise ValueError(f"There must be images to train on. Received: an empty array of shape {images.shape}.")
+    images_spec(images.shape, images.dtype, image_shape)
+    low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
+    if len(image_shape) == 1:
+        return _batches_hold(len(images), batch_size, smallest_batch)  # points have no range of their own
+    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
+        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
+    if low >= 0:
+        warnings.warn(
+            f"The images use only half of [-1, 1]. Received: values from {low:g} to {high:g}. "
+            "If they were scaled to [0, 1], train on `2 * images - 1`, the range of the generator's tanh.",
+            stacklevel=3,
+        )
+    _batches_hold(len(images), batch_size, smallest_batch)
+
+
+def batch(images, image_shape, smallest_batch):
+    """Checks one batch of images, an array (batch, ...), before it is trained on.
+
+    Raises:
+        ValueError: for wrong dtype, shape or range, NaN, or a batch too small for the order of play.
+    """
+    images_spec(images.shape, images.dtype, image_shape)
+    batch_holds(len(images), smallest_batch)
+    low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
+    if len(image_shape) > 1 and (low < -1 - TOLERANCE or high > 1 + TOLERANCE):
+        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
+
+
+def labels_spec(shape, dtype):
+    """Checks the shape (with the batch axis) and the dtype of one batch of labels.
+
+    Raises:
+        ValueError: if they are not one integer an image.
+    """
+    if len(shape) != 1 or "int" not in keras.backend.standardize_dtype(dtype):
+        raise ValueError(
+            f"Labels must be one integer an image, of shape (batch,). Received: shape {tuple(shape)} of dtype "
+            f"{keras.backend.standardize_dtype(dtype)}. Use labels[:, 0] for labels of shape (batch, 1), and "
+            "labels.argmax(axis=1) for one-hot ones."
+        )
+
+
+def labels_array(labels, num_images, num_classes):
+    """Checks a whole array of labels for `num_images` images.
+
+    Raises:
+        ValueError: if they are not integers of shape (num_images,) in [0, num_classes).
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"Labels must be integers, the numbers of the classes. Received: labels of dtype {labels.dtype}. Use "
+            "labels.astype('int32'), or labels.argmax(axis=1) for one-hot ones."
+        )
+    labels_spec(labels.shape, labels.dtype)
+    if len(labels) != num_images:
+        raise ValueError(f"There must be one label an image. Received: {len(labels)} labels for {num_images} images.")
+    if len(labels) and (labels.min() < 0 or labels.max() >= num_classes):
+        raise ValueError(
+            f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {labels.min()} to {labels.max()}. {RECOUNT}."
+        )
+
+
+def _batches_hold(count, batch_size, smallest_batch):
+    last = count % batch_size or batch_size
+    batch_holds(min(last, batch_size, count), smallest_batch)
+
+
+def batch_holds(batch_size, smallest_batch):
+    """Checks that each discriminator step of a round gets an image.
+
+    Raises:
+        ValueError: if a batch holds fewer images than the order of play needs.
+    """
+    if batch_size is not None and batch_size < smallest_batch:
+        raise ValueError(
+            "Every batch must hold an image for each discriminator step. Received: a batch of "
+            f"{batch_size} for d_steps={smallest_batch}. Use larger batches or fewer d_steps."
+        )
+
+
+def batch_divides(batch_size, multiple_of):
+    """Checks that replicas can share a batch, and cut it into minibatches, evenly.
+
+    Raises:
+        ValueError: if a batch does not hold a multiple of so many images, of each discriminator step one for each
+            replica.
+    """
+    if batch_size is not None and batch_size % multiple_of:
+        raise ValueError(
+            f"{SHARES_RULE} {multiple_of} images, one for each replica and discriminator step. Received: a batch of "
+            f"{batch_size}. Use such a batch size, and leave out the rest: kerasgan.datasets.load(images, batch_size), "
+            "or batch with drop_remainder=True."
+        )
