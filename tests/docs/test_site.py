@@ -1,0 +1,154 @@
+"""The README is one page, what the documentation names exists, and the reference has every public name."""
+
+import ast
+import configparser
+import importlib
+import pathlib
+import re
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+import kerasgan
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text()
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT / "README.md", *DOCS.rglob("*.md")]}
+
+MODULES = (
+    *("objectives", "penalties", "updates", "augment", "ema", "networks", "datasets", "callbacks", "metrics"),
+    *("features", "evaluation", "pictures", "step", "theory"),
+)
+"""The public modules, each with a page of the reference."""
+
+
+def without_code(text):
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def public_names(module):
+    """Returns the public names of a module: what it defines, or, if it is a package, what it exports."""
+    own = getattr(module, "__all__", None)
+    if own is not None:
+        return set(own)
+    is_package = hasattr(module, "__path__")
+    tree = ast.parse(pathlib.Path(module.__file__).read_text())
+    imported = {
+        alias.asname
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {name for name in (imported | defined if is_package else defined) if not name.startswith("_")}
+
+
+def identifiers():
+    """Returns what the reference renders, and whether its members are rendered with it."""
+    found = {}
+    for page in (DOCS / "api").glob("*.md"):
+        for block in re.finditer(r"^::: (\S+)\n((?:    .*\n)*)", page.read_text() + "\n", re.MULTILINE):
+            found[block[1]] = "members: false" not in block[2]
+    return found
+
+
+# -- the README --
+
+
+def test_the_readme_is_one_page():
+    assert len(without_code(README).split()) <= 1000
+
+
+@pytest.mark.parametrize("start", ["pip install . && kerasgan train", 'pip install ".[test]" && pytest'])
+def test_the_readme_has_the_two_commands(start):
+    assert [line for line in README.splitlines() if line.startswith(start)]
+
+
+# -- what is named exists --
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text, folder = without_code(PAGES[page]), (ROOT / page).parent
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    missing = [target for target in targets if target and "://" not in target and not (folder / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_scripts_that_are_named_exist(page):
+    names = re.findall(r"(?:python |`|sbatch )((?:examples|benchmarks|tests|docs)/[\w/]+\.\w+)", PAGES[page])
+    assert not [name for name in names if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_extras_that_are_named_exist(page):
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    extras = settings["options.extras_require"]
+    named = {
+        name for names in re.findall(r'pip install (?:-e )?"\.\[([\w,]+)\]"', PAGES[page]) for name in names.split(",")
+    }
+    assert named <= set(extras)
+
+
+def test_every_example_is_listed():
+    listed = set(re.findall(r"^\| `(\w+)\.py`", PAGES["docs/examples.md"], re.MULTILINE))
+    assert listed == {path.stem for path in (ROOT / "examples").glob("*.py")}
+
+
+def test_every_page_is_in_the_navigation():
+    named = set(re.findall(r"([\w/]+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    there = {path.relative_to(DOCS).as_posix() for end in ("*.md", "*.ipynb") for path in DOCS.rglob(end)}
+    assert named == there
+
+
+# -- the reference --
+
+
+def test_every_public_name_is_in_the_reference():
+    found = identifiers()
+    missing = [
+        f"kerasgan.{name}" for name in kerasgan.__all__ if name not in MODULES and f"kerasgan.{name}" not in found
+    ]
+    for name in MODULES:
+        module = importlib.import_module(f"kerasgan.{name}")
+        if not found.get(module.__name__):
+            missing += [f"{module.__name__}.{name}" for name in public_names(module)]
+    assert not set(missing) - set(found)
+
+
+def test_every_public_module_is_in_the_reference():
+    modules = {name for name in kerasgan.__all__ if isinstance(getattr(kerasgan, name), type(sys))}
+    assert modules == set(MODULES)
+    assert {f"kerasgan.{name}" for name in MODULES} <= set(identifiers())
+
+
+def test_the_reference_names_what_exists():
+    for identifier in identifiers():
+        module, _, name = identifier.rpartition(".")
+        assert hasattr(importlib.import_module(module), name), identifier
+
+
+# -- the site --
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_has_every_public_name(tmp_path):
+    pytest.importorskip("mkdocs")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    inventory = (tmp_path / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    anchors = {line.split()[0] for line in zlib.decompress(inventory).decode().splitlines()}
+    for name in MODULES:
+        module = importlib.import_module(f"kerasgan.{name}")
+        assert {f"{module.__name__}.{each}" for each in public_names(module)} <= anchors
