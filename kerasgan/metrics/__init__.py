@@ -1,4 +1,4 @@
-"""What samples are worth: pure functions of (real, generated) features; nothing here trains."""
+"""Metrics of sample quality: pure functions of the features of real and of generated images."""
 
 from .classes import class_divergence as class_divergence
 from .classes import classifier_score as classifier_score
@@ -8,5 +8,5 @@ from .frechet import moments as moments
 from .kernel import kernel_distance as kernel_distance
 from .modes import ModeCoverage as ModeCoverage
 from .modes import mode_coverage as mode_coverage
-from .neighbours import density_coverage as density_coverage
-from .neighbours import precision_recall as precision_recall
+from .neighbors import density_coverage as density_coverage
+from .neighbors import precision_recall as precision_recall

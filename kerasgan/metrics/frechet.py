@@ -1,32 +1,62 @@
 """The Frechet distance between two sets of features."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 
 BLOCK = 4096
+"""Rows that are centered at a time."""
+
+Moments = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
 
-def frechet_distance(real, generated):
+def frechet_distance(real: ArrayLike, generated: ArrayLike) -> float:
     """Returns the squared Frechet distance between Gaussians fitted to two sets of features.
 
     `|m_r - m_g|^2 + trace(C_r + C_g - 2 (C_r^(1/2) C_g C_r^(1/2))^(1/2))`, with means m and covariances C (divided by
-    n - 1). With the features of the original Inception network it is the FID; with others it compares runs with each
-    other, not with published tables. It is biased upwards for few samples: compare only figures from the same counts.
+    n - 1). With the features of the original Inception network it is the published FID; with other features it
+    compares runs with each other, not with published tables. It is biased upwards for few samples: compare only values
+    from the same numbers of samples.
 
     Args:
-        real, generated: features (n, width), n at least 2 each; they need not be as many.
+        real: features of real images, (n, width), n at least 2.
+        generated: features of generated images, (m, width), m at least 2.
+
+    Returns:
+        A float, at least 0.
 
     Raises:
         ValueError: for features that cannot be compared.
 
+    Example:
+
+    ```python
+    import numpy as np
+    from kerasgan import metrics
+
+    random = np.random.default_rng(0)
+    real, generated = random.normal(size=(500, 8)), random.normal(loc=0.5, size=(500, 8))
+    metrics.frechet_distance(real, generated)  # about 8 * 0.5^2 = 2
+    ```
+
     Reference: Heusel et al., 2017, arXiv:1706.08500.
     """
-    return frechet_distance_of_moments(*(moments(each) for each in checks.features(real, generated)))
+    return frechet_distance_of_moments(*(moments(features) for features in checks.features(real, generated)))
 
 
-def frechet_distance_of_moments(real, generated):
-    """The same from `moments`, so that those of the real features can be kept. Returns a float, at least 0."""
+def frechet_distance_of_moments(real: Moments, generated: Moments) -> float:
+    """Returns the same from `moments`, so that the moments of the real features need computing only once.
+
+    Args:
+        real: mean (width,) and covariance (width, width) of the real features.
+        generated: the same of the generated ones.
+
+    Returns:
+        A float, at least 0.
+    """
     from scipy import linalg  # here and below: training has no need of it
 
     (real_mean, real_covariance), (mean, covariance) = real, generated
@@ -38,10 +68,10 @@ def frechet_distance_of_moments(real, generated):
     return max(float(distance), 0.0)
 
 
-def moments(features):
+def moments(features: np.ndarray[Any, Any]) -> Moments:
     """Returns the mean (width,) and the covariance (width, width) of features (n, width), in float64.
 
-    Works in blocks of rows, so that beside the features only a few (width, width) matrices are held.
+    It works in blocks of rows, so that the additional memory is a few (width, width) matrices.
     """
     mean = np.mean(features, axis=0, dtype="float64")
     scatter = np.zeros((len(mean), len(mean)))

@@ -1,4 +1,4 @@
-"""The formulas of theory.py against values worked by hand, and the laws they have to obey."""
+"""The formulas of kerasgan.theory against values worked by hand, and the laws they have to obey."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ P, Q = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.3, 0.6])
 RNG_PAIRS = np.random.default_rng(0).dirichlet(np.ones(6), size=(2, 50))
 
 
-def slope(function, at, step=1e-5):
+def derivative(function, at, step=1e-5):
     """The derivative of a function of one number, by central differences."""
     return (function(at + step) - function(at - step)) / (2 * step)
 
@@ -109,10 +109,10 @@ def test_sigmoid_and_softplus_without_overflow():
     with np.errstate(over="raise"):
         assert theory.sigmoid([-1000.0, 0.0, 1000.0]) == pytest.approx([0, 0.5, 1], abs=1e-12)
         assert theory.softplus([-1000.0, 0.0, 1000.0]) == pytest.approx([0, LOG_2, 1000], abs=1e-12)
-    assert slope(theory.softplus, 0.8) == pytest.approx(theory.sigmoid(0.8), abs=1e-9)
+    assert derivative(theory.softplus, 0.8) == pytest.approx(theory.sigmoid(0.8), abs=1e-9)
 
 
-# -- the game --
+# -- the minimax game --
 
 
 def test_equilibrium_constants():
@@ -153,16 +153,18 @@ def test_discriminator_loss_is_minus_the_value_and_twice_the_mean_cross_entropy(
 
 def test_minimax_saturates_and_non_saturating_does_not():
     rejected = -10.0
-    assert slope(lambda logit: theory.generator_loss_minimax([logit]), rejected) == pytest.approx(
+    assert derivative(lambda logit: theory.generator_loss_minimax([logit]), rejected) == pytest.approx(
         -theory.sigmoid(rejected), abs=1e-8
     )
-    assert abs(slope(lambda logit: theory.generator_loss_minimax([logit]), rejected)) < 1e-4
-    assert slope(lambda logit: theory.generator_loss_non_saturating([logit]), rejected) == pytest.approx(-1.0, abs=1e-4)
+    assert abs(derivative(lambda logit: theory.generator_loss_minimax([logit]), rejected)) < 1e-4
+    assert derivative(lambda logit: theory.generator_loss_non_saturating([logit]), rejected) == pytest.approx(
+        -1.0, abs=1e-4
+    )
 
 
 def test_both_generator_losses_pull_the_same_way_and_equally_at_one_half():
     at_half = [
-        slope(lambda logit, f=f: f([logit]), 0.0)
+        derivative(lambda logit, f=f: f([logit]), 0.0)
         for f in (theory.generator_loss_minimax, theory.generator_loss_non_saturating)
     ]
     assert at_half == pytest.approx([-0.5, -0.5], abs=1e-9)
@@ -244,14 +246,16 @@ def test_dirac_gan_walk(r1_gamma, converges):
     assert (np.linalg.norm(point) < 1e-3) == converges
 
 
-def test_dirac_gan_field_is_minus_the_slopes_of_the_losses():
+def test_dirac_gan_field_is_minus_the_gradients_of_the_losses():
     theta, psi, gamma = 0.7, -0.4, 0.3
     field = theory.dirac_gan_vector_field(theta, psi, "non_saturating", gamma)
-    assert field[0] == pytest.approx(-slope(lambda t: theory.generator_loss_non_saturating([psi * t]), theta), abs=1e-8)
-    charged = lambda s: theory.discriminator_loss([0.0], [s * theta]) + gamma / 2 * s**2  # noqa: E731
-    assert field[1] == pytest.approx(-slope(charged, psi), abs=1e-8)
+    assert field[0] == pytest.approx(
+        -derivative(lambda t: theory.generator_loss_non_saturating([psi * t]), theta), abs=1e-8
+    )
+    penalized = lambda s: theory.discriminator_loss([0.0], [s * theta]) + gamma / 2 * s**2  # noqa: E731
+    assert field[1] == pytest.approx(-derivative(penalized, psi), abs=1e-8)
     minimax = theory.dirac_gan_vector_field(theta, psi, "minimax")
-    assert minimax[0] == pytest.approx(-slope(lambda t: theory.generator_loss_minimax([psi * t]), theta), abs=1e-8)
+    assert minimax[0] == pytest.approx(-derivative(lambda t: theory.generator_loss_minimax([psi * t]), theta), abs=1e-8)
 
 
 def test_dirac_gan_field_takes_a_grid():
@@ -265,10 +269,10 @@ def test_dirac_gan_field_takes_a_grid():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: theory.entropy([0.5, 0.6, -0.1]), "not negative"),
-        (lambda: theory.entropy([0.5, 0.6]), "sums to 1"),
-        (lambda: theory.entropy(1.0), "sums to 1"),
-        (lambda: theory.entropy([np.nan, 1.0]), "not negative"),
+        (lambda: theory.entropy([0.5, 0.6, -0.1]), "must not be negative"),
+        (lambda: theory.entropy([0.5, 0.6]), "must sum to 1"),
+        (lambda: theory.entropy(1.0), "must sum to 1"),
+        (lambda: theory.entropy([np.nan, 1.0]), "must not be negative"),
         (lambda: theory.kl_divergence(P, [0.5, 0.6, 0.1]), "q="),
         (lambda: theory.js_divergence(P, [0.5, 0.5]), "same outcomes"),
         (lambda: theory.information_content(1.2), r"\[0, 1\]"),

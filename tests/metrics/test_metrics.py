@@ -53,8 +53,8 @@ def test_kernel_distance_against_a_loop_over_pairs():
     def kernel(a, b):
         return (np.dot(a, b) / 8 + 1) ** 3
 
-    own = [np.mean([kernel(a, b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j]) for z in (x, y)]
-    expected = sum(own) - 2 * np.mean([kernel(a, b) for a in x for b in y])
+    within = [np.mean([kernel(a, b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j]) for z in (x, y)]
+    expected = sum(within) - 2 * np.mean([kernel(a, b) for a in x for b in y])
     mean, spread = metrics.kernel_distance(x, y, subsets=3, subset_size=20)
     assert mean == pytest.approx(expected) and spread == pytest.approx(0, abs=1e-9)
 
@@ -95,7 +95,7 @@ def test_an_outlier_does_not_buy_density():
     assert metrics.density_coverage(real, far)[0] == pytest.approx(1 / 5)
 
 
-def test_neighbours_worked_by_hand():
+def test_neighbors_worked_by_hand():
     """Points on a line, k = 1. The real balls are [-1, 1], [0, 2] and [1, 19]: 0.5 lies in two, 1.5 in two, 30 in none.
     The generated balls are [-0.5, 1.5], [0.5, 2.5] and [1.5, 58.5], so that each real point lies in one."""
     real, generated = np.array([[0.0], [1.0], [10.0]]), np.array([[0.5], [1.5], [30.0]])
@@ -135,7 +135,11 @@ def test_features_that_cannot_be_compared(metric, bad):
         lambda: metrics.class_divergence([0, 0], [1, 2]),
         lambda: metrics.classifier_score(np.ones((20, 3))),
         lambda: metrics.classifier_score(np.full((5, 2), 0.5)),
+        lambda: metrics.classifier_score(np.eye(4), splits=0),
         lambda: metrics.kernel_distance(REAL, OTHER, subset_size=1),
+        lambda: metrics.kernel_distance(REAL, OTHER, subsets=True),
+        lambda: metrics.precision_recall(REAL, OTHER, k=0),
+        lambda: metrics.density_coverage(REAL, OTHER, k=1.5),
     ],
 )
 def test_other_refusals(call):

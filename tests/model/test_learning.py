@@ -46,7 +46,7 @@ def learnt(seed=0, objective=None):
         )
     gan.fit(dataset.repeat(recipe.passes_per_epoch), verbose=0)
     samples = gan.generate(2500, seed=0)
-    return metrics.mode_coverage(samples, datasets.ring_centres(), datasets.RING_SIGMA)
+    return metrics.mode_coverage(samples, datasets.ring_centers(), datasets.RING_SIGMA)
 
 
 def has_learnt(found):
