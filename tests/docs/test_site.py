@@ -101,6 +101,17 @@ def test_every_example_is_listed():
     assert listed == {path.stem for path in (ROOT / "examples").glob("*.py")}
 
 
+def test_tests_that_the_page_of_engines_names_exist():
+    """A letter stands for a file, and backticks after it for parts of what that file's tests are called."""
+    page = PAGES["docs/engines.md"]
+    files = dict(re.findall(r"\b([A-Z])(?: is|) `(tests/[\w/]+\.py)`", page))
+    groups = re.findall(r"\b([A-Z])((?: `[^`/]+`,?)+)", page)
+    named = [(letter, name) for letter, names in groups for name in re.findall(r"`([^`]+)`", names)]
+    texts = {letter: (ROOT / file).read_text() for letter, file in files.items()}
+    assert len(files) == 4 and len(named) > 30
+    assert not [(letter, name) for letter, name in named if name not in texts[letter]]
+
+
 def test_every_page_is_in_the_navigation():
     named = set(re.findall(r"([\w/]+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
     there = {path.relative_to(DOCS).as_posix() for end in ("*.md", "*.ipynb") for path in DOCS.rglob(end)}
