@@ -1,4 +1,4 @@
-"""Pairs of a generator and a discriminator, as plain Keras models. Any other pair of Keras models serves as well."""
+"""Pairs of a generator and a discriminator, as plain Keras models. Any other pair of Keras models works as well."""
 
 from .dcgan import dcgan as dcgan
 from .mlp import mlp as mlp

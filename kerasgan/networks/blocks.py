@@ -1,48 +1,55 @@
-"""What several pairs of networks share: the sizes that halve, and how a label comes in."""
+"""Parts that several pairs of networks share: checks of sizes, inputs for labels, and the two ends of a network."""
 
-import numbers
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
+from kerasgan.validation import scalars
+
 SMALLEST = 8
 
 
-def check_sizes(**sizes):
-    """Checks that sizes are whole numbers of at least 1.
+def whole_sides(image_shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns the shape of an image as a tuple of ints.
 
     Raises:
-        ValueError: for the first that is not.
+        ValueError: if a side is not a whole number.
     """
-    for name, size in sizes.items():
-        whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
-        if not whole or size < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1. Received: {name}={size!r}.")
+    return tuple(scalars.whole_number(f"image_shape[{axis}]", side, 0) for axis, side in enumerate(image_shape))
 
 
-def check_halving(image_shape, depth):
-    """Checks that images can be halved, `depth` times or as often as `natural_depth` says.
+def halvings(image_shape: Sequence[int], depth: int | None) -> tuple[tuple[int, ...], int]:
+    """Returns the shape of an image as a tuple of ints, and how many times the networks halve it.
+
+    Args:
+        image_shape: (height, width, channels).
+        depth: the number of halvings; None halves while the result is at least 4 on both sides.
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times.
     """
-    if len(image_shape) != 3 or any(side < SMALLEST or side % 4 for side in image_shape[:2]) or image_shape[2] < 1:
+    shape = whole_sides(image_shape)
+    if len(shape) != 3 or any(side < SMALLEST or side % 4 for side in shape[:2]) or shape[2] < 1:
         raise ValueError(
             "image_shape must be (height, width, channels) with a height and width that are multiples of 4 and at "
-            f"least {SMALLEST}. Received: image_shape={image_shape}. Resize or pad the images; for points use mlp."
+            f"least {SMALLEST}. Received: image_shape={shape}. Resize or pad the images; for points use mlp."
         )
-    if depth is not None:
-        check_sizes(depth=depth)
-    if depth is not None and any(side % 2**depth for side in image_shape[:2]):
+    if depth is None:
+        return shape, _natural_depth(shape)
+    depth = scalars.whole_number("depth", depth, 1)
+    if any(side % 2**depth for side in shape[:2]):
         raise ValueError(
-            f"The image must halve `depth` times. Received: depth={depth} for image_shape={image_shape}. "
-            f"depth=None takes {natural_depth(image_shape)}."
+            f"The image must halve `depth` times. Received: depth={depth} for image_shape={shape}. "
+            f"depth=None takes {_natural_depth(shape)}."
         )
+    return shape, depth
 
 
-def natural_depth(image_shape):
-    """How many times an image halves while the result is at least 4 on both sides."""
+def _natural_depth(image_shape):
+    """Returns how many times an image halves while the result is at least 4 on both sides."""
     height, width, _ = image_shape
     depth = 0
     while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
@@ -50,22 +57,24 @@ def natural_depth(image_shape):
     return depth
 
 
-def check_classes(num_classes):
-    """Checks a number of classes; None is that of an unconditional pair.
+def classes(num_classes: int | None) -> int | None:
+    """Returns a number of classes as an int; None, for an unconditional pair, stays None.
 
     Raises:
         ValueError: if it is neither None nor a whole number of at least 2.
     """
-    whole = isinstance(num_classes, int) and not isinstance(num_classes, bool)
-    if num_classes is not None and (not whole or num_classes < 2):
+    if num_classes is None:
+        return None
+    try:
+        return scalars.whole_number("num_classes", num_classes, 2)
+    except ValueError as error:
         raise ValueError(
-            "num_classes must be a whole number of at least 2, or None for a pair without labels. "
-            f"Received: num_classes={num_classes!r}. A dataset's `info.num_classes` says how many it has."
-        )
+            f"{error} Use None for a pair without labels; a dataset's `info.num_classes` says how many classes it has."
+        ) from None
 
 
-def generator(latent_dim, num_classes, stack):
-    """Returns the model of a stack of layers from latents, with the label beside them where there is one, to images."""
+def generator(latent_dim: int, num_classes: int | None, stack: Sequence[layers.Layer]) -> keras.Model:
+    """Returns the model of a stack of layers, from latents (and labels, for a number of classes) to images."""
     z = keras.Input((latent_dim,), name="z")
     if num_classes is None:
         return keras.Sequential([z, *stack], name="generator")
@@ -74,8 +83,13 @@ def generator(latent_dim, num_classes, stack):
     return keras.Model([z, labels], images, name="generator")
 
 
-def discriminator(image_shape, num_classes, stack, kernel_initializer="glorot_uniform"):
-    """Returns the model of a stack of layers from images to features, with the logit of `project` on top."""
+def discriminator(
+    image_shape: Sequence[int],
+    num_classes: int | None,
+    stack: Sequence[layers.Layer],
+    kernel_initializer: Any = "glorot_uniform",
+) -> keras.Model:
+    """Returns the model of a stack of layers, from images (and labels) to features, with the logit of `project`."""
     image = keras.Input(image_shape, name="image")
     if num_classes is None:
         logit = layers.Dense(1, dtype="float32", kernel_initializer=kernel_initializer, name="logit")
@@ -85,36 +99,36 @@ def discriminator(image_shape, num_classes, stack, kernel_initializer="glorot_un
     return keras.Model([image, labels], logit, name="discriminator")
 
 
-def batch_norm():
-    """Returns batch norm of the GAN literature's momentum, over the whole batch.
+def batch_norm() -> layers.BatchNormalization:
+    """Returns batch norm with the momentum of the GAN literature, over the whole batch.
 
-    Made in the scope of a `tf.distribute` strategy it is synchronised: its statistics are those of the whole batch, not
-    of each replica's share. A network with such layers can only be loaded where TensorFlow is the engine.
+    Made in the scope of a `tf.distribute` strategy it is synchronized: its statistics are those of the whole batch, not
+    of each replica's share. A network with synchronized layers can only be loaded on TensorFlow.
     """
-    return layers.BatchNormalization(momentum=0.9, synchronized=_shared())
+    return layers.BatchNormalization(momentum=0.9, synchronized=_has_strategy())
 
 
-def _shared():
-    tensorflow = sys.modules.get("tensorflow")  # which Keras has imported where it is the engine
+def _has_strategy():
+    tensorflow = sys.modules.get("tensorflow")  # imported by Keras where it runs on TensorFlow
     return keras.backend.backend() == "tensorflow" and tensorflow.distribute.has_strategy()
 
 
-def label_input():
+def label_input() -> Any:
     """Returns the symbolic input of class numbers in [0, num_classes), int32 (batch,), named `labels`."""
     return keras.Input((), dtype="int32", name="labels")
 
 
-def join_label(z, labels, num_classes):
-    """Returns the latents with the label as 0s and a 1 beside them, (batch, latent_dim + num_classes).
+def join_label(z: Any, labels: Any, num_classes: int) -> Any:
+    """Returns the latents concatenated with the one-hot label, (batch, latent_dim + num_classes).
 
-    What a label means, the first layer learns. A learnt embedding of the latents' own loudness was tried and given up:
-    it grows faster than anything else, the generator soon hears nothing but the label, and draws one image for each
-    class (on the digits the variety within a class fell to a twentieth of the real one's).
+    A learned embedding with the variance of the latents was tried and given up: it grows faster than all other weights,
+    and the generator soon ignores the latents and produces one image for each class (on the digits the variety within a
+    class fell to a twentieth of the variety of real images).
 
     Args:
         z: symbolic latents, (batch, latent_dim).
         labels: symbolic class numbers, int32 (batch,).
-        num_classes: how many classes there are.
+        num_classes: the number of classes.
 
     Reference: Mirza and Osindero, 2014, arXiv:1411.1784.
     """
@@ -122,17 +136,16 @@ def join_label(z, labels, num_classes):
     return layers.Concatenate(name="z_and_label")([z, one_hot])
 
 
-def project(h, labels, num_classes, kernel_initializer="glorot_uniform"):
+def project(h: Any, labels: Any, num_classes: int | None, kernel_initializer: Any = "glorot_uniform") -> Any:
     """Returns the logit of a discriminator, float32 (batch, 1), from the last features of an image.
 
     Without labels: logit = w . h + b. With labels, the projection: logit = w . h + b + <embedding(label), h>. The
-    embedding starts from 0, so that the discriminator starts without an opinion on the labels; its gradient, h, is
-    not 0 there.
+    embedding starts from 0, so that labels have no influence at the start; its gradient, h, is not 0 there.
 
     Args:
         h: symbolic features, (batch, features).
-        labels: symbolic class numbers, int32 (batch,), or None where there are none.
-        num_classes: how many classes there are, or None where there are none.
+        labels: symbolic class numbers, int32 (batch,), or None without labels.
+        num_classes: the number of classes, or None without labels.
         kernel_initializer: of w.
 
     Reference: Miyato and Koyama, 2018, arXiv:1802.05637 (equation 4).

@@ -1,18 +1,28 @@
 """Fully connected networks, for points and for small images."""
 
 import math
+from collections.abc import Sequence
 
+import keras
 from keras import layers
 
 from kerasgan.networks import blocks
+from kerasgan.validation import scalars
 
 
-def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0, num_classes=None):
+def mlp(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    width: int = 128,
+    depth: int = 3,
+    scale: float = 1.0,
+    num_classes: int | None = None,
+) -> tuple[keras.Model, keras.Model]:
     """Returns a fully connected generator and discriminator.
 
-    The generator has ReLU units and ends in tanh for images; for points (an `image_shape` of one axis) it ends
-    linear, since points have no range. The discriminator has LeakyReLU(0.2) units and ends in one logit. Neither
-    normalises across the batch.
+    The generator has ReLU units. For images it ends in tanh; for points (an `image_shape` of one axis) it ends linear,
+    since points have no range. The discriminator has LeakyReLU(0.2) units and ends in one logit. Neither normalizes
+    across the batch.
 
     Args:
         image_shape: shape of one image (height, width, channels), or of one point (dimension,).
@@ -28,14 +38,29 @@ def mlp(image_shape, latent_dim, width=128, depth=3, scale=1.0, num_classes=None
         a conditional pair takes labels, int32 (batch,), as second input.
 
     Raises:
-        ValueError: if a size is no whole number of at least 1, or num_classes is below 2.
+        ValueError: if a size is not a whole number of at least 1, or num_classes is below 2.
+
+    Example:
+
+    ```python
+    import kerasgan
+
+    generator, discriminator = kerasgan.networks.mlp((2,), latent_dim=2)  # for points in the plane
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=2)
+    ```
     """
-    blocks.check_sizes(latent_dim=latent_dim, width=width, depth=depth)
+    latent_dim, width, depth = (
+        scalars.whole_number(name, size, 1)
+        for name, size in (("latent_dim", latent_dim), ("width", width), ("depth", depth))
+    )
+    image_shape = blocks.whole_sides(image_shape)
     if not image_shape or min(image_shape) < 1:
-        raise ValueError(f"All sides must be at least 1. Received: image_shape={image_shape}.")
+        raise ValueError(
+            f"All sides must be at least 1. Received: image_shape={image_shape}. Use (dimension,) for points."
+        )
     if not scale > 0:
         raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
-    blocks.check_classes(num_classes)
+    num_classes = blocks.classes(num_classes)
     generator = blocks.generator(latent_dim, num_classes, _generator(image_shape, width, depth, scale))
     return generator, blocks.discriminator(image_shape, num_classes, _discriminator(width, depth, scale))
 

@@ -1,33 +1,43 @@
 """The residual pair, for images of any size that halves."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from kerasgan.networks import blocks
+from kerasgan.validation import scalars
 
-SLOPE = 0.2
-WIDEST = 8
+NEGATIVE_SLOPE = 0.2
+MAX_WIDTH_FACTOR = 8
 NORMS = (None, "batch")
 
 
-def resnet(image_shape, latent_dim, width=64, depth=None, num_classes=None, norm="batch"):
+def resnet(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    width: int = 64,
+    depth: int | None = None,
+    num_classes: int | None = None,
+    norm: str | None = "batch",
+) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator that mirror each other.
 
-    The generator projects the latents to a small map and doubles it `depth` times: by nearest neighbours, and the last
+    The generator projects the latents to a small map and doubles it `depth` times: by nearest neighbors, and the last
     time by a strided transposed convolution. The discriminator halves the image `depth` times: first by a strided
-    convolution, then by means of 2x2; a filter for each channel weighs the small map that is left. At each size below
-    the image's stands one block,
+    convolution, then by average pooling of 2x2; a depthwise convolution reduces the last map to one value a channel. At
+    each size below the image's there is one block,
 
         x + conv3x3(LeakyReLU(conv3x3(LeakyReLU(x)))).
 
-    Widths double with every halving, from `width` beside the image up to 8 times that. In place of a normalisation, the
-    last convolution of each block starts from 0, so that the network starts without its branches, and the first one is
-    scaled by 1 / sqrt(blocks) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of this kind: it
-    judges each image by itself, which gradient penalties and one-stage updates need.
+    Widths double with every halving, from `width` next to the image up to 8 times that. In place of normalization, the
+    last convolution of each block starts from 0, so that the block starts as the identity, and the first one is scaled
+    by 1 / sqrt(blocks) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of this kind: it evaluates
+    each image by itself, which gradient penalties and one-stage updates need.
 
-    In the generator batch norm is the default, because it learnt more from the same images. Without it, a background of
-    -1 draws whole images into the flat end of tanh within some 30 steps: on MNIST, R1 and R2 of 10 and a rate of 2e-4
-    brought it back, with a weight of 1 and a rate of 5e-4 it stayed there.
+    In the generator batch norm is the default, because it learned more from the same images. Without it, a background
+    of -1 drives whole images into saturation of tanh within about 30 steps: on MNIST, R1 and R2 of 10 and a rate of
+    2e-4 brought it back, with a weight of 1 and a rate of 5e-4 it stayed there.
 
     Deviations from R3GAN: there is no block at the size of the image, which on a CPU made a step 1.6 times as long;
     blocks of two 3x3 convolutions instead of a grouped one between two of 1x1; shorter resampling filters.
@@ -35,13 +45,13 @@ def resnet(image_shape, latent_dim, width=64, depth=None, num_classes=None, norm
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
         latent_dim: width of the latents.
-        width: channels of the layer beside the image.
+        width: channels of the layer next to the image.
         depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
-        num_classes: how many classes the labels have; None for a pair without labels. With labels, the generator
-            takes latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
+        num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
+            latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
             see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
-        norm: `"batch"` for a generator with batch norm before the activations, whose branches start from random
-            weights (Miyato et al., 2018, arXiv:1802.05957); None for one that starts without its branches.
+        norm: `"batch"` for a generator with batch norm before the activations, whose blocks start from random weights
+            (Miyato et al., 2018, arXiv:1802.05957); None for one whose blocks start as the identity.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -51,15 +61,24 @@ def resnet(image_shape, latent_dim, width=64, depth=None, num_classes=None, norm
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
             width or number of classes; for another norm.
 
+    Example:
+
+    ```python
+    import kerasgan
+
+    generator, discriminator = kerasgan.networks.resnet((32, 32, 3), latent_dim=64, width=16)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
+    ```
+
     Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
-    blocks.check_sizes(latent_dim=latent_dim, width=width)
-    blocks.check_halving(image_shape, depth)
-    blocks.check_classes(num_classes)
+    latent_dim = scalars.whole_number("latent_dim", latent_dim, 1)
+    width = scalars.whole_number("width", width, 1)
+    image_shape, depth = blocks.halvings(image_shape, depth)
+    num_classes = blocks.classes(num_classes)
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
-    depth = depth or blocks.natural_depth(image_shape)
-    widths = [width * min(2**level, WIDEST) for level in range(depth)]
+    widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(depth)]
     generator = _generator(image_shape, latent_dim, widths, num_classes, norm)
     return generator, _discriminator(image_shape, widths, num_classes)
 
@@ -75,8 +94,8 @@ def _generator(image_shape, latent_dim, widths, num_classes, norm):
     for level in reversed(range(len(widths))):
         x = _residual(x, len(widths), norm)
         if level:
-            # Mixing channels commutes with repeating pixels, and is cheaper before it.
-            x = layers.UpSampling2D(2)(_mixed(x, widths[level - 1]))
+            # A 1x1 convolution commutes with repeating pixels, and is cheaper before it.
+            x = layers.UpSampling2D(2)(_conv1x1(x, widths[level - 1]))
     x = _activated(x, norm)
     # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
     pixels = _scaled(4.0, mode="fan_out")
@@ -91,23 +110,23 @@ def _discriminator(image_shape, widths, num_classes):
     x = layers.Conv2D(widths[0], 4, strides=2, padding="same", kernel_initializer=_scaled(1.0))(image)
     for level in range(len(widths)):
         if level:
-            x = _mixed(layers.AveragePooling2D(2)(x), widths[level])
+            x = _conv1x1(layers.AveragePooling2D(2)(x), widths[level])
         x = _residual(x, len(widths))
-    x = layers.LeakyReLU(SLOPE)(x)
-    each = _scaled(1.0, mode="fan_out")  # the "fan in" is that of all channels, though each is summed by itself
-    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=each)(x)
+    x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
+    # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
+    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=_scaled(1.0, mode="fan_out"))(x)
     logit = blocks.project(layers.Flatten()(x), labels, num_classes)
     return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
 
 
 def _residual(x, count, norm=None):
-    """One of `count` blocks of a network: x plus a branch of two convolutions, each after its activation."""
-    # A LeakyReLU passes (1 + SLOPE^2) / 2 of the variance on.
-    gain = 2 / (1 + SLOPE**2)
+    """Returns one of `count` blocks of a network: x plus two convolutions, each after its activation."""
+    # A LeakyReLU keeps (1 + slope^2) / 2 of the variance.
+    gain = 2 / (1 + NEGATIVE_SLOPE**2)
     first, last = (_scaled(gain / count), "zeros") if norm is None else (_scaled(gain), _scaled(gain))
     branch = x
     for initializer in (first, last):
-        # Every bias would be taken off again by a batch norm behind it.
+        # A following batch norm subtracts every bias.
         options = {"use_bias": norm is None, "kernel_initializer": initializer}
         branch = layers.Conv2D(x.shape[-1], 3, padding="same", **options)(_activated(branch, norm))
     return layers.Add()([x, branch])
@@ -116,13 +135,13 @@ def _residual(x, count, norm=None):
 def _activated(x, norm):
     if norm == "batch":
         x = blocks.batch_norm()(x)
-    return layers.LeakyReLU(SLOPE)(x)
+    return layers.LeakyReLU(NEGATIVE_SLOPE)(x)
 
 
-def _mixed(x, filters):
+def _conv1x1(x, filters):
     return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled(1.0))(x)
 
 
 def _scaled(variance, mode="fan_in"):
-    """Weights with which an output has `variance` times that of its inputs."""
+    """Returns the initializer with which an output has `variance` times the variance of its inputs."""
     return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")

@@ -7,7 +7,7 @@ from kerasgan.networks import blocks
 RNG = np.random.default_rng(0)
 
 
-def test_the_label_stands_beside_the_latents():
+def test_the_one_hot_label_follows_the_latents():
     z, labels = keras.Input((3,)), blocks.label_input()
     joined = keras.Model([z, labels], blocks.join_label(z, labels, num_classes=5))
     latents = RNG.normal(size=(4, 3)).astype("float32")
@@ -27,7 +27,7 @@ def test_the_projection_by_hand(policy):
     x = (RNG.integers(-8, 8, size=(4, 6)) / 4).astype("float32")  # exact in bfloat16 as well
     y = np.array([2, 0, 1, 2], "int32")
     kernel, bias = model.get_layer("logit").get_weights()
-    assert np.allclose(model([x, y]), x @ kernel + bias, atol=1e-5)  # no opinion on labels at the start
+    assert np.allclose(model([x, y]), x @ kernel + bias, atol=1e-5)  # labels have no influence at the start
     embedding = RNG.normal(size=(3, 6)).astype("float32")
     model.get_layer("label").set_weights([embedding])
     expected = x @ kernel + bias + np.sum(embedding[y] * x, axis=1, keepdims=True)
@@ -44,8 +44,9 @@ def test_without_labels_the_logit_is_linear():
 @pytest.mark.parametrize("num_classes", [0, 1, -3, 2.0, "10", True])
 def test_bad_numbers_of_classes(num_classes):
     with pytest.raises(ValueError, match="Received: num_classes="):
-        blocks.check_classes(num_classes)
+        blocks.classes(num_classes)
 
 
 def test_good_numbers_of_classes():
-    assert blocks.check_classes(None) is None and blocks.check_classes(2) is None
+    assert blocks.classes(None) is None and blocks.classes(2) == 2
+    assert type(blocks.classes(np.int64(3))) is int

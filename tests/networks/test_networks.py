@@ -40,7 +40,7 @@ def test_points_have_no_range():
     assert discriminator(far).shape == (1, 1)
 
 
-def test_each_image_is_judged_by_itself():
+def test_each_image_is_evaluated_by_itself():
     _, discriminator = networks.dcgan((8, 8, 1), latent_dim=4, width=4)
     images = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype("float32")
     together = discriminator(images, training=True)
@@ -70,6 +70,34 @@ def test_dcgan_refuses_a_depth_that_does_not_divide():
         networks.dcgan((28, 28, 1), latent_dim=4, depth=3)
 
 
-def test_mlp_refuses_empty_sizes():
-    with pytest.raises(ValueError, match="width=0"):
-        networks.mlp((2,), latent_dim=4, width=0)
+@pytest.mark.parametrize("network", [networks.mlp, networks.dcgan, networks.resnet])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"width": 0},
+        {"depth": True},
+        {"latent_dim": 2.0},
+        {"latent_dim": "4"},
+        {"num_classes": 1},
+        {"image_shape": (8.0, 8, 1)},
+        {"image_shape": (8, True, 1)},
+    ],
+    ids=str,
+)
+def test_sizes_are_whole_numbers(network, bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"must be a whole number.*Received: {name}"):
+        network(**{"image_shape": (8, 8, 1), "latent_dim": 4} | bad)
+
+
+@pytest.mark.parametrize("network", [networks.mlp, networks.dcgan, networks.resnet])
+def test_sizes_may_be_those_of_numpy(network, tmp_path):
+    generator, _ = network(np.array([8, 8, 1]), latent_dim=np.int64(4), width=np.int32(2), depth=np.int8(1))
+    generator.save(tmp_path / "generator.keras")
+    assert keras.models.load_model(tmp_path / "generator.keras").output_shape == (None, 8, 8, 1)
+
+
+def test_mlp_refuses_empty_images():
+    for shape in ((), (0,), (8, 8, 0)):
+        with pytest.raises(ValueError, match="Received: image_shape"):
+            networks.mlp(shape, latent_dim=4)

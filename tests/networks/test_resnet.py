@@ -58,18 +58,18 @@ def test_it_starts_alive(shape, norm):
     assert 0.1 < logits.std() < 2 and np.all(np.abs(logits) < 10)
 
 
-def test_it_starts_without_its_branches():
+def test_its_blocks_start_as_the_identity():
     _, discriminator = pair((32, 32, 3))
     for layer in discriminator.layers:
         if isinstance(layer, keras.layers.Add):
-            skip, branch = layer._inbound_nodes[0].input_tensors
-            seen = keras.Model(discriminator.inputs[0], [skip, branch, layer.output])(pictures((32, 32, 3)))
-            skip, branch, total = map(keras.ops.convert_to_numpy, seen)
+            skip, branch = layer.input
+            outputs = keras.Model(discriminator.inputs[0], [skip, branch, layer.output])(pictures((32, 32, 3)))
+            skip, branch, total = map(keras.ops.convert_to_numpy, outputs)
             assert not branch.any() and np.array_equal(skip, total) and skip.any()
 
 
 @pytest.mark.parametrize("norm", [None, "batch"])
-def test_each_image_is_judged_by_itself(norm):
+def test_each_image_is_evaluated_by_itself(norm):
     _, discriminator = pair(norm=norm)
     perturb(discriminator)
     images = pictures((8, 8, 1))
@@ -81,7 +81,7 @@ def test_each_image_is_judged_by_itself(norm):
     assert np.std(logits) > 0.01
 
 
-def test_only_the_generator_is_normalised_and_by_default():
+def test_only_the_generator_has_batch_norm_and_by_default():
     norms = [
         sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
         for model in (*pair(), *networks.resnet((8, 8, 1), latent_dim=5, width=4))
@@ -90,7 +90,7 @@ def test_only_the_generator_is_normalised_and_by_default():
 
 
 @pytest.mark.parametrize("options", [{}, {"num_classes": 3}, {"norm": "batch"}], ids=str)
-def test_saved_and_loaded_it_is_the_same(options, tmp_path):
+def test_saved_and_loaded_it_computes_the_same(options, tmp_path):
     generator, discriminator = pair(**options)
     perturb(generator, discriminator)
     labels = [LABELS] if "num_classes" in options else []
@@ -103,7 +103,7 @@ def test_saved_and_loaded_it_is_the_same(options, tmp_path):
 
 @pytest.mark.parametrize(("updates", "norm"), [("one_stage", None), ("alternating", None), ("one_stage", "batch")])
 def test_every_weight_learns(updates, norm):
-    """Branches that start at 0 move in their last convolutions first, and then in what is before them."""
+    """Convolutions that start at 0 learn first, and the layers before them after that."""
     generator, discriminator = pair(norm=norm)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=5, seed=0)
     gan.compile(
@@ -142,7 +142,7 @@ def test_labels_matter():
     assert [each.name for each in generator.inputs] == ["z", "labels"]
     assert [each.name for each in discriminator.inputs] == ["image", "labels"]
     images, others = pictures((8, 8, 1)), (LABELS + 1) % 3
-    assert np.array_equal(discriminator([images, LABELS]), discriminator([images, others]))  # no opinion yet
+    assert np.array_equal(discriminator([images, LABELS]), discriminator([images, others]))  # no influence yet
     perturb(generator, discriminator)
     for model, inputs in ((generator, LATENTS), (discriminator, images)):
         same, again, other = (keras.ops.convert_to_numpy(model([inputs, y])) for y in (LABELS, LABELS, others))
