@@ -10,17 +10,19 @@ from kerasgan.validation import scalars
 
 
 def same_shape(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
-    """True where two shapes agree in every axis; an axis that is None agrees with any size."""
+    """Returns whether two shapes agree in every axis; an axis that is None agrees with any size."""
     return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
 
 
 def check_networks(
     generator: keras.Model, discriminator: keras.Model, latent_dim: int, num_classes: int | None = None
 ) -> tuple[int, ...]:
-    """Checks that latents fit the generator, its output the discriminator, and that this ends in one logit.
+    """Checks that latents fit the generator, its output fits the discriminator, and that this ends in one logit.
 
-    Where there are classes, both take labels as their second input. Unbuilt networks are built on the way. Returns the
-    shape of one image, a tuple without the batch axis.
+    With classes, both take labels as their second input. Networks that are not built yet are built by this.
+
+    Returns:
+        The shape of one image, without the batch axis.
 
     Raises:
         ValueError: for each of these that does not hold.
@@ -30,38 +32,54 @@ def check_networks(
         scalars.whole_number("num_classes", num_classes, 1)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model):
-            raise ValueError(f"The {name} must be a Keras model. Received: {name}={network!r}.")
-        _inputs_as_many(name, network, num_classes)
+            raise ValueError(
+                f"The {name} must be a Keras model. Received: {name}={network!r}. Use kerasgan.networks, or build a "
+                "keras.Sequential."
+            )
+        _check_inputs(name, network, num_classes)
+        if num_classes is not None:
+            _check_classes(name, network, num_classes)
     labels = [] if num_classes is None else [keras.KerasTensor((None,), "int32")]
-    image = _image_of(generator, latent_dim, labels)
-    _one_logit(discriminator, image, labels)
+    image = _generated_image(generator, latent_dim, labels)
+    _check_logits(discriminator, image, labels)
     return tuple(image.shape[1:])
 
 
-def _inputs_as_many(name, network, num_classes):
+def _check_inputs(name, network, num_classes):
+    """Checks how many inputs a network has: latents or images, and labels if there are classes."""
     inputs = len(network.inputs) if getattr(network, "inputs", None) else None  # unknown for subclassed models
     if inputs is not None and inputs != (1 if num_classes is None else 2):
-        wanted = "one input" if num_classes is None else "two inputs, labels (batch,) the second,"
+        rule = "one input" if num_classes is None else "two inputs, labels (batch,) the second,"
         raise ValueError(
-            f"The {name} must have {wanted} for num_classes={num_classes}. Received: a {name} with {inputs}. "
+            f"The {name} must have {rule} for num_classes={num_classes}. Received: a {name} with {inputs}. "
             "Build the networks and the GAN with the same num_classes."
         )
-    for layer in network.XX:  # those of kerasgan's own networks that know how many there are
-        known = getattr(layer, "num_tokens", None) or getattr(layer, "input_dim", None)
-        if layer.name == "label" and known != num_classes:
+
+
+def _check_classes(name, network, num_classes):
+    """Checks the layers that take the labels directly: a one-hot encoding of all classes, an embedding of as many."""
+    for layer in keras_internals.consumers(network, 1):
+        if isinstance(layer, keras.layers.CategoryEncoding):
+            known, fits = layer.num_tokens, layer.num_tokens == num_classes
+        elif isinstance(layer, keras.layers.Embedding):
+            known, fits = layer.input_dim, layer.input_dim >= num_classes
+        else:
+            continue
+        if not fits:
             raise ValueError(
                 f"The networks and the GAN must have the same classes. Received: num_classes={num_classes} for a "
-                f"{name} built for {known}. Build both with the same num_classes."
+                f"{name} built for {known} (layer {layer.name!r}). Build both with the same num_classes."
             )
 
 
-def _shape_of_input(network):
-    """The shape of a network's first input, with the batch axis, or None where it is not known."""
+def _input_shape(network):
+    """Returns the shape of a network's first input, with the batch axis, or None where it is not known."""
     return tuple(network.inputs[0].shape) if network.built and getattr(network, "inputs", None) else None
 
 
-def _image_of(generator, latent_dim, labels):
-    expected = _shape_of_input(generator)
+def _generated_image(generator, latent_dim, labels):
+    """Returns the generator's symbolic output for latents of that width."""
+    expected = _input_shape(generator)
     width = latent_dim if expected is None else expected[-1]
     if width is not None and width != latent_dim:
         raise ValueError(
@@ -69,58 +87,60 @@ def _image_of(generator, latent_dim, labels):
             f"generator with input shape {expected}. Use GAN(..., latent_dim={width})."
         )
     latents = keras.KerasTensor((None, latent_dim))
-    image = _try_call(generator, latents, labels, "generator", f"(batch, {latent_dim})")
+    image = _call(generator, latents, labels, "generator", f"(batch, {latent_dim})")
     if not hasattr(image, "shape"):
-        raise ValueError(f"The generator must return one batch of images. Received: {type(image).__name__}.")
+        raise ValueError(
+            f"The generator must return one batch of images. Received: {type(image).__name__}. Give it one output."
+        )
     return image
 
 
-def _one_logit(discriminator, image, labels):
-    expected = _shape_of_input(discriminator)
+def _check_logits(discriminator, image, labels):
+    """Checks that the discriminator takes the generator's images and ends in one logit for each."""
+    expected = _input_shape(discriminator)
     if expected is not None and not same_shape(expected[1:], image.shape[1:]):
         raise ValueError(
             "The generator's output must fit the discriminator's input. Received: a generator that returns "
             f"{image.shape} and a discriminator that takes {expected}. Build both for one image_shape, "
             "for example with kerasgan.networks.dcgan(image_shape)."
         )
-    logits = _try_call(discriminator, image, labels, "discriminator", str(image.shape))
+    logits = _call(discriminator, image, labels, "discriminator", str(image.shape))
     if not hasattr(logits, "shape") or tuple(logits.shape[1:]) not in ((), (1,)):
         received = f"shape {logits.shape}" if hasattr(logits, "shape") else f"{len(logits)} outputs"
         raise ValueError(
             "The discriminator must end in one logit for each image, of shape (batch, 1). "
             f"Received: {received}. End it with keras.layers.Dense(1)."
         )
-    squashed = _ends_in_probability(discriminator)
-    if squashed:
+    activation = _squashing_activation(discriminator)
+    if activation:
         raise ValueError(
             "The discriminator must end in a logit, any real number, not in a probability: the losses apply the "
-            f"sigmoid themselves. Received: a discriminator that ends in {squashed!r}. Leave that activation out."
+            f"sigmoid themselves. Received: a discriminator that ends in {activation!r}. Leave that activation out."
         )
 
 
-def _try_call(network, inputs, labels, name, shape):
+def _call(network, inputs, labels, name, shape):
+    """Returns a network's symbolic output."""
     try:
         return network([inputs, *labels] if labels else inputs)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        beside = " and labels beside them" if labels else ""
+        with_labels = " together with labels" if labels else ""
         raise ValueError(
-            f"The {name} must accept inputs of shape {shape}{beside}. Received this from it: {reason}"
+            f"The {name} must accept inputs of shape {shape}{with_labels}. Received this error from it: {reason}. "
+            "Build it for that shape."
         ) from error
 
 
-def _ends_in_probability(network):
-    """The name of the squashing activation in which a network ends, or None. Looks through nested models."""
+def _squashing_activation(network):
+    """Returns the name of the squashing activation in which a network ends, or None. Looks into nested models."""
     squashing = (keras.activations.sigmoid, keras.activations.softmax, keras.activations.hard_sigmoid)
     layer = network
     while isinstance(layer, keras.Model):
-        outputs = getattr(layer, "outputs", None) or []
-        if outputs and hasattr(outputs[0], "_keras_history"):
-            layer = outputs[0]._keras_history.operation
-        elif layer.layers:
-            layer = layer.layers[-1]
-        else:
+        last = keras_internals.last_operation(layer)
+        if last is None and not layer.layers:
             return None
+        layer = layer.layers[-1] if last is None else last
     activation = getattr(layer, "activation", None)
     if activation in squashing:
         return activation.__name__
@@ -129,36 +149,53 @@ def _ends_in_probability(network):
 
 
 def why_not_per_sample(discriminator: keras.Model) -> str | None:
-    """Says why a discriminator does not judge each image by itself in training, or returns None if it does.
+    """Returns why a discriminator does not evaluate each image by itself in training, or None if it does.
 
-    Layers of your own that mix the images of a batch cannot be seen from outside.
+    The reason continues the sentence "a discriminator that ...". Custom layers that mix the images of a batch are not
+    detected.
     """
-    for layer in discriminator.XX:
+    for layer in keras_internals.all_layers(discriminator):
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            return f"normalises across the batch ({layer.name!r})"
+            return f"normalizes across the batch (layer {layer.name!r})"
         if getattr(layer, "activity_regularizer", None) is not None:
-            return f"is charged for its activity ({layer.name!r})"
+            return f"has an activity regularizer (layer {layer.name!r})"
     return None
 
 
 def check_combination(discriminator: keras.Model, objective: Any, penalties: Sequence[Any]) -> None:
-    """Checks that an objective, penalties and a discriminator make a sound game together.
+    """Checks that an objective, penalties and a discriminator can be used together.
 
     Raises:
-        ValueError: for a critic that needs a bounded slope and has none, or a penalty on one image's slope where the
-            discriminator does not judge each image by itself.
+        ValueError: for an objective that needs a discriminator with a bounded gradient, where neither a penalty nor
+            spectral normalization bounds it; for penalties where the discriminator does not evaluate each image by
+            itself.
     """
-    layers_ = discriminator.XX
-    bounded = penalties or any(isinstance(layer, keras.layers.SpectralNormalization) for layer in layers_)
-    if objective.needs_lipschitz and not bounded:
+    penalized = any(penalty.needs_gradient for penalty in penalties)
+    unbounded = _unbounded_part(discriminator)
+    if objective.needs_lipschitz and unbounded and not penalized:
         raise ValueError(
-            "A Wasserstein critic must have a bounded slope, or its loss falls without end. Received: objective="
-            f"{objective} with no penalties. Use penalties=kerasgan.penalties.GradientPenalty(10.0), or wrap the "
-            "discriminator's layers in keras.layers.SpectralNormalization."
+            "A Wasserstein critic must have a bounded gradient, or its loss falls without end. Received: "
+            f"objective={objective}, penalties={tuple(penalties)}, and no spectral normalization of {unbounded}. Use "
+            "penalties=kerasgan.penalties.GradientPenalty(10.0), or wrap every layer that has a kernel in "
+            "keras.layers.SpectralNormalization."
         )
     reason = why_not_per_sample(discriminator)
     if penalties and reason:
         raise ValueError(
-            "A gradient penalty is charged for one image's slope, so each image must be judged by itself. Received: "
-            f"penalties={penalties} and a discriminator that {reason}. Use layer normalisation, or none."
+            "A penalty is computed for each image by itself, so the discriminator must evaluate each image by itself. "
+            f"Received: penalties={tuple(penalties)} and a discriminator that {reason}. Use layer normalization, or "
+            "none."
         )
+
+
+def _unbounded_part(discriminator):
+    """Returns which layers have a kernel that spectral normalization does not bound, or None if it bounds them all."""
+    layers = keras_internals.all_layers(discriminator)
+    wrappers = [layer for layer in layers if isinstance(layer, keras.layers.SpectralNormalization)]
+    bounded = {id(layer) for wrapper in wrappers for layer in (wrapper, wrapper.layer)}
+    names = [
+        repr(each.name) for each in layers if getattr(each, "kernel", None) is not None and id(each) not in bounded
+    ]
+    if names:
+        return f"layer {', '.join(names)}"
+    return None if wrappers else "any layer"
