@@ -1,6 +1,6 @@
-"""`python -m kerasgan`: the same as the command `kerasgan`."""
+"""`python -m kerasgan`: the same as the command `kerasgan`, but Python imports the whole package first."""
 
-from kerasgan.cli import main
+from kerasgan_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

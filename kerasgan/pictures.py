@@ -1,31 +1,34 @@
-"""Samples as pictures for people: arrays in, uint8 arrays or PNG files out.
+"""Pictures of samples: arrays in, uint8 arrays or PNG files out.
 
-Pictures are uint8 arrays of shape (height, width, channels) with 1 or 3 channels. Nothing here knows a model.
+A picture is a uint8 array of shape (height, width, channels) with 1 or 3 channels.
 """
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
-READABLE_PIXELS = 256
+from kerasgan import files
+
+READABLE_PIXELS: int = 256
 """Pictures of small images are enlarged until their short side has about this many pixels."""
 
-PADDING_SHADE = 128
-"""The grey between the images of a grid: neither the black nor the white that images themselves are often framed by."""
+PADDING_SHADE: int = 128
+"""The gray between the images of a grid; the images themselves often have a black or white border."""
 
 
-def to_uint8(images):
+def to_uint8(images: Any) -> np.ndarray:
     """Returns images with pixels round((x + 1) * 255 / 2), clipped to [0, 255].
 
     Args:
-        images: floats in [-1, 1], any shape. Values beyond are clipped; NaN becomes 0: a broken sample shows black.
+        images: floats in [-1, 1], any shape. Values outside are clipped; NaN becomes 0, which is black.
 
     Returns:
-        uint8 array of that shape.
+        uint8 array of the same shape.
 
     Raises:
-        ValueError: if the array is not of floats: integers are most likely pixels in [0, 255] already.
+        ValueError: if the array does not hold floats; integers are most likely pixels in [0, 255].
     """
     images = np.asarray(images)
     if not np.issubdtype(images.dtype, np.floating):
@@ -37,18 +40,18 @@ def to_uint8(images):
     return np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255).astype("uint8")
 
 
-def tile(images, columns=None, padding=1):
-    """Returns one picture of many images, row by row, enlarged by a whole factor if they are small.
+def tile(images: Any, columns: int | None = None, padding: int = 1) -> np.ndarray:
+    """Returns one picture of many images, row by row, enlarged by a whole factor if it is small.
 
     Args:
         images: shape (n, height, width, channels), floats in [-1, 1]. Of more than 3 channels the first 3 are shown,
             of 2 channels the first.
-        columns: how many images a row has. `None` makes the grid about square.
-        padding: pixels of grey between the images and around them, before enlarging.
+        columns: images in a row; None makes the grid about square.
+        padding: gray pixels between the images and around them, before enlarging.
 
     Returns:
         uint8, shape (factor * (rows * (height + padding) + padding), likewise for the width, 1 or 3), where the factor
-        is the least that brings the short side to 256 pixels. Cells without an image are grey.
+        is the smallest that makes the short side at least 256 pixels. Cells without an image are gray.
 
     Raises:
         ValueError: if there is no image, the rank is not 4, `columns` is not positive or `padding` is negative.
@@ -68,22 +71,22 @@ def tile(images, columns=None, padding=1):
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def points_picture(points, real=None):
+def points_picture(points: Any, real: Any = None) -> np.ndarray:
     """Returns a picture of a set of points: a scatter plot in two dimensions, a histogram in one.
 
-    With real points the frame is theirs, half as wide again, so that pictures of the same data can be compared; the
-    title says how many generated points fall outside or are not finite.
+    With real points, the frame fits the real points with a margin of a quarter on each side, so that pictures of the
+    same data can be compared; the title counts the generated points outside of it, and those that are not finite.
 
     Args:
         points: generated points, shape (n,), (n, 1) or (n, d); of more than two dimensions the first two are shown.
-            `None` shows the real points alone.
-        real: points of the data in the same space, drawn in grey beneath, or `None` for none.
+            None shows only the real points.
+        real: points of the data in the same space, drawn in gray behind the others; None draws none.
 
     Returns:
         uint8, shape (480, 480, 3).
 
     Raises:
-        ValueError: if there is no point at all, or `real` has another dimension.
+        ValueError: if there is no point, or `real` has another dimension.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -107,12 +110,12 @@ def points_picture(points, real=None):
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def picture_of(samples, real=None):
-    """Returns a picture of samples of either kind: images of rank 4 as a grid, points of rank 1 or 2 as a plot.
+def picture_of(samples: Any, real: Any = None) -> np.ndarray:
+    """Returns a picture of samples: images (rank 4) as a grid, points (rank 1 or 2) as a plot.
 
     Args:
-        samples: as for `tile` or `points_picture`, or `None` for a picture of the real data alone.
-        real: data to draw beneath generated points, or `None`. A grid of generated images shows nothing of it.
+        samples: as for `tile` or `points_picture`; None for a picture of the real data.
+        real: data to draw behind generated points, or None. A grid of generated images does not show it.
 
     Returns:
         uint8, shape (height, width, 1 or 3).
@@ -127,35 +130,35 @@ def picture_of(samples, real=None):
         return points_picture(samples, real)
     raise ValueError(
         f"Samples are images (n, height, width, channels) or points (n, d). Received: shape {shown.shape}. "
-        "Give grey images a channel axis of length 1."
+        "Give gray images a channel axis of length 1."
     )
 
 
-def save_png(path, picture):
-    """Writes a picture as PNG, whole or not at all: a reader never sees half a file.
+def save_png(path: str | os.PathLike, picture: Any, durable: bool = False) -> None:
+    """Writes a picture as PNG, whole or not at all.
 
     Args:
-        path: where to; missing folders are made, an existing file is replaced.
+        path: the file; missing folders are made, an existing file is replaced.
         picture: uint8, shape (height, width) or (height, width, channels) with 1 or 3 channels.
+        durable: True syncs the file to the disk, so that it survives a power cut.
+
+    Raises:
+        OSError: if it cannot be written.
     """
     from PIL import Image
 
     path, picture = pathlib.Path(path), np.asarray(picture)
     image = Image.fromarray(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        image.save(beside, format="PNG")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with files.written_whole(path, durable) as unfinished:
+        image.save(unfinished, format="PNG")
 
 
 def _check_grid(images, columns, padding):
     if images.ndim != 4 or images.size == 0:
         raise ValueError(
             f"A grid needs images of shape (n, height, width, channels), none of them 0. Received: "
-            f"images.shape={images.shape}. Give grey images a channel axis of length 1."
+            f"images.shape={images.shape}. Give gray images a channel axis of length 1."
         )
     if (columns is not None and columns < 1) or padding < 0:
         raise ValueError(
@@ -165,10 +168,10 @@ def _check_grid(images, columns, padding):
 
 
 def _as_points(points, real):
-    """Returns both sets with shape (n, 1 or 2); `real` may stay None, no generated points become 0 of them."""
+    """Returns both sets with shape (n, 1 or 2); `real` may stay None, `points=None` becomes an empty set."""
     if points is None and real is not None:
         points = np.empty((0, *np.shape(real)[1:]))
-        return _columns(points, least=0)[:, :2], _columns(real)[:, :2]
+        return _columns(points, lowest=0)[:, :2], _columns(real)[:, :2]
     points = _columns(points)
     if real is None:
         return points[:, :2], None
@@ -176,15 +179,15 @@ def _as_points(points, real):
     if real.shape[1] != points.shape[1]:
         raise ValueError(
             f"Real and generated points lie in the same space. Received: points.shape={points.shape}, "
-            f"real.shape={real.shape}. Leave real out to see the generated points alone."
+            f"real.shape={real.shape}. Leave real out to see only the generated points."
         )
     return points[:, :2], real[:, :2]
 
 
-def _columns(points, least=1):
+def _columns(points, lowest=1):
     points = np.asarray(points, dtype="float64")
     points = points[:, None] if points.ndim == 1 else points
-    if points.ndim != 2 or len(points) < least or points.shape[1] == 0:
+    if points.ndim != 2 or len(points) < lowest or points.shape[1] == 0:
         raise ValueError(
             f"Points have the shape (n,) or (n, d), and there is at least one. Received: shape {points.shape}. "
             "Use tile() for images."
@@ -193,7 +196,7 @@ def _columns(points, least=1):
 
 
 def _frame(points, margin):
-    """Returns the corners of a box around the finite points, wider on each side by a share of the largest extent."""
+    """Returns two corners of a box around the finite points, with a margin, a share of the largest extent."""
     finite = points[np.isfinite(points).all(axis=1)]
     if not len(finite):
         finite = np.zeros((1, points.shape[1]))
@@ -211,7 +214,7 @@ def _draw_histogram(axes, points, low, high, label, color):
     style = {"histtype": "stepfilled"} if label == "real" else {"histtype": "step", "linewidth": 1.5}
     bins = np.linspace(low[0], high[0], 41)
     counts, _ = np.histogram(points[:, 0], bins)
-    # Of all points, not of those in the frame: else a generator that has wandered off would look like a good one.
+    # Share of all points, not only of those in the frame: a generator far from the data must not look like a good one.
     weights = counts / (len(points) * (bins[1] - bins[0]))
     axes.hist(bins[:-1], bins, weights=weights, color=color, label=label, **style)
     axes.set(ylabel="density")

@@ -1,8 +1,8 @@
-"""Checkpoints as files: written whole or not at all, and read only where every byte is as it was written.
+"""Checkpoint files: written whole or not at all, and read only if every byte is as it was written.
 
 A checkpoint is one file: `MAGIC`; the length of the header, 8 bytes, little-endian; the header, JSON with the names,
-types and shapes of the arrays and with the counters; the arrays' bytes, one after another; and the SHA-256 of all that
-comes before. Nothing in it is code, and a reader that knows which arrays it wants never allocates more than these.
+types and shapes of the arrays and with the counters; the arrays' bytes, one after another; and the SHA-256 of
+everything before. It contains no code, and a reader that knows its arrays never allocates more than these.
 
 Here `arrays` are dicts of names to NumPy arrays, and a `spec` is a dict of names to pairs (shape, dtype).
 """
@@ -15,10 +15,15 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import stat
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from kerasgan.files import remove_unfinished, written_whole
 
 MAGIC = b"kerasgan checkpoint 1\n"
 BEST = "best.checkpoint"
@@ -26,105 +31,97 @@ LARGEST_HEADER_BYTES = 4 * 2**20
 _NAME = re.compile(r"step-(\d{8,15})\.checkpoint")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
+Spec = Mapping[str, tuple[tuple[int, ...], Any]]
+"""Names of arrays, with their shapes and dtypes."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What was read: the `path`, the `arrays`, and the `counters`, whatever JSON object was written with them."""
+    """A checkpoint that was read.
+
+    Attributes:
+        path: the file.
+        arrays: the arrays by name.
+        counters: the JSON object that was written with them.
+    """
 
     path: pathlib.Path
-    arrays: dict
-    counters: dict
+    arrays: dict[str, np.ndarray]
+    counters: dict[str, Any]
 
 
-def write(folder, step, arrays, counters):
-    """Writes the checkpoint of a training step, and returns its path.
-
-    It is written beside, under a hidden name, synced to the disk, and renamed: at no moment, and after no power cut,
-    does a part of it stand under its name.
+def write(
+    folder: str | os.PathLike, step: int, arrays: Mapping[str, np.ndarray], counters: Mapping[str, Any]
+) -> pathlib.Path:
+    """Writes the checkpoint of a training step, whole or not at all, and returns its path.
 
     Args:
-        folder: where it goes; made if it is not there, but not the folders above it.
+        folder: where it goes; made if it does not exist, but not the folders above it.
         step: whole number that names the file and orders it among the others.
-        arrays: what to keep; each must hold numbers or truth values.
+        arrays: arrays of numbers or truth values.
         counters: a dict that JSON can hold.
 
     Raises:
-        OSError: where it cannot be written; then nothing of it is left, and what stood there before still stands.
-        ValueError: for counters that are no JSON, or too long.
+        OSError: if it cannot be written; then nothing of it is left, and what was there before is still there.
+        ValueError: for counters that JSON cannot hold, or that are too long.
     """
     folder = pathlib.Path(folder)
     path = folder / f"step-{step:08d}.checkpoint"
     header = _header(arrays, counters)
     folder.mkdir(exist_ok=True)
-    temporary = folder / f".{path.name}.{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
-            digest = hashlib.sha256()
-            for piece in (MAGIC, len(header).to_bytes(8, "little"), header, *map(_bytes, arrays.values())):
-                digest.update(piece)
-                file.write(piece)
-            file.write(digest.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync(folder)
+    with written_whole(path) as unfinished, open(unfinished, "wb") as file:
+        digest = hashlib.sha256()
+        for piece in (MAGIC, len(header).to_bytes(8, "little"), header, *map(_bytes, arrays.values())):
+            digest.update(piece)
+            file.write(piece)
+        file.write(digest.digest())
     return path
 
 
-def mark_best(path):
-    """Keeps a checkpoint as `best.checkpoint` beside it, however many come after. Raises OSError as `write` does."""
+def mark_best(path: str | os.PathLike) -> None:
+    """Copies a checkpoint to `best.checkpoint` in the same folder, where `prune` leaves it.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{BEST}.{os.getpid()}")
-    try:
-        # A copy, not a link: damage to the one file should not be damage to the other.
-        with open(path, "rb") as source, open(temporary, "wb") as file:
-            while piece := source.read(2**20):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path.with_name(BEST))
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync(path.parent)
+    # A copy, not a link: damage to one file must not damage the other.
+    with written_whole(path.with_name(BEST)) as unfinished:
+        shutil.copyfile(path, unfinished)
 
 
-def prune(folder, keep):
-    """Removes all but the last `keep` checkpoints (and the best), and what writers that were killed left behind."""
-    for path in reversed(files(folder)[keep:]):  # the oldest first: whoever is killed here leaves no gap
+def prune(folder: str | os.PathLike, keep: int) -> None:
+    """Removes all but the last `keep` checkpoints (and the best), and what killed processes left unfinished."""
+    for path in reversed(files(folder)[keep:]):  # the oldest first: a kill here leaves no gap
         path.unlink(missing_ok=True)
-    for path in pathlib.Path(folder).glob(".*.checkpoint.*"):
-        if not path.name.endswith(f".{os.getpid()}"):
-            path.unlink(missing_ok=True)
+    remove_unfinished(folder, "*.checkpoint")
 
 
-def files(folder):
-    """Returns the paths of the checkpoints in a folder, the newest first; none where there is no such folder."""
+def files(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """Returns the paths of the checkpoints in a folder, the newest first; an empty list if there is no such folder."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         found = [path for path in pathlib.Path(folder).iterdir() if _NAME.fullmatch(path.name)]
         return sorted(found, key=step_of, reverse=True)
     return []
 
 
-def step_of(path):
-    """Returns the training step that a checkpoint's name tells."""
+def step_of(path: str | os.PathLike) -> int:
+    """Returns the training step in a checkpoint's name."""
     return int(_NAME.fullmatch(pathlib.Path(path).name)[1])
 
 
-def newest(folder, required, optional=None, best=False):
-    """Returns the newest checkpoint that is sound, or None where there are no checkpoints.
+def newest(
+    folder: str | os.PathLike, required: Spec, optional: Spec | None = None, best: bool = False
+) -> Checkpoint | None:
+    """Returns the newest sound checkpoint, or None if there are no checkpoints.
 
-    What is torn, damaged or of other networks is passed over, with one warning that names it and the one used.
+    Checkpoints that are incomplete, damaged or of other networks are passed over. One warning names them and the one
+    that is used.
 
     Args:
-        folder: where the checkpoints are.
-        required, optional: specs of the arrays that it must hold, and of those that it may hold besides.
-        best: True to take the best where there is one that is sound, or else the newest.
+        folder: the folder of the checkpoints.
+        required, optional: specs of the arrays that it must hold, and of those that it may hold.
+        best: True for the best if it is sound, or else the newest.
 
     Raises:
         ValueError: if there are checkpoints, and none can be used.
@@ -145,22 +142,22 @@ def newest(folder, required, optional=None, best=False):
     if reasons:
         raise ValueError(
             f"A checkpoint must be sound, and of the same networks. Received: {folder} with {'; '.join(reasons)}. "
-            "Begin anew with: kerasgan train --settings RUN"
+            "Start again with: kerasgan train --settings RUN"
         )
     return None
 
 
-def peek(folder):
-    """Returns the counters of the newest checkpoint that is undamaged, whatever arrays it holds, or None.
+def peek(folder: str | os.PathLike) -> dict[str, Any] | None:
+    """Returns the counters of the newest undamaged checkpoint, with any arrays, or None.
 
-    For those who do not know yet which arrays they want. Takes no more memory than a header does.
+    It needs no networks, and no more memory than the header.
     """
     found = (peek_at(path) for path in files(folder))
     return next((counters for counters in found if counters is not None), None)
 
 
-def peek_at(path):
-    """Returns the counters of one checkpoint, or None where it is damaged."""
+def peek_at(path: str | os.PathLike) -> dict[str, Any] | None:
+    """Returns the counters of one checkpoint, or None if it is damaged."""
     with contextlib.suppress(ValueError, OSError), _opened(path) as file:
         digest = hashlib.sha256()
         counters = _read_header(file, digest)["counters"]
@@ -173,18 +170,18 @@ def peek_at(path):
     return None
 
 
-def read(path, required, optional=None):
+def read(path: str | os.PathLike, required: Spec, optional: Spec | None = None) -> Checkpoint:
     """Reads one checkpoint.
 
     Args:
-        path: the file; links and all that is no plain file are refused.
+        path: the file; links, and everything that is not a plain file, are refused.
         required, optional: as for `newest`.
 
     Returns:
         A `Checkpoint`.
 
     Raises:
-        ValueError: for a file that is not, byte for byte, what was written, or does not fit the specs. Shapes and size
+        ValueError: for a file that is not, byte for byte, what was written, or does not fit the specs. Shapes and sizes
             are checked before anything of that size is allocated.
         OSError: if it cannot be read.
     """
@@ -217,7 +214,7 @@ def _read_header(file, digest):
     start = file.read(len(MAGIC) + 8)
     length = int.from_bytes(start[len(MAGIC) :], "little")
     if len(start) < len(MAGIC) + 8 or not start.startswith(MAGIC) or length > LARGEST_HEADER_BYTES:
-        raise ValueError("it does not begin as a checkpoint does")
+        raise ValueError("it does not start like a checkpoint")
     text = file.read(length)
     digest.update(start)
     digest.update(text)
@@ -233,7 +230,7 @@ def _read_header(file, digest):
 
 
 def _checked_spec(listed, required, optional):
-    """Returns the spec of the arrays that a header lists, in its order, if they are those that are wanted."""
+    """Returns the spec of the arrays in a header, in its order, if the header lists the right arrays."""
     allowed = {**optional, **required}
     found = {}
     for each in listed:
@@ -241,12 +238,12 @@ def _checked_spec(listed, required, optional):
             raise ValueError("its header is damaged")
         name, dtype, shape = each
         if name in found or name not in allowed:
-            raise ValueError(f"it holds an array {name[:80]!r} that this training has not, or holds it twice")
-        wanted_shape, wanted_dtype = allowed[name]
-        if shape != list(wanted_shape) or dtype != str(wanted_dtype):
+            raise ValueError(f"it holds an array {name[:80]!r} that this training does not have, or holds it twice")
+        own_shape, own_dtype = allowed[name]
+        if shape != list(own_shape) or dtype != str(own_dtype):
             raise ValueError(
                 f"its array {name!r} is {str(dtype)[:20]} {str(shape)[:80]}, "
-                f"that of this training {wanted_dtype} {list(wanted_shape)}"
+                f"that of this training {own_dtype} {list(own_shape)}"
             )
         found[name] = allowed[name]
     missing = required.keys() - found.keys()
@@ -256,12 +253,12 @@ def _checked_spec(listed, required, optional):
 
 
 def _opened(path):
-    """Opens a plain file: no link, which could lead out of the folder, and no pipe, which could wait for ever."""
+    """Opens a plain file: not a link, which could lead out of the folder, nor a pipe, which could wait for ever."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise ValueError("it is no plain file")
+        raise ValueError("it is not a plain file")
     return file
 
 
@@ -273,7 +270,7 @@ def _size(each):
 def _read_array(file, digest, shape, dtype):
     content = np.empty(_size((shape, dtype)), "uint8")
     if file.readinto(content) != len(content):
-        raise ValueError("it ends too soon")
+        raise ValueError("it ends too early")
     digest.update(content)
     return content.view(dtype).reshape(shape)
 
@@ -284,13 +281,3 @@ def _bytes(array):
 
 def _reason(error):
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-
-
-def _sync(folder):
-    """Makes a new name in a folder last through a power cut, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

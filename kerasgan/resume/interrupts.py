@@ -1,38 +1,43 @@
-"""Ctrl-C and SIGTERM while training: the first is a request, the second an end."""
+"""Ctrl-C and SIGTERM while training: the first stops after a checkpoint, the second at once."""
 
 import contextlib
 import os
+import pathlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTE = b"\nStopping after this step, with a checkpoint. Once more stops at once.\n"
 
 
 class Stopped(KeyboardInterrupt):
-    """Training has been stopped as asked for, between two steps.
+    """Training was stopped by a signal, between two steps.
 
     Args:
-        signal_number: the signal that asked for it.
-        checkpoint: path of the checkpoint that was written for it, or None where that failed.
+        signal_number: the signal.
+        checkpoint: path of the checkpoint that was written, or None if that failed.
+
+    Attributes:
+        signal_number, checkpoint: the arguments.
     """
 
-    def __init__(self, signal_number, checkpoint):
+    def __init__(self, signal_number: int, checkpoint: pathlib.Path | None) -> None:
         super().__init__(f"stopped by signal {int(signal_number)}; checkpoint: {checkpoint}")
-        self.signal_number = int(signal_number)
-        self.checkpoint = checkpoint
+        self.signal_number: int = int(signal_number)
+        self.checkpoint: pathlib.Path | None = checkpoint
 
     @property
-    def exit_code(self):
-        """128 plus the signal, as shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
+    def exit_code(self) -> int:
+        """128 plus the signal, as in a shell: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.signal_number
 
 
 @contextlib.contextmanager
-def deferred(request):
-    """Within it, the first Ctrl-C or SIGTERM calls `request(signal_number)`; a second one ends the process at once.
+def deferred(request: Callable[[int], None]) -> Iterator[None]:
+    """A context in which the first Ctrl-C or SIGTERM calls `request(signal_number)`; a second kills the process.
 
-    Signals that are ignored already, as under `nohup`, stay ignored. Outside the main thread, where Python allows no
+    Signals that are ignored already, as under `nohup`, stay ignored. Outside of the main thread, where Python allows no
     handlers, nothing changes.
     """
     previous = {}
@@ -41,7 +46,7 @@ def deferred(request):
         for each in previous:
             signal.signal(each, signal.SIG_DFL)
         with contextlib.suppress(OSError):
-            os.write(2, NOTE)  # not print: it may be the very thing that was interrupted
+            os.write(2, NOTE)  # not print: it may be what was interrupted
         request(number)
 
     if threading.current_thread() is threading.main_thread():

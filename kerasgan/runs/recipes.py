@@ -1,46 +1,58 @@
-"""Named settings that train: shared by the command line, the examples and the tests.
+"""Named settings for training: used by the command line, the examples and the tests.
 
-A recipe is data. Nothing heavy is imported until one is built.
+A recipe is data. The named recipes are in `recipes.toml`.
 """
 
 import contextlib
 import dataclasses
 import inspect
+import pathlib
+import tomllib
 import typing
+from collections.abc import Iterator
 
+import keras
+
+from kerasgan import ema, networks, penalties
+from kerasgan.datasets import DatasetInfo
+from kerasgan.gan import GAN
 from kerasgan.validation import errors
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+NETWORKS = ("dcgan", "mlp", "resnet")
+GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")
+"""Arguments of a network that come from the data and from the recipe itself."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that a run needs to know.
+    """All settings of a run.
 
     Args:
         title: one line for people.
-        source: what `kerasgan.datasets.load` is given; None where the user must name it (a folder of photos).
+        source: the first argument of `kerasgan.datasets.load`; None if the user must give it (a folder of photos).
         network: name of a function in `kerasgan.networks`.
-        network_options: its options besides the shapes, such as the width.
+        network_options: its other arguments, such as the width.
         latent_dim: width of the latents.
-        image_size: photos and images of varying size are brought to it, in pixels; None leaves images as they are.
-        flip: whether the images are mirrored at random; not for what has a left and a right, as digits have.
-        batch_size: images a batch.
-        epochs: how many epochs; after each, the logs get a point and the losses a line.
-        passes_per_epoch: times the data is gone through in one epoch; above 1 where the data is small.
-        learning_rate, beta_1, beta_2: of Adam, for both players.
-        decay_to: share of the learning rate that is left at the end of a cosine decay; 1.0 for none.
+        image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
+        flip: whether the images are mirrored at random; not for images with a left and a right, such as digits.
+        batch_size: images in a batch.
+        epochs: number of epochs. After each epoch the curves get a point and the losses are printed.
+        passes_per_epoch: passes through the data in one epoch; above 1 for small data.
+        learning_rate, beta_1, beta_2: of Adam, for both networks.
+        decay_to: share of the learning rate at the end of a cosine decay; 1.0 for no decay.
         objective, updates: names in `kerasgan.objectives` and `kerasgan.updates`.
         augment: a name in `kerasgan.augment`; None for no augmentation.
-        conditional: whether the labels of the data are trained on as well.
+        conditional: whether to train on the labels of the data as well.
         gamma: weight of R1 and R2 for data of unit variance; None for no penalties.
-        penalties_every: charge them at every k-th step only, k times as much.
-        ema_half_life_images: half-life of the averaged generator; None for none.
-        precision: one of `PRECISIONS`, the Keras dtype policy of both networks; weights are float32 in each, and so are
-            the samples.
+        penalties_every: the penalties are added only at every k-th step, with k times the weight.
+        ema_half_life_images: half-life of the averaged generator in images; None for no averaging.
+        precision: one of `PRECISIONS`, the dtype policy of both networks. Weights and samples are always float32.
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
-        ValueError: for a field of another type, a number that is not positive (0 will do for beta_1), or above 2**31
-            or, for shares and the betas, above 1; or an unknown precision.
+        ValueError: for a field of another type, a number that is not positive (beta_1 may be 0) or above 2**31, a share
+            or beta above 1, or an unknown precision.
     """
 
     title: str
@@ -69,107 +81,36 @@ class Recipe:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            allowed = field.type | int if float in (field.type, *typing.get_args(field.type)) else field.type
-            right = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
-            a_number = isinstance(value, int | float) and not isinstance(value, bool)
-            most = 1 if field.name in ("beta_1", "beta_2", "decay_to") else 2**31
-            # `not`: nothing compares with NaN
-            if not right or (a_number and not (0 < value <= most or (value == 0 and field.name == "beta_1"))):
-                kind = getattr(field.type, "__name__", field.type)
-                raise ValueError(
-                    f"The setting {field.name!r} must be of type {kind}, and positive if a number, at most {most}. "
-                    f"Received: {field.name}={value!r}."
-                )
+            _check_field(field, getattr(self, field.name))
         if self.precision not in PRECISIONS:
             raise errors.unknown_name("precision", self.precision, PRECISIONS)
 
 
-PRECISIONS = ("float32", "mixed_bfloat16")
-NETWORKS = ("dcgan", "mlp", "resnet")
-GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")  # to a network by the data and the recipe itself
-
-# One recipe for the ring and for the grid: 31,200 steps find every mode (benchmarks/quality.py).
-_MODES = {
-    "network": "mlp",
-    "network_options": {"width": 128, "depth": 3},
-    "latent_dim": 2,
-    "batch_size": 256,
-    "epochs": 16,
-    "passes_per_epoch": 10,
-    "learning_rate": 2e-3,
-    "beta_1": 0.0,
-    "beta_2": 0.99,
-    "decay_to": 0.002,
-    "objective": "relativistic",
-    "gamma": 0.05,
-    "updates": "one_stage",
-    "ema_half_life_images": 50_000.0,
-    "steps_per_execution": 50,
-}
-
-# Much nearer to the data than a plain DCGAN of the same networks after the same images (benchmarks/quality.py).
-_IMAGES = {
-    "network_options": {"width": 48},
-    "latent_dim": 32,
-    "batch_size": 32,
-    "learning_rate": 2e-3,
-    "beta_1": 0.0,
-    "beta_2": 0.99,
-    "decay_to": 0.02,
-    "objective": "relativistic",
-    "gamma": 0.1,
-    "penalties_every": 4,
-    "updates": "one_stage",
-    "ema_half_life_images": 5_000.0,
-    "steps_per_execution": 10,
-}
-
-RECIPES = {
-    "digits": Recipe(
-        title="1,797 handwritten digits of 8x8 pixels, from scikit-learn: no download, under two minutes on two cores",
-        source="digits",
-        network_options={"width": 32, "depth": 2},
-        epochs=12,
-        passes_per_epoch=20,
-        learning_rate=5e-4,
-        ema_half_life_images=20_000.0,
-        steps_per_execution=20,
-    ),
-    "mnist": Recipe(
-        title="60,000 handwritten digits of 28x28 pixels, through TensorFlow Datasets",
-        source="mnist",
-        epochs=5,
-        # One-stage updates are faster, but further from the data after the same images (quality.py orders-mnist).
-        **_IMAGES | {"updates": "alternating"},
-    ),
-    "stacked_mnist": Recipe(
-        title="three digits of MNIST as colours: are all 1,000 numbers found?",
-        source="stacked_mnist",
-        epochs=20,
-        **_IMAGES
-        | {"network_options": {"width": 32}, "batch_size": 64, "latent_dim": 64, "ema_half_life_images": 50_000.0},
-    ),
-    "photos": Recipe(
-        title="your own photos: kerasgan train FOLDER (any sizes and formats; cropped square, 64x64)",
-        source=None,
-        image_size=64,
-        flip=True,
-        epochs=50,
-        **_IMAGES | {"network_options": {}, "latent_dim": 128, "gamma": 0.5},
-    ),
-    "ring": Recipe(title="8 Gaussians on a circle: is every mode found?", source="ring", **_MODES),
-    "grid": Recipe(title="25 Gaussians on a grid: is every mode found?", source="grid", **_MODES),
-    "bell": Recipe(
-        title="one Gaussian in one dimension: the picture that GANs are explained with",
-        source="bell",
-        # With a single latent the map from latents to points folds, and does not unfold again.
-        **_MODES | {"gamma": 0.2, "epochs": 10, "passes_per_epoch": 1},
-    ),
-}
+def _check_field(field, value):
+    """Checks the type and the range of one field of a recipe."""
+    allowed = field.type | int if float in (field.type, *typing.get_args(field.type)) else field.type
+    right_type = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    highest = 1 if field.name in ("beta_1", "beta_2", "decay_to") else 2**31
+    # In this form NaN is out of range, too: no comparison with NaN is true.
+    in_range = not is_number or 0 < value <= highest or (value == 0 and field.name == "beta_1")
+    if not right_type or not in_range:
+        kind = getattr(field.type, "__name__", field.type)
+        raise ValueError(
+            f"The setting {field.name!r} must be of type {kind}, and positive if a number, at most {highest}. "
+            f"Received: {field.name}={value!r}."
+        )
 
 
-def get(name):
+def _read_recipes():
+    text = pathlib.Path(__file__).with_name("recipes.toml").read_text()
+    return {name: Recipe(**{"source": None} | fields) for name, fields in tomllib.loads(text).items()}
+
+
+RECIPES: dict[str, Recipe] = _read_recipes()
+
+
+def get(name: str) -> Recipe:
     """Returns a recipe by name.
 
     Raises:
@@ -180,47 +121,42 @@ def get(name):
     return RECIPES[name]
 
 
-def build(recipe, info, seed):
-    """Returns a compiled `GAN` as a recipe has it, its weights and latents drawn from `seed`.
+def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:
+    """Returns a compiled `GAN` with a recipe's settings.
 
     Args:
-        recipe: a `Recipe`.
-        info: the `kerasgan.datasets.DatasetInfo` of the data it is for.
-        seed: int. Sets Python's, NumPy's and Keras's global seeds as well, from which the weights are drawn.
+        recipe: the recipe.
+        info: the `kerasgan.datasets.DatasetInfo` of the data.
+        seed: whole number for the weights and latents. It also sets the global seeds of Python, NumPy and Keras, from
+            which the weights are drawn.
 
     Raises:
-        ValueError: for a network, an option of it, an objective, an order of play or an augmentation that there is
-            not, or a conditional recipe for data without labels.
+        ValueError: for an unknown network, option of a network, objective, update rule or augmentation, or for a
+            conditional recipe and data without labels.
     """
-    import keras
-
-    from kerasgan import ema, gan, penalties
-
     keras.utils.set_random_seed(seed)
-    with _policy(recipe.precision):
+    with _dtype_policy(recipe.precision):
         generator, discriminator = _networks(recipe, info)
     half_life = recipe.ema_half_life_images
     average = None if half_life is None else ema.EMA(half_life)
     num_classes = info.num_classes if recipe.conditional else None
-    game = gan.GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
-    # A gradient per unit of the data is `scale` times smaller than one per standard deviation.
-    slope = None if recipe.gamma is None else (recipe.gamma * info.scale**2, recipe.penalties_every)
-    game.compile(
-        *(keras.optimizers.Adam(_rate(recipe, info), recipe.beta_1, recipe.beta_2, name=f"{p}_adam") for p in "dg"),
+    gan = GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
+    rate = _learning_rate(recipe, info)
+    gan.compile(
+        keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="d_adam"),
+        keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="g_adam"),
         objective=recipe.objective,
-        penalties=() if slope is None else (penalties.R1(*slope), penalties.R2(*slope)),
+        penalties=_penalties(recipe, info),
         updates=recipe.updates,
         augment=recipe.augment,
         steps_per_execution=recipe.steps_per_execution,
     )
-    return game
+    return gan
 
 
 @contextlib.contextmanager
-def _policy(name):
-    """Gives the layers that are made meanwhile a dtype policy; the process keeps its own."""
-    import keras
-
+def _dtype_policy(name: str) -> Iterator[None]:
+    """Sets the dtype policy of layers that are made meanwhile, and puts the process's own policy back."""
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -229,9 +165,15 @@ def _policy(name):
         keras.config.set_dtype_policy(usual)
 
 
-def _networks(recipe, info):
-    from kerasgan import networks
+def _penalties(recipe, info):
+    if recipe.gamma is None:
+        return ()
+    # A gradient per unit of the data is `scale` times smaller than one per standard deviation.
+    gamma = recipe.gamma * info.scale**2
+    return penalties.R1(gamma, recipe.penalties_every), penalties.R2(gamma, recipe.penalties_every)
 
+
+def _networks(recipe, info):
     if recipe.network not in NETWORKS:
         raise errors.unknown_name("network", recipe.network, NETWORKS)
     network = getattr(networks, recipe.network)
@@ -247,16 +189,14 @@ def _networks(recipe, info):
         )
     if recipe.conditional and info.num_classes is None:
         raise ValueError(
-            f"A conditional game needs labels. Received: data from {info.name!r}, which has none. Sort photos into a "
+            f"A conditional GAN needs labels. Received: data from {info.name!r}, which has none. Sort photos into a "
             "sub-folder for each class, or train without --conditional."
         )
     classes = {"num_classes": info.num_classes} if recipe.conditional else {}
     return network(info.image_shape, recipe.latent_dim, **recipe.network_options, **scale, **classes)
 
 
-def _rate(recipe, info):
-    import keras
-
+def _learning_rate(recipe, info):
     if recipe.decay_to == 1.0:
         return recipe.learning_rate
     steps = recipe.epochs * recipe.passes_per_epoch * (info.num_images // recipe.batch_size)

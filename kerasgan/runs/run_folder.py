@@ -1,4 +1,4 @@
-"""Run folders: one numbered folder for each training run, with all that the run leaves behind."""
+"""Run folders: one numbered folder for each training run, with everything the run writes."""
 
 import contextlib
 import json
@@ -6,10 +6,14 @@ import os
 import pathlib
 import re
 import stat
+from collections.abc import Iterator
+from typing import Any
+
+from kerasgan import files
 
 try:
     import fcntl
-except ImportError:  # there is none on Windows, where two resumes of one run are not kept apart
+except ImportError:  # on Windows, where two processes can resume the same run
     fcntl = None
 
 SETTINGS = "settings.json"
@@ -22,7 +26,7 @@ LARGEST_SETTINGS_BYTES = 8 * 2**20
 LONGEST_NAME = 100
 
 
-def check_writable(log_dir):
+def check_writable(log_dir: str | os.PathLike) -> None:
     """Checks that run folders can be made in `log_dir`, which need not exist yet. Makes nothing.
 
     Raises:
@@ -39,26 +43,27 @@ def check_writable(log_dir):
         )
 
 
-def create(log_dir, name):
+def create(log_dir: str | os.PathLike, name: str) -> pathlib.Path:
     """Makes the next numbered folder, such as `00003-digits`, and returns its path.
 
-    Two runs that start at once never get the same folder: making it is the test of whether it is free.
+    Two runs that start at the same time never get the same folder: the first to make it has it.
 
     Args:
-        log_dir: the folder of all runs; made if it is not there.
-        name: what is trained; all but letters, digits, `-` and `_` become `-`, and a long one is cut short.
+        log_dir: the folder of all runs; made if it does not exist.
+        name: the name of the data; characters other than letters, digits, `-` and `_` become `-`, and a long name is
+            cut short.
     """
     log_dir = pathlib.Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", name)[:LONGEST_NAME].strip("-") or "run"
-    numbers = [int(found.group(1)) for each in log_dir.iterdir() if (found := re.match(r"(\d{5})-", each.name))]
+    numbers = [int(found.group(1)) for path in log_dir.iterdir() if (found := re.match(r"(\d{5})-", path.name))]
     number = max(numbers, default=0) + 1
     while True:
         run = log_dir / f"{number:05d}-{slug}"
-        # Two names can race for one number, so the number itself is taken first, by a file that is removed again.
-        taken = log_dir / f".{number:05d}"
+        # Two names can compete for one number, so a hidden file reserves the number first. It is removed again.
+        reserved = log_dir / f".{number:05d}"
         try:
-            taken.touch(exist_ok=False)
+            reserved.touch(exist_ok=False)
         except FileExistsError:
             number += 1
             continue
@@ -67,16 +72,16 @@ def create(log_dir, name):
                 run.mkdir()
                 return run
         finally:
-            taken.unlink()
+            reserved.unlink()
         number += 1
 
 
 @contextlib.contextmanager
-def claim(run):
-    """Keeps a run to one process: within it, no other gets past this line. It is given up when the process ends, too.
+def claim(run: str | os.PathLike) -> Iterator[None]:
+    """Locks a run for this process. The lock also ends when the process ends.
 
     Raises:
-        ValueError: if another process has it.
+        ValueError: if another process has the lock.
     """
     with open(pathlib.Path(run) / LOCK, "a") as file:
         if fcntl is not None:
@@ -85,35 +90,22 @@ def claim(run):
             except BlockingIOError:
                 raise ValueError(
                     f"A run is trained by one process at a time. Received: {run}, which is being trained. Stop that "
-                    "first, or begin another with: kerasgan train --settings RUN"
+                    "process first, or start a new run with: kerasgan train --settings RUN"
                 ) from None
         yield
 
 
-def write_settings(run, settings):
+def write_settings(run: pathlib.Path, settings: dict[str, Any]) -> None:
     """Writes a run's settings, a dict that JSON can hold, as `settings.json`, whole or not at all."""
-    with written_whole(run / SETTINGS) as beside, open(beside, "w") as file:
-        file.write(json.dumps(settings, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with files.written_whole(run / SETTINGS) as unfinished:
+        unfinished.write_text(json.dumps(settings, indent=2) + "\n")
 
 
-@contextlib.contextmanager
-def written_whole(path):
-    """Gives a hidden path beside `path` to write to, and renames it when all is written; else nothing is left."""
-    beside = path.with_name(f".{os.getpid()}.{path.name}")  # the end stays: some writers go by it
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def read_settings(path):
+def read_settings(path: str | os.PathLike) -> dict[str, Any]:
     """Reads settings from a run folder or from a settings file.
 
     Raises:
-        ValueError: if there are none there, or they are not a JSON object of a bounded size.
+        ValueError: if there are no settings, or they are not a JSON object of a bounded size.
     """
     path = pathlib.Path(path)
     within = path.is_dir()
@@ -128,42 +120,42 @@ def read_settings(path):
 
 
 def _text(path, follow):
-    """Returns a file's text. A link out of a folder that a stranger made is not followed, nor a pipe waited for."""
+    """Returns a file's text. In a folder from elsewhere, no link that leads out is followed, and no pipe is read."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
     with os.fdopen(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is no plain file")
+            raise ValueError("it is not a plain file")
         content = file.read(LARGEST_SETTINGS_BYTES + 1)
     if len(content) > LARGEST_SETTINGS_BYTES:
         raise ValueError(f"it is larger than {LARGEST_SETTINGS_BYTES:,} bytes")
     return content.decode()
 
 
-def is_finished(run):
-    """Returns whether a run has come to its end.
+def is_finished(run: str | os.PathLike) -> bool:
+    """Returns whether a run is finished.
 
     Raises:
-        ValueError: if the folder is no run.
+        ValueError: if the folder is not a run.
     """
     if not (pathlib.Path(run) / SETTINGS).is_file():
         raise ValueError(
-            f"RUN must be the folder of a run, with its {SETTINGS}. Received: {str(run)!r}. Runs stand in the log "
+            f"RUN must be the folder of a run, with its {SETTINGS}. Received: {str(run)!r}. Runs are in the log "
             "folder, for example tensorboard_logs/00001-digits."
         )
     return (pathlib.Path(run) / SAMPLES).exists()  # it is written last
 
 
-def find(run, part):
+def find(run: str | os.PathLike, part: str) -> pathlib.Path:
     """Returns the path of a part of a run (`MODEL`, `EXPORT`, ...).
 
     Raises:
-        ValueError: if the folder is no run, or the run did not get as far as to write the part.
+        ValueError: if the folder is not a run, or the run has not written this part.
     """
     path = pathlib.Path(run) / part
     if not path.exists():
         raise ValueError(
-            f"RUN must be the folder of a run that has come to its end. Received: {str(run)!r}, where there is no "
-            f"{part}. Runs stand in the log folder, for example tensorboard_logs/00001-digits; one that was stopped "
-            "goes on with: kerasgan train --resume RUN"
+            f"RUN must be the folder of a finished run. Received: {str(run)!r}, which has no {part}. Runs are in the "
+            "log folder, for example tensorboard_logs/00001-digits; resume one that was stopped with: kerasgan train "
+            "--resume RUN"
         )
     return path

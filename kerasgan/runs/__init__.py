@@ -1,0 +1,1 @@
+"""A training run from settings to results: recipes, the run's folder, training, evaluation."""

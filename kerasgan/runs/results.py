@@ -1,0 +1,78 @@
+"""The results of a run: the model, the exported generator and a picture of samples."""
+
+import pathlib
+import platform
+import shlex
+
+from kerasgan import backend, files, pictures
+from kerasgan.gan import GAN
+from kerasgan.runs import jobs, run_folder
+
+
+def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
+    """Writes the results of a run and prints where they are. If this fails, resuming the run does it again.
+
+    Raises:
+        OSError: if something cannot be written.
+    """
+    try:
+        with job.together(how_to_resume(run, job)):
+            write(gan, run)  # on every worker: reading some of the weights takes all of them
+    except backend.WRITE_ERRORS as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"The results could not be written: {reason}. Make room, then resume with: kerasgan train --resume "
+            f"{shlex.quote(str(run))}"
+        ) from error
+    if job.chief:
+        _print_paths(run)
+
+
+def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
+    """Returns the command that resumes a job of several workers; only the chief knows the run's folder."""
+    path = shlex.quote(str(run)) if job.chief else "RUN"
+    return f"Resume with as many workers, or another number: kerasgan train --resume {path}"
+
+
+def write(gan: GAN, run: pathlib.Path) -> None:
+    """Writes the model, the exported generator and the samples. The samples come last: they mark a finished run."""
+    with files.written_whole(run / run_folder.MODEL) as unfinished:
+        gan.save(unfinished)
+    if backend.NO_EXPORT is None:
+        export(gan, run / run_folder.EXPORT)
+    pictures.save_png(run / run_folder.SAMPLES, _samples_picture(gan), durable=True)
+
+
+def export(gan: GAN, folder: pathlib.Path) -> None:
+    """Writes the SavedModel, whole or not at all, and removes what a killed process left of it."""
+    files.remove_unfinished(folder.parent, folder.name)
+    with files.written_whole(folder) as unfinished:
+        gan.export(unfinished)
+
+
+def _samples_picture(gan):
+    if gan.num_classes is not None and len(gan.image_shape) == 3:
+        return pictures.tile(gan.class_grid(columns=10, seed=0, most=20), columns=10)
+    return pictures.picture_of(gan.generate(64, seed=0))
+
+
+def _print_paths(run):
+    opens = "open" if platform.system() == "Darwin" else "xdg-open"
+    print(
+        f"""
+samples      {run / run_folder.SAMPLES}
+             {opens} {run / run_folder.SAMPLES}
+logs         {run}
+             tensorboard --host localhost --logdir {run.parent}
+SavedModel   {_where_exported(run / run_folder.EXPORT)}
+more         kerasgan sample {run}"""
+    )
+
+
+def _where_exported(folder):
+    if backend.NO_EXPORT is not None:
+        command = f"KERAS_BACKEND=tensorflow kerasgan export {shlex.quote(str(folder.parent))} --out {folder}"
+        return f"not written: only TensorFlow writes it, from the model of this run\n             {command}"
+    return f"""{folder}
+             python -c "import tensorflow as tf; model = tf.saved_model.load('{folder}'); \\
+             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)\""""

@@ -1,0 +1,198 @@
+"""The console command `kerasgan`: reads the arguments before TensorFlow is imported.
+
+It stands outside of the package, because `import kerasgan` imports Keras and TensorFlow, which takes seconds. Help,
+wrong arguments, `--version` and `recipes` need neither. The commands themselves are in `kerasgan.cli`.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import pathlib
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+
+EXPORT_FORMATS = ("tf_saved_model", "onnx", "litert", "openvino")
+FEATURES = ("classifier", "inception", "pixels")
+GUARDS = ("off", "warn", "stop", "rollback")
+STRATEGIES = ("one", "mirrored", "multi-worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: the words after `kerasgan`; None for those of this process.
+
+    Returns:
+        The exit code: 0; 2 after an error, with one line on standard error; 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    options = parser().parse_args(arguments)
+    with _short_warnings():
+        try:
+            _run(options)
+        except (ValueError, OSError, ImportError) as error:
+            print(f"kerasgan: error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt as stopped:
+            if not hasattr(stopped, "exit_code"):  # a stopped training has printed its own message
+                print("\nkerasgan: stopped", file=sys.stderr)
+            return getattr(stopped, "exit_code", 130)
+    return 0
+
+
+def _run(options):
+    if options.command == "recipes":
+        return print_recipes()
+    with quiet_import():
+        from kerasgan import cli
+    return cli.COMMANDS[options.command](options)
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """Hides TensorFlow's notes on its build, written to standard error during its import, which no setting hides."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _short_warnings():
+    """Makes a warning one line without a place in the code, as for a user of a command."""
+    usual, warnings.formatwarning = warnings.formatwarning, _one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
+def _one_line(message, category, filename, lineno, line=None):
+    return f"kerasgan: warning: {message}\n"
+
+
+def print_recipes() -> None:
+    """Prints the name and the title of each recipe, from the file that `kerasgan.runs.recipes` reads."""
+    import tomllib
+
+    package = importlib.util.find_spec("kerasgan")  # finds it without importing it
+    file = pathlib.Path(package.submodule_search_locations[0], "runs", "recipes.toml")
+    titles = {name: fields["title"] for name, fields in tomllib.loads(file.read_text()).items()}
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        print(f"{name:<{width}}  {title}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands; `options.command` is the name of the command."""
+    top = argparse.ArgumentParser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
+    top.add_argument("--version", nargs=0, action=_Version, help="show the version and exit")
+    commands = top.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train a GAN and export its generator"))
+    _add_sample(commands.add_parser("sample", help="draw samples from a finished run"))
+    _add_evaluate(commands.add_parser("evaluate", help="compare a finished run's samples with real images"))
+    _add_export(commands.add_parser("export", help="write a finished run's generator for use without Keras"))
+    commands.add_parser("recipes", help="list the named settings for `train`")
+    return top
+
+
+def _add_train(train):
+    train.add_argument(
+        "what",
+        nargs="?",
+        metavar="DATA",
+        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos (default: digits)",
+    )
+    train.add_argument("--epochs", type=_positive, help="number of epochs (default: the recipe's)")
+    train.add_argument("--batch-size", type=_positive, help="images in a batch (default: the recipe's)")
+    train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
+    train.add_argument("--precision", help="float32, or mixed_bfloat16 if the processor has it (default: the recipe's)")
+    train.add_argument(
+        "--steps-per-execution", type=_positive, help="steps for each call into TensorFlow (default: the recipe's)"
+    )
+    train.add_argument("--seed", type=int, help="seed of weights, latents and data order (default: 0)")
+    train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
+    train.add_argument("--settings", metavar="FILE", help="train again with the settings.json of an earlier run")
+    train.add_argument("--resume", metavar="RUN", help="resume a stopped run in its folder, to its last epoch")
+    train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
+    train.add_argument(
+        "--guard", choices=GUARDS, help="what to do when training fails, such as NaN or a collapse (default: warn)"
+    )
+    train.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default=STRATEGIES[0],
+        help="one device, all devices of this machine, or the workers in TF_CONFIG (default: %(default)s)",
+    )
+    train.add_argument(
+        "--devices",
+        type=_positive,
+        help="number of devices for --strategy mirrored (default: all GPUs); without GPUs the CPU is split",
+    )
+    train.add_argument("--dry-run", action="store_true", help="check everything, but train and write nothing")
+
+
+def _add_sample(sample):
+    sample.add_argument("run", metavar="RUN", help="the run's folder, such as tensorboard_logs/00001-digits")
+    sample.add_argument("--n", type=_positive, default=64, help="number of samples (default: %(default)s)")
+    sample.add_argument("--seed", type=_seed, help="the same samples every time (default: new samples)")
+    sample.add_argument("--label", type=int, help="only samples of one class, counted from 0")
+    sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
+
+
+def _add_evaluate(evaluate):
+    evaluate.add_argument("run", metavar="RUN", help="the run's folder")
+    evaluate.add_argument("--n", type=_positive, default=10_000, help="number of samples (default: %(default)s)")
+    evaluate.add_argument(
+        "--features",
+        choices=FEATURES,
+        help="features to compare (default: of a classifier where the data has labels, else of Inception; points "
+        "without features)",
+    )
+    evaluate.add_argument("--split", help="split of the real images (default: test where there is one, else train)")
+    evaluate.add_argument("--seed", type=_seed, default=0, help="the same table every time (default: %(default)s)")
+    evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+    evaluate.add_argument(
+        "--samples", metavar="PATH", help="write the samples for other tools: a .npz file, or a folder of PNG files"
+    )
+
+
+def _add_export(export):
+    export.add_argument("run", metavar="RUN", help="the run's folder")
+    export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
+    export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="default: %(default)s")
+
+
+def _seed(text):
+    if not (text.isascii() and text.isdigit() and int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, below 2**31. Received: {text!r}")
+    return int(text)
+
+
+def _positive(text):
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1. Received: {text!r}")
+    return number
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        import importlib.metadata
+
+        print(importlib.metadata.version("kerasgan"))
+        parser.exit()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
