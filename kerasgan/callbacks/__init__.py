@@ -1,7 +1,11 @@
-from .checkpoint import Checkpoint as Checkpoint
-from .equilibrium import Equilibrium as Equilibrium
-from .evaluate import Evaluate as Evaluate
-from .guard import Guard as Guard
-from .image_grid import ImageGrid as ImageGrid
-from .latent_walk import LatentWalk as LatentWalk
-from .writer import TensorBoard as TensorBoard
+"""Callbacks for `GAN.fit`: samples, metrics, failures, checkpoints, TensorBoard."""
+
+from .checkpoint import Checkpoint
+from .equilibrium import Equilibrium
+from .evaluate import Evaluate
+from .guard import Guard
+from .image_grid import ImageGrid
+from .latent_walk import LatentWalk
+from .tensorboard import TensorBoard
+
+__all__ = ["Checkpoint", "Equilibrium", "Evaluate", "Guard", "ImageGrid", "LatentWalk", "TensorBoard"]

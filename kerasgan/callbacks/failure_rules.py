@@ -1,199 +1,225 @@
-"""What can go wrong in a game, and by which vital signs it is known: rules as pure functions, for `Guard`."""
+"""How training fails, and the diagnostics that show it: rules as pure functions, for `Guard`."""
 
 import dataclasses
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 WINDOW = 5
-"""Looks in a row in which a rule must hold, so that one odd batch is no finding."""
+"""A rule must hold in this many observations in a row: one odd batch is no failure."""
 
-MEMORY = 50
-"""Looks that are remembered, for what is only seen over a longer time."""
+MAX_OBSERVATIONS = 50
+"""Observations that are kept, for failures that only show over a longer time."""
 
-GONE = 0.01
-ALL_TOLD_APART = 0.995
-ALIKE_LOGITS = 1e-5
-ALIKE = 1e-3
-DIVERSE, NO_LONGER = 0.1, 0.02
-OUTGROWN = 3.0
-OUTGROWN_LOOKS = 10
-HOPELESS, ABSURD = 10.0, 100.0
-SWINGS = 4
-OVERFITTED, WIDE_EPOCHS = 0.3, 3
+VANISHED = 0.01  # of its largest value a gradient, of a neutral discriminator's loss d_loss
+ALL_PAIRS = 0.995
+EQUAL_LOGITS = 1e-5
+NO_DIVERSITY = 1e-3
+WAS_DIVERSE, LOST_DIVERSITY = 0.1, 0.02
+WEIGHT_GROWTH, GROWTH_OBSERVATIONS = 3.0, 10
+LOSS_GROWTH, MAX_LOGIT_SPREAD = 10.0, 100.0
+MIN_SWINGS = 4
+MAX_GAP, GAP_EPOCHS = 0.3, 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
-    """One look at a game in training.
+class Observation:
+    """The diagnostics of some steps, and the weights after them.
 
     Attributes:
         step: the training step.
-        signs: the means of the vital signs (`kerasgan.step.diagnostics.NAMES`) over the steps since the look before.
-        weights: for "discriminator" and "generator" the sums of squares of their arrays of weights: those of the
-            trainable ones, and of all others.
-        broken_at: the first step since the look before in which a sign was not finite, or None.
-        broken: the names of those signs.
+        diagnostics: means over the steps since the last observation (`kerasgan.step.DIAGNOSTICS`); empty for the first.
+        weights: for "discriminator" and "generator" the sum of squares of each array of weights, in two parts: the
+            trainable ones and all others.
+        not_finite_at: the first step since the last observation that had a value that was not finite; None if all were.
+        not_finite: the names of these values, in that step.
     """
 
     step: int
-    signs: dict
-    weights: dict
-    broken_at: int | None = None
-    broken: tuple = ()
+    diagnostics: Mapping[str, float]
+    weights: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    not_finite_at: int | None = None
+    not_finite: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something that is wrong: since which `step`, `what` it is (one of `ADVICE`), and the `evidence` in words."""
+class Failure:
+    """A failure of training.
+
+    Attributes:
+        step: the training step at which it was found.
+        what: its name, one of `ADVICE`.
+        evidence: the diagnostics that show it, in words.
+    """
 
     step: int
     what: str
     evidence: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"step {self.step:,}: {self.what}: {self.evidence}. Try: {ADVICE[self.what]}."
 
 
+_START_AGAIN = "a positive learning rate for it, trainable layers, leaky activations, or another seed"
+
 ADVICE = {
-    "not finite": "a lower learning rate, float32 in place of a shorter type, a penalty such as R1, or sounder data",
+    "not finite": "a lower learning rate, float32 instead of a smaller type, penalties=['r1'], or data without "
+    "outliers",
     "runaway": "a learning rate ten to a hundred times lower",
-    "dead discriminator": "a positive learning rate for it, trainable layers, leaky activations, or another start",
-    "dead generator": "a positive learning rate for it, trainable layers, leaky activations, or another start",
-    "winning discriminator": "the relativistic or non-saturating objective with R1 and R2, equal learning rates, "
-    "augmentation, or a smaller discriminator",
-    "collapsed generator": "the relativistic objective with R1 and R2, beta_1=0, or a lower learning rate",
-    "oscillation": "R1 and R2, beta_1=0, or lower learning rates",
-    "overfitted discriminator": "more data, augmentation (augment='adaptive'), or a smaller discriminator",
+    "dead discriminator": _START_AGAIN,
+    "dead generator": _START_AGAIN,
+    "winning discriminator": "objective='relativistic' or 'non_saturating' with penalties=['r1', 'r2'], equal learning "
+    "rates, augmentation (augment='ada'), or a smaller discriminator",
+    "collapsed generator": "objective='relativistic' with penalties=['r1', 'r2'], Adam with beta_1=0, or a lower "
+    "learning rate",
+    "oscillation": "penalties=['r1', 'r2'], Adam with beta_1=0, or lower learning rates",
+    "overfitted discriminator": "more data, augmentation (augment='ada'), or a smaller discriminator",
 }
-"""What is looked for, and what to try against it."""
+"""The failures that can be found, and what to try against each."""
 
 
-def findings(looks, neutral_loss):
-    """Returns what is wrong at the last of some looks, a list of `Finding`.
+def failures(observations: Sequence[Observation], neutral_loss: float) -> list[Failure]:
+    """Returns the failures at the last of some observations.
 
     Args:
-        looks: the last `Look`s, the oldest first; no more than `MEMORY` of them are needed.
-        neutral_loss: the discriminator's loss when all its logits are 0.
+        observations: the last ones, the oldest first; `MAX_OBSERVATIONS` of them are enough.
+        neutral_loss: the loss of a discriminator whose logits are all 0.
     """
-    broken = not_finite(looks)
-    if broken is not None:
-        return [broken]
-    found = [
-        runaway(looks, neutral_loss),
-        dead(looks, "discriminator") or dead(looks, "generator"),  # the one leaves the other nothing to learn
-        winning(looks, neutral_loss),
-        collapsed(looks),
-        oscillation(looks),
+    failure = not_finite(observations)
+    if failure is not None:
+        return [failure]
+    results = [
+        runaway(observations, neutral_loss),
+        # A dead discriminator stops the generator, too.
+        dead(observations, "discriminator") or dead(observations, "generator"),
+        winning_discriminator(observations, neutral_loss),
+        collapsed_generator(observations),
+        oscillation(observations),
     ]
-    return [each for each in found if each is not None]
+    return [each for each in results if each is not None]
 
 
-def not_finite(looks):
-    """NaN or infinity in a loss, a gradient, an image, or a weight."""
-    look = looks[-1]
-    if look.broken_at is not None:
-        return Finding(look.broken_at, "not finite", f"{_and(look.broken)} held NaN or infinity for the first time")
-    for player, arrays in look.weights.items():
+def not_finite(observations: Sequence[Observation]) -> Failure | None:
+    """NaN or infinity in a loss, a gradient, an image or a weight."""
+    last = observations[-1]
+    if last.not_finite_at is not None:
+        evidence = f"{_join(last.not_finite)} held NaN or infinity for the first time"
+        return Failure(last.not_finite_at, "not finite", evidence)
+    for network, arrays in last.weights.items():
         if not all(np.isfinite(each).all() for each in arrays):
-            return Finding(look.step, "not finite", f"the weights of the {player} hold NaN or infinity")
+            return Failure(last.step, "not finite", f"the weights of the {network} hold NaN or infinity")
     return None
 
 
-def runaway(looks, neutral_loss):
-    """Steps so large that weights or the loss run away."""
-    earlier = looks[-OUTGROWN_LOOKS - 1 :][0]
-    for player in looks[-1].weights:
-        before, now = _size(earlier.weights[player]), _size(looks[-1].weights[player])
-        if before > 0 and now > OUTGROWN * before:
-            evidence = f"the weights of the {player} grew {now / before:.1f} times as large since step {earlier.step:,}"
-            return Finding(looks[-1].step, "runaway", evidence)
-    losses, spreads = _window(looks, "d_loss"), _window(looks, "logit_spread")
-    if not losses or neutral_loss <= 0:
-        return None
-    if min(losses) > HOPELESS * neutral_loss:
-        evidence = f"d_loss is {np.mean(losses):.3g}, where a discriminator that only guesses has {neutral_loss:.3g}"
-        return Finding(looks[-1].step, "runaway", evidence)
-    if min(spreads) > ABSURD:
-        evidence = f"the discriminator's logits spread by {spreads[-1]:.3g}, where 10 would be as good as certain"
-        return Finding(looks[-1].step, "runaway", evidence)
-    return None
+def runaway(observations: Sequence[Observation], neutral_loss: float) -> Failure | None:
+    """Weights, a loss or logits that grow without bound: the learning rate is too large."""
+    last = observations[-1]
+    evidence = _growing_weights(observations) or _exploded_outputs(observations, neutral_loss)
+    return None if evidence is None else Failure(last.step, "runaway", evidence)
 
 
-def dead(looks, player):
-    """A player that does not move, or a discriminator that says the same of every image."""
-    what, window = f"dead {player}", looks[-WINDOW - 1 :]
+def dead(observations: Sequence[Observation], network: str) -> Failure | None:
+    """A network whose weights do not change, or a discriminator with one logit for all images."""
+    window = observations[-WINDOW - 1 :]
     if len(window) <= WINDOW:
         return None
-    first, last = window[0].weights[player][0], window[-1].weights[player][0]
-    if np.array_equal(first, last):
-        return Finding(looks[-1].step, what, f"its weights have not moved since step {window[0].step:,}")
-    spreads = _window(looks, "logit_spread")
-    if player == "discriminator" and max(spreads) < ALIKE_LOGITS:
-        evidence = f"it says the same of every image (its logits spread by {spreads[-1]:.1g})"
-        return Finding(looks[-1].step, what, evidence)
+    last = observations[-1]
+    if np.array_equal(window[0].weights[network][0], last.weights[network][0]):
+        return Failure(last.step, f"dead {network}", f"its weights have not changed since step {window[0].step:,}")
+    spreads = _window(observations, "logit_spread")
+    if network == "discriminator" and max(spreads) < EQUAL_LOGITS:
+        evidence = f"its logits are the same for all images (standard deviation {spreads[-1]:.1g})"
+        return Failure(last.step, f"dead {network}", evidence)
     return None
 
 
-def winning(looks, neutral_loss):
-    """A discriminator that tells all images apart, and has nothing left to learn or leaves nothing to learn from."""
-    pairwise_accuracy, norms, losses = (_window(looks, name) for name in ("pairwise_accuracy", "g_grad_norm", "d_loss"))
-    if not pairwise_accuracy or min(pairwise_accuracy) < ALL_TOLD_APART:
+def winning_discriminator(observations: Sequence[Observation], neutral_loss: float) -> Failure | None:
+    """A discriminator that separates all images, while its loss or the generator's gradient has vanished."""
+    accuracies = _window(observations, "pairwise_accuracy")
+    if not accuracies or min(accuracies) < ALL_PAIRS:
         return None
-    strongest = max(look.signs["g_grad_norm"] for look in looks if look.signs)
-    share = f"it tells {100 * np.mean(pairwise_accuracy):.1f} % of all pairs apart"
-    if max(norms) < GONE * strongest:
-        evidence = f"{share}, and the generator's gradient is {norms[-1]:.2g} where it was {strongest:.2g}"
-        return Finding(looks[-1].step, "winning discriminator", evidence)
-    if neutral_loss > 0 and max(losses) < GONE * neutral_loss:
-        evidence = f"{share}, and d_loss is {losses[-1]:.2g} where one that only guesses has {neutral_loss:.2g}"
-        return Finding(looks[-1].step, "winning discriminator", evidence)
+    evidence = f"it separates {100 * np.mean(accuracies):.1f} % of all pairs of a real and a generated image, and "
+    norms, largest = _window(observations, "g_grad_norm"), max(_all(observations, "g_grad_norm"))
+    losses = _window(observations, "d_loss")
+    if max(norms) < VANISHED * largest:
+        evidence += f"the norm of the generator's gradient is {norms[-1]:.2g}, where it was {largest:.2g}"
+    elif neutral_loss > 0 and max(losses) < VANISHED * neutral_loss:
+        evidence += f"d_loss is {losses[-1]:.2g}, where guessing gives {neutral_loss:.2g}"
+    else:
+        return None
+    return Failure(observations[-1].step, "winning discriminator", evidence)
+
+
+def collapsed_generator(observations: Sequence[Observation]) -> Failure | None:
+    """Samples that are nearly the same, or become so. An untrained generator's samples differ little, too."""
+    if not _window(observations, "real_diversity"):
+        return None
+    pairs = zip(_all(observations, "fake_diversity"), _all(observations, "real_diversity"), strict=True)
+    ratios = [fake / real if real > 0 else 1.0 for fake, real in pairs]
+    limit = LOST_DIVERSITY if max(ratios) > WAS_DIVERSE else NO_DIVERSITY
+    if max(ratios[-WINDOW:]) >= limit:
+        return None
+    evidence = f"the diversity of a batch of samples is {100 * ratios[-1]:.2g} % of that of a batch of real images"
+    return Failure(observations[-1].step, "collapsed generator", evidence)
+
+
+def oscillation(observations: Sequence[Observation]) -> Failure | None:
+    """Networks that circle each other: the discriminator is right on nearly all pairs, then wrong on nearly all."""
+    accuracies = [each for each in _all(observations, "pairwise_accuracy") if not 0.2 < each < 0.8]
+    swings = sum((one > 0.5) != (other > 0.5) for one, other in itertools.pairwise(accuracies))
+    if swings < MIN_SWINGS:
+        return None
+    evidence = f"the discriminator changed {swings} times between right and wrong on nearly all pairs"
+    return Failure(observations[-1].step, "oscillation", f"{evidence}, since step {observations[0].step:,}")
+
+
+def overfitted_discriminator(step: int, d_real: float, val_d_real: float) -> Failure | None:
+    """A discriminator that has memorized its training images: D(x) is much lower for held-out images.
+
+    Args:
+        step: the training step.
+        d_real: mean D(x) of real images of the training data.
+        val_d_real: mean D(x) of held-out real images.
+    """
+    if not d_real - val_d_real > MAX_GAP:
+        return None
+    evidence = f"mean D(x) is {d_real:.2f} for the training images and {val_d_real:.2f} for held-out images"
+    return Failure(step, "overfitted discriminator", evidence)
+
+
+def _growing_weights(observations):
+    earlier = observations[-GROWTH_OBSERVATIONS - 1 :][0]
+    for network, arrays in observations[-1].weights.items():
+        before, now = (math.sqrt(float(np.sum(each))) for each in (earlier.weights[network][0], arrays[0]))
+        if before > 0 and now > WEIGHT_GROWTH * before:
+            growth = f"{now / before:.1f} times as large since step {earlier.step:,}"
+            return f"the weights of the {network} grew {growth}"
     return None
 
 
-def collapsed(looks):
-    """Samples that are alike, or have become so; before they have learnt anything, samples differ little."""
-    if not _window(looks, "real_diversity"):
+def _exploded_outputs(observations, neutral_loss):
+    losses, spreads = _window(observations, "d_loss"), _window(observations, "logit_spread")
+    if not losses or neutral_loss <= 0:
         return None
-    pairs = [(look.signs["fake_diversity"], look.signs["real_diversity"]) for look in looks if look.signs]
-    shares = [fake / real if real > 0 else 1.0 for fake, real in pairs]
-    highest = max(shares[-WINDOW:])
-    if highest >= (NO_LONGER if max(shares) > DIVERSE else ALIKE):
-        return None
-    evidence = f"the diversity of a batch of samples is {100 * shares[-1]:.2g} % of that of real images"
-    return Finding(looks[-1].step, "collapsed generator", evidence)
+    if min(losses) > LOSS_GROWTH * neutral_loss:
+        return f"d_loss is {np.mean(losses):.3g}, where guessing gives {neutral_loss:.3g}"
+    if min(spreads) > MAX_LOGIT_SPREAD:
+        return f"the discriminator's logits have a standard deviation of {spreads[-1]:.3g}, where 10 is certainty"
+    return None
 
 
-def oscillation(looks):
-    """Players that run around each other: now nearly all pairs are told apart, now nearly all the wrong way round."""
-    shares = [look.signs["pairwise_accuracy"] for look in looks if look.signs]
-    ahead = [share > 0.5 for share in shares if not 0.2 < share < 0.8]
-    swings = sum(one != other for one, other in itertools.pairwise(ahead))
-    if swings < SWINGS:
-        return None
-    evidence = f"the discriminator was right of nearly all pairs and wrong of nearly all, {swings} times in turn"
-    return Finding(looks[-1].step, "oscillation", f"{evidence}, since step {looks[0].step:,}")
+def _all(observations, name):
+    """Returns one of the diagnostics, in all observations that have any."""
+    return [each.diagnostics[name] for each in observations if each.diagnostics]
 
 
-def overfitted(step, gap, d_real, val_d_real):
-    """A discriminator that knows its training images by heart: it believes others much less."""
-    if not gap > OVERFITTED:
-        return None
-    evidence = f"D says {d_real:.2f} of real images that it trains on, and {val_d_real:.2f} of others"
-    return Finding(step, "overfitted discriminator", evidence)
-
-
-def _window(looks, name):
-    """Returns one vital sign over the last `WINDOW` looks, or an empty list while there are fewer."""
-    last = [look.signs[name] for look in looks if look.signs][-WINDOW:]
+def _window(observations, name):
+    """Returns one of the diagnostics in the last `WINDOW` observations, or an empty list if there are fewer."""
+    last = _all(observations, name)[-WINDOW:]
     return last if len(last) == WINDOW else []
 
 
-def _size(arrays):
-    trainable, _ = arrays
-    return math.sqrt(float(np.sum(trainable)))
-
-
-def _and(names):
+def _join(names):
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

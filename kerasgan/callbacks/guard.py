@@ -1,220 +1,261 @@
-"""Whether something is going wrong, said while there is time."""
+"""Failures of training, reported while there is time."""
 
 import collections
 import logging
+import os
 import pathlib
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan import optimizers
-from kerasgan.backend import vitals
+from kerasgan import keras_internals, optimizers
+from kerasgan.step.diagnostics import square_sums
+from kerasgan.validation.scalars import whole_number
 
-from . import findings
+from . import failure_rules
 from .checkpoint import Checkpoint
-from .writer import SummaryWriter, failures_told, training_step, whole_number
+from .failure_rules import Failure, Observation
+from .writer import DIAGNOSTICS, ScalarLog, training_step, warn_of_write_errors
 
 POLICIES = ("warn", "stop", "rollback")
 _log = logging.getLogger(__name__)
 
 
 class Guard(keras.callbacks.Callback):
-    """Watches every training step, and says in one line what goes wrong, since when, by what evidence, and what to try.
+    """Watches every training step, and reports failures in one line: since when, the evidence, and what to try.
 
-    It finds (`kerasgan.callbacks.failure_rules` has the rules):
+    The rules are in `kerasgan.callbacks.failure_rules`:
 
     - *not finite*: NaN or infinity in a loss, a gradient, the images or the weights, in any step;
-    - *runaway*: weights that grow threefold in 200 steps, a discriminator's loss far above that of guessing, or logits
-      beyond all measure: the learning rate is too large;
-    - *dead discriminator*, *dead generator*: weights that do not move, or a discriminator that says the same of all;
-    - *winning discriminator*: it tells all real images from all generated ones, and its loss or the generator's
-      gradient is gone;
-    - *collapsed generator*: samples that are alike, measured against the real images of the same batch;
-    - *oscillation*: players that run around each other;
+    - *runaway*: weights that grow threefold in 200 steps, a discriminator's loss far above that of guessing, or huge
+      logits: the learning rate is too large;
+    - *dead discriminator*, *dead generator*: weights that do not change, or one logit for all images;
+    - *winning discriminator*: it separates all real from all generated images, and its loss or the generator's
+      gradient has vanished;
+    - *collapsed generator*: samples that are nearly the same, compared with the real images of the same batch;
+    - *oscillation*: networks that circle each other;
     - *overfitted discriminator*: with `validation_data`, for three epochs in a row, D(x) of training images is above
-      that of held-out ones by more than 0.3. The gap itself, `d_real` - `val_d_real`, is in the epoch's logs as
-      `d_gap` for callbacks later in the list.
+      that of held-out images by more than 0.3. The gap itself, `d_real` - `val_d_real`, is in the epoch's logs as
+      `d_gap`, for callbacks later in the list.
 
-    Each is said once, and again only when it has been gone in between. Lines go to the log of Python's `logging`, at
-    the level of warnings, and to `<log_dir>/guard.log`; the vital signs to TensorBoard, run `<log_dir>/guard`.
+    Each failure is reported once, and again only if it was gone in between. Reports go to Python's `logging`, as
+    warnings, and to `<log_dir>/guard.log`. The diagnostics are `training_diagnostics/<name>` in TensorBoard, in the run
+    `<log_dir>/guard`.
 
-    What it cannot see: samples that are of bad quality, and modes that are missing while samples differ. Measure these
-    (`Evaluate`).
+    Limits: samples of bad quality are no failure, and neither are modes that are missing while samples differ. Measure
+    these with `Evaluate`.
 
-    With `policy="rollback"` the model goes back to its best checkpoint, or else the last from before the finding began;
-    later ones are removed; both learning rates are cut, and latents drawn from another seed. The data and the epoch go
-    on from where they are. After `rollbacks` times, or where there is no such checkpoint, training stops.
+    With `policy="rollback"` the model is restored from the best checkpoint before the failure began, or from the last
+    if `checkpoint` monitors nothing. Later checkpoints are removed, both learning rates are multiplied by `lr_factor`,
+    and latents are drawn from another seed. The data and the epoch go on as they are. After `max_rollbacks` rollbacks,
+    or without such a checkpoint, training stops.
 
     Args:
-        policy: `"warn"` says it, and training goes on; `"stop"` ends training; `"rollback"` goes back.
-        checkpoint: for rollback, the `Checkpoint` that stands last in the list.
-        log_dir: folder of the run, or None to write nothing there.
-        every: steps from one look to the next; a finding needs five looks in a row, or one if it is not finite.
-        rollbacks: how often at most it goes back.
-        cut: what the learning rates are multiplied by then, in (0, 1].
+        policy: `"warn"` only reports; `"stop"` also stops training; `"rollback"` restores a checkpoint.
+        checkpoint: for rollback, the `Checkpoint` that is last in the list of callbacks; otherwise None.
+        log_dir: folder of the run; None writes nothing.
+        every_steps: number of steps between two observations. A failure needs five of them in a row, or one if a value
+            is not finite.
+        max_rollbacks: largest number of rollbacks.
+        lr_factor: factor of the learning rates at each rollback, in (0, 1].
 
     Attributes:
-        found: all `findings.Finding`s so far.
-        rolled_back: how often it went back.
+        failures: all failures so far.
+        num_rollbacks: number of rollbacks so far.
 
     Raises:
-        ValueError: for settings out of range, or rollback without a `Checkpoint`.
+        ValueError: for values out of range, or rollback without a `Checkpoint`.
+
+    Example:
+        >>> import numpy as np
+        >>> import kerasgan
+        >>> images = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1)).astype("float32")
+        >>> gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=16), latent_dim=4)
+        >>> gan.compile()
+        >>> guard = kerasgan.callbacks.Guard("stop", every_steps=1)
+        >>> history = gan.fit(images, batch_size=16, epochs=2, callbacks=[guard], verbose=0)
+        >>> [str(failure) for failure in guard.failures]
+        []
     """
 
-    def __init__(self, policy="warn", checkpoint=None, log_dir=None, every=20, rollbacks=3, cut=0.5):
+    def __init__(
+        self,
+        policy: str = "warn",
+        checkpoint: Checkpoint | None = None,
+        log_dir: str | os.PathLike | None = None,
+        every_steps: int = 20,
+        max_rollbacks: int = 3,
+        lr_factor: float = 0.5,
+    ):
         super().__init__()
-        if policy not in POLICIES:
-            raise ValueError(f"policy must be one of {POLICIES}. Received: policy={policy!r}.")
-        if policy == "rollback" and not isinstance(checkpoint, Checkpoint):
-            raise ValueError(
-                "To go back there must be checkpoints. Received: policy='rollback' with "
-                f"checkpoint={checkpoint!r}. Pass the kerasgan.callbacks.Checkpoint that stands last in the list."
-            )
-        if not 0 < cut <= 1:
-            raise ValueError(f"cut must lie in (0, 1]. Received: cut={cut!r}.")
-        self.policy, self.checkpoint, self.cut = policy, checkpoint, cut
-        self.every = whole_number("every", every, least=1)
-        self.rollbacks = whole_number("rollbacks", rollbacks, least=1)
-        self.found, self.rolled_back = [], 0
+        _check_settings(policy, checkpoint, lr_factor)
+        self.policy: str = policy
+        self.checkpoint: Checkpoint | None = checkpoint
+        self.every_steps: int = whole_number("every_steps", every_steps, 1)
+        self.max_rollbacks: int = whole_number("max_rollbacks", max_rollbacks, 1)
+        self.lr_factor: float = lr_factor
+        self.failures: list[Failure] = []
+        self.num_rollbacks: int = 0
         self._folder = None if log_dir is None else pathlib.Path(log_dir)
-        self._writer = None if log_dir is None else SummaryWriter(self._folder / "guard")
-        self._looks = collections.deque(maxlen=findings.MEMORY)
-        self._present = set()  # what was wrong at the last look
-        self._wide_gaps = 0
+        self._scalars = ScalarLog(None if log_dir is None else pathlib.Path(log_dir) / "guard", DIAGNOSTICS)
+        self._observations = collections.deque(maxlen=failure_rules.MAX_OBSERVATIONS)
+        self._present = set()  # the failures at the last observation
+        self._epochs_with_gap = 0
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
-        model.watch()  # here, before the step is traced
+        model.record_diagnostics()  # before the step is traced
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         zero = np.zeros(1, "float32")
-        self._undecided_loss = float(np.mean(self.model.objective.d_loss(zero, zero)))
-        self._begin()
+        self._neutral_loss = float(np.mean(self.model.objective.d_loss(zero, zero)))
+        self._start_observing()
 
-    def on_train_batch_end(self, batch, logs=None):
-        if training_step(self.model) - self._looks[-1].step >= self.every:
-            self._look()
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if training_step(self.model) - self._observations[-1].step >= self.every_steps:
+            self._observe()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
         if logs is None or "d_real" not in logs or "val_d_real" not in logs:
             return
-        gap = logs["d_gap"] = logs["d_real"] - logs["val_d_real"]
-        self._write({"d_gap": gap})
-        finding = findings.overfitted(training_step(self.model), gap, logs["d_real"], logs["val_d_real"])
-        if finding is not None:
-            self._wide_gaps += 1
-            if self._wide_gaps == findings.WIDE_EPOCHS:
-                self._act([finding])
-        elif gap < findings.OVERFITTED / 2 or self._wide_gaps < findings.WIDE_EPOCHS:
-            self._wide_gaps = 0
+        step, gap = training_step(self.model), logs["d_real"] - logs["val_d_real"]
+        logs["d_gap"] = gap
+        self._scalars.write({"d_gap": gap}, step)
+        failure = failure_rules.overfitted_discriminator(step, logs["d_real"], logs["val_d_real"])
+        if failure is not None:
+            self._epochs_with_gap += 1
+            if self._epochs_with_gap == failure_rules.GAP_EPOCHS:
+                self._report([failure])
+        elif gap < failure_rules.MAX_GAP / 2 or self._epochs_with_gap < failure_rules.GAP_EPOCHS:
+            self._epochs_with_gap = 0
 
-    def on_train_end(self, logs=None):
-        if training_step(self.model) > self._looks[-1].step:
-            self._look()
-        if self._writer is not None:
-            with failures_told(self._folder):
-                self._writer.close()
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        if training_step(self.model) > self._observations[-1].step:
+            self._observe()
+        self._scalars.close()
 
-    def get_state(self):
-        """Returns how often it went back, for `Checkpoint`. What it has seen is not kept: it looks anew."""
-        return {"rolled_back": self.rolled_back}
+    def get_state(self) -> dict[str, Any]:
+        """Returns what `Checkpoint` saves: the number of rollbacks. Observations start anew."""
+        return {"num_rollbacks": self.num_rollbacks}
 
-    def set_state(self, state):
-        """Gives it back what `get_state` returned. Raises ValueError for anything else."""
-        times = state.get("rolled_back") if isinstance(state, dict) else None
-        if type(times) is not int or not 0 <= times <= self.rollbacks:
-            raise ValueError(f"The state must be one that Guard returned. Received: state={str(state)[:200]}.")
-        self.rolled_back = times
-        for _ in range(times):  # rates that are plain numbers stand in the checkpoint themselves
-            self._cut_schedules()
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned, in this or an older version.
 
-    def _begin(self):
-        """Looks at nothing but the weights: what follows is measured against them."""
-        self.model.vitals.read()
-        self._looks.clear()
-        self._looks.append(findings.Look(training_step(self.model), {}, self._weights()))
+        Raises:
+            ValueError: for anything else.
+        """
+        names = ("num_rollbacks", "rolled_back")  # the second until version 0.1
+        found = [state[name] for name in names if name in state] if isinstance(state, dict) else []
+        if len(found) != 1 or type(found[0]) is not int or not 0 <= found[0] <= self.max_rollbacks:
+            raise ValueError(
+                f"The state must be one that Guard returned, with at most {self.max_rollbacks} rollbacks. Received: "
+                f"state={str(state)[:200]}. Set max_rollbacks as in the run that is resumed."
+            )
+        self.num_rollbacks = found[0]
+        for _ in range(self.num_rollbacks):  # learning rates that are numbers are in the checkpoint themselves
+            self._scale_schedules()
+
+    def _start_observing(self):
+        """Observes the weights only: later observations are compared with them."""
+        self.model.diagnostics.read()
+        self._observations.clear()
+        self._observations.append(Observation(training_step(self.model), {}, self._weights()))
         self._present = set()
 
-    def _look(self):
-        reading, step, before = self.model.vitals.read(), training_step(self.model), self._looks[-1].step
-        broken_at = None if reading.broken_after is None else before + reading.broken_after
-        self._looks.append(findings.Look(step, reading.means, self._weights(), broken_at, reading.broken))
-        self._write(reading.means)
-        found = findings.findings(list(self._looks), self._undecided_loss)
-        new = [each for each in found if each.what not in self._present]
-        self._present = {each.what for each in found}
+    def _observe(self):
+        snapshot, step, before = self.model.diagnostics.read(), training_step(self.model), self._observations[-1].step
+        not_finite_at = None if snapshot.not_finite_after is None else before + snapshot.not_finite_after
+        self._observations.append(
+            Observation(step, snapshot.means, self._weights(), not_finite_at, snapshot.not_finite)
+        )
+        self._scalars.write(snapshot.means, step)
+        found = failure_rules.failures(list(self._observations), self._neutral_loss)
+        new = [failure for failure in found if failure.what not in self._present]
+        self._present = {failure.what for failure in found}
         if new:
-            self._act(new)
+            self._report(new)
 
     def _weights(self):
-        players = {"discriminator": self.model.discriminator, "generator": self.model.generator}
-        return {name: vitals.square_sums(network) for name, network in players.items()}
+        networks = {"discriminator": self.model.discriminator, "generator": self.model.generator}
+        return {name: square_sums(network) for name, network in networks.items()}
 
-    def _act(self, new):
-        self.found += new
-        for finding in new:
-            self._say(str(finding))
+    def _report(self, new):
+        self.failures += new
+        for failure in new:
+            self._write_line(str(failure))
         if self.policy == "rollback":
-            self._go_back()
+            self._roll_back()
         elif self.policy == "stop":
-            self._stop("training stops here")
+            self._stop("training stops")
 
-    def _go_back(self):
-        if self.rolled_back == self.rollbacks:
-            return self._stop(f"gone back {self.rollbacks} times already: training stops here")
+    def _roll_back(self):
+        if self.num_rollbacks == self.max_rollbacks:
+            return self._stop(f"rolled back {self.max_rollbacks} times already: training stops")
         rates = [optimizers.plain_rate(optimizer) for optimizer in self.model.optimizer.optimizers]
-        went_wrong = training_step(self.model)
+        failed_at = training_step(self.model)
         try:
-            path = self.checkpoint.go_back(self._well_until())
+            path = self.checkpoint.roll_back(self._last_sound_step())
         except (OSError, ValueError) as error:
-            return self._stop(f"no going back: {error} Training stops here")
+            return self._stop(f"the rollback failed: {error} Training stops")
         if path is None:
-            return self._stop("there is no checkpoint from before that to go back to: training stops here")
-        self.rolled_back += 1
+            return self._stop("there is no checkpoint from before the failure to roll back to: training stops")
+        self.num_rollbacks += 1
+        self._change_course(rates)
+        self._write_line(
+            f"step {failed_at:,}: rolled back to step {training_step(self.model):,} ({path.name}), rollback "
+            f"{self.num_rollbacks} of at most {self.max_rollbacks}; learning rates times {self.lr_factor:g}, "
+            "another seed"
+        )
+        self._start_observing()
+
+    def _change_course(self, rates):
+        """Lowers the learning rates and takes another seed: the same again would fail again."""
         for optimizer, rate in zip(self.model.optimizer.optimizers, rates, strict=True):
             if rate is not None:
-                optimizer.learning_rate = self.cut * rate
-        self._cut_schedules()
-        for number, generator in enumerate(self.model._all_seed_generators()):
-            generator.state.assign([_another_seed(self.model.seed, self.rolled_back, number), 0])
-        back = f"gone back to step {training_step(self.model):,} ({path.name})"
-        times = f"{self.rolled_back} of at most {self.rollbacks} times"
-        cut = f"learning rates cut to {self.cut:g} of what they were, another seed"
-        self._say(f"step {went_wrong:,}: {back}, {times}; {cut}")
-        self._begin()
+                optimizer.learning_rate = self.lr_factor * rate
+        self._scale_schedules()
+        for number, generator in enumerate(keras_internals.seed_generators(self.model)):
+            generator.state.assign([another_seed(self.model.seed, self.num_rollbacks, number), 0])
 
-    def _well_until(self):
-        """Returns the last step of which nothing is known to be wrong: before the looks that made up the finding."""
-        looks = list(self._looks)
-        if looks[-1].broken_at is not None or "not finite" in self._present:
-            return looks[-2].step
-        return looks[max(0, len(looks) - 1 - findings.WINDOW)].step
+    def _last_sound_step(self):
+        """Returns the last step before the observations that show the failure."""
+        observations = list(self._observations)
+        if observations[-1].not_finite_at is not None or "not finite" in self._present:
+            return observations[-2].step
+        return observations[max(0, len(observations) - 1 - failure_rules.WINDOW)].step
 
-    def _cut_schedules(self):
-        scaled = [optimizers.scale_schedule(each, self.cut) for each in self.model.optimizer.optimizers]
+    def _scale_schedules(self):
+        scaled = [optimizers.scale_schedule(each, self.lr_factor) for each in self.model.optimizer.optimizers]
         if any(scaled):
-            self.model.make_train_function(force=True)  # the schedule is part of what was traced
+            self.model.make_train_function(force=True)  # the schedule is part of the traced step
 
-    def _stop(self, why):
-        self._say(f"step {training_step(self.model):,}: {why}")
+    def _stop(self, reason):
+        self._write_line(f"step {training_step(self.model):,}: {reason}")
         self.model.stop_training = True
 
-    def _say(self, line):
+    def _write_line(self, line):
         _log.warning("guard: %s", line)
         if self._folder is not None:
-            with failures_told(self._folder / "guard.log"):
+            with warn_of_write_errors(self._folder / "guard.log"):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 with open(self._folder / "guard.log", "a", encoding="utf-8") as file:
                     file.write(line + "\n")
 
-    def _write(self, values):
-        if self._writer is not None:
-            with failures_told(self._folder):
-                for name, value in values.items():
-                    self._writer.scalar(name, value, training_step(self.model))
-                self._writer.flush()
+
+def another_seed(seed: int | None, num_rollbacks: int, number: int) -> int:
+    """Returns a seed for a GAN's seed generator of a number, new for each rollback, and the same in each process."""
+    return int(np.random.SeedSequence([seed or 0, num_rollbacks, number]).generate_state(1)[0] % 2**31)
 
 
-def _another_seed(seed, times, number):
-    """Returns a seed for the state of a generator that depends on the game's seed, and is new after each time."""
-    return np.random.SeedSequence([seed or 0, times, number]).generate_state(1)[0] % 2**31
+def _check_settings(policy, checkpoint, lr_factor):
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {POLICIES}. Received: policy={policy!r}.")
+    if policy == "rollback" and not isinstance(checkpoint, Checkpoint):
+        raise ValueError(
+            f"A rollback needs checkpoints. Received: policy='rollback' with checkpoint={checkpoint!r}. Pass the "
+            "kerasgan.callbacks.Checkpoint that is last in the list of callbacks."
+        )
+    if not 0 < lr_factor <= 1:
+        raise ValueError(f"lr_factor must be in (0, 1]. Received: lr_factor={lr_factor!r}.")
