@@ -30,9 +30,9 @@ CLASSIFIER = features.model(rows, name="rows")
 
 def test_a_set_against_itself():
     found = evaluation.evaluate(REAL, REAL, CLASSIFIER, subsets=5)
-    assert found.frechet == pytest.approx(0, abs=1e-6)
+    assert found.fid == pytest.approx(0, abs=1e-6)
     assert found.precision == found.recall == found.coverage == 1.0
-    assert found.class_divergence == 0.0 and found.classifier_score == pytest.approx(4, abs=0.1)
+    assert found.js == 0.0 and found.score == pytest.approx(4, abs=0.1)
     assert (found.real, found.generated, found.extractor) == (400, 400, "rows")
 
 
@@ -41,7 +41,7 @@ def test_another_draw_is_near_and_noise_is_far():
         evaluation.evaluate(REAL, other, CLASSIFIER, subsets=5)
         for other in (drawn(400), RANDOM.uniform(-1, 1, REAL.shape).astype("float32"))
     )
-    assert near.frechet < far.frechet / 20 and abs(near.kernel) < far.kernel / 20
+    assert near.fid < far.fid / 20 and abs(near.kid) < far.kid / 20
     assert near.precision > 0.8 > 0.1 > far.precision and near.density > 0.8 > 0.1 > far.density
 
 
@@ -51,39 +51,40 @@ def test_a_collapsed_generator():
     found = evaluation.evaluate(REAL, collapsed, CLASSIFIER, subsets=5)
     assert found.precision > 0.95 and found.recall < 0.05 and found.coverage < 0.05
     quarter = metrics.class_divergence([1, 1, 1, 1], [1, 0, 0, 0])
-    assert found.class_divergence == pytest.approx(quarter) and quarter > 0.3
-    assert found.classifier_score == pytest.approx(1, abs=1e-3)
+    assert found.js == pytest.approx(quarter) and quarter > 0.3
+    assert found.score == pytest.approx(1, abs=1e-3)
 
 
 def test_the_figures_are_those_of_the_metrics():
     other = drawn(300)
     found = evaluation.evaluate(REAL, other, "pixels", k=2, subsets=4, subset_size=50, seed=3)
     flat = REAL.reshape(400, -1), other.reshape(300, -1)
-    assert found.frechet == pytest.approx(metrics.frechet_distance(*flat))
-    assert (found.kernel, found.kernel_spread) == metrics.kernel_distance(*flat, 4, 50, 3)
+    assert found.fid == pytest.approx(metrics.frechet_distance(*flat))
+    assert (found.kid, found.kid_spread) == metrics.kernel_distance(*flat, 4, 50, 3)
     assert (found.precision, found.recall) == metrics.precision_recall(*flat, 2)
     assert (found.density, found.coverage) == metrics.density_coverage(*flat, 2)
-    assert found.class_divergence is None and found.classifier_score is None
+    assert found.js is None and found.score is None
     own = evaluation.evaluate(REAL, other, "pixels", ("recall", "coverage"))
     assert (own.recall, own.coverage) == (metrics.precision_recall(*flat)[1], metrics.density_coverage(*flat)[1])
-    assert own.precision is None and own.frechet is None and own.kernel_spread is None
+    assert own.precision is None and own.fid is None and own.kid_spread is None
+    assert evaluation.evaluate(REAL, other, "pixels", "fid").fid == found.fid
 
 
 def test_subsets_of_few_images_still_differ():
-    few = evaluation.evaluate(REAL[:40], drawn(30), "pixels", ["kernel"])
+    few = evaluation.evaluate(REAL[:40], drawn(30), "pixels", ["kid"])
     flat = REAL[:40].reshape(40, -1)
-    assert few.kernel_spread > 1e-3 > metrics.kernel_distance(flat, flat[::-1], 5, 1000)[1]
-    assert evaluation.evaluate(REAL[:2], REAL[2:4], "pixels", ["kernel"]).kernel is not None
+    assert few.kid_spread > 1e-3 > metrics.kernel_distance(flat, flat[::-1], 5, 1000)[1]
+    assert evaluation.evaluate(REAL[:2], REAL[2:4], "pixels", ["kid"]).kid is not None
 
 
-def test_real_images_are_seen_once():
+def test_features_of_real_images_are_computed_once():
     seen = []
 
     def counts(images):
         seen.append(len(images))
         return images.numpy().reshape(len(images), -1)
 
-    real = evaluation.see(REAL, counts)
+    real = evaluation.extract_real(REAL, counts)
     first, again = (evaluation.evaluate(real, REAL[:100], subsets=5) for _ in range(2))
     assert seen == [400, 100, 100] and first == again
     assert real.moments is real.moments
@@ -91,8 +92,8 @@ def test_real_images_are_seen_once():
 
 
 def test_the_table_says_what_it_is_of_and_leaves_out_what_is_none():
-    found = dataclasses.replace(evaluation.Evaluation("rows", 10000, 5000), frechet=1.23456, kernel=0.5)
-    lines = evaluation.table(dataclasses.replace(found, kernel_spread=0.012)).splitlines()
+    found = dataclasses.replace(evaluation.Evaluation("rows", 10000, 5000), fid=1.23456, kid=0.5)
+    lines = evaluation.table(dataclasses.replace(found, kid_spread=0.012)).splitlines()
     assert "5,000 generated against 10,000 real, rows features" in lines[0]
     assert "1.235" in lines[2] and "0.5 ± 0.012" in lines[3] and len(lines) == 4
     assert len({len(line) for line in lines}) == 1 == len({line.count("|") for line in lines})
@@ -106,7 +107,7 @@ def test_every_metric_has_a_row_and_a_field():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: evaluation.evaluate(REAL, REAL, "pixels", ["fid"]),
+        lambda: evaluation.evaluate(REAL, REAL, "pixels", ["frechet"]),
         lambda: evaluation.evaluate(REAL, REAL[:1], "pixels"),
         lambda: evaluation.evaluate(REAL, np.full_like(REAL, np.nan), "pixels"),
         lambda: evaluation.evaluate(REAL, REAL[:, :3], "pixels"),

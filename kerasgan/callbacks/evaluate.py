@@ -16,17 +16,7 @@ from kerasgan.validation.scalars import whole_number
 
 from .writer import EVALUATION, ScalarLog, training_step
 
-METRICS = {
-    "fid": "frechet",
-    "kid": "kernel",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "js": "class_divergence",
-    "score": "classifier_score",
-}
-"""Names in the logs (after `val_`), and the fields of `kerasgan.evaluation.Evaluation` that they stand for."""
+METRICS = evaluation.METRICS
 
 WORST = {"fid": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0}
 """Values for samples that are not finite; 0 for all other metrics."""
@@ -64,7 +54,7 @@ class Evaluate(keras.callbacks.Callback):
         every_epochs: number of epochs between two evaluations.
         n: number of real images, and of samples; at most as many as there are real images. Frechet distances are
             biased for few: take more than there are features.
-        metrics: names of `METRICS`; "js" and "score" need an extractor that classifies.
+        metrics: names of `kerasgan.evaluation.METRICS`; "js" and "score" need an extractor that classifies.
         seed: int that fixes the choice of real images, the latents and the subsets of the kernel distance.
         options: further arguments of `kerasgan.evaluation.evaluate`: `k`, `subsets`, `subset_size`.
 
@@ -159,9 +149,8 @@ class Evaluate(keras.callbacks.Callback):
         samples = self.model.generate(len(self.real.features.features), seed=self.seed)
         if not np.isfinite(samples).all():
             return {name: WORST.get(name, 0.0) for name in self.metrics}
-        fields = [METRICS[name] for name in self.metrics]
-        self.latest = evaluation.evaluate(self.real, samples, metrics=fields, seed=self.seed, **self.options)
-        return {name: getattr(self.latest, METRICS[name]) for name in self.metrics}
+        self.latest = evaluation.evaluate(self.real, samples, metrics=self.metrics, seed=self.seed, **self.options)
+        return {name: getattr(self.latest, name) for name in self.metrics}
 
 
 def _choose(real_images, n, seed):

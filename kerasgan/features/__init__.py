@@ -1,4 +1,6 @@
-"""What metrics look at: extractors from images to features, all with one interface, and `get` by name."""
+"""Feature extractors for the metrics: from images to features, all with one interface, and `get` by name."""
+
+from typing import Any
 
 from kerasgan.validation import errors
 
@@ -12,17 +14,26 @@ from .inception import inception as inception
 NAMES = ("classifier", "inception", "pixels")
 
 
-def get(extractor, source=None, **options):
-    """Returns the extractor that a name stands for.
+def get(extractor: Any, source: Any = None, **options: Any) -> Extractor:
+    """Returns an extractor by name.
 
     Args:
         extractor: `"classifier"`, `"inception"` or `"pixels"`; an `Extractor`, which passes unchanged; or a Keras model
             or function, as for `model`.
-        source: the labelled data set that a classifier is trained on, as `kerasgan.datasets.load` takes it.
+        source: the labeled data set that a classifier is trained on, as `kerasgan.datasets.load` takes it.
         options: options of that function, such as the classifier's `seed`.
 
     Raises:
         ValueError: for an unknown name, or `"classifier"` without a source.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from kerasgan import features
+
+    features.get("pixels")(np.zeros((5, 8, 8, 1), "float32")).features.shape  # (5, 64)
+    ```
     """
     if isinstance(extractor, Extractor):
         return extractor
@@ -30,8 +41,10 @@ def get(extractor, source=None, **options):
         return model(extractor, **options)
     if extractor not in NAMES:
         raise errors.unknown_name("feature extractor", extractor, NAMES)
-    if extractor != "classifier":
-        return {"inception": inception, "pixels": pixels}[extractor](**options)
+    if extractor == "pixels":
+        return pixels(**options)
+    if extractor == "inception":
+        return inception(**options)
     if source is None:
         raise ValueError(
             "A classifier needs the data set whose labels it learns. Received: source=None. "

@@ -1,4 +1,4 @@
-"""A small classifier for MNIST-like sets, which kerasgan trains itself and keeps."""
+"""A small classifier for data sets such as MNIST, trained here and cached."""
 
 import hashlib
 import json
@@ -6,14 +6,15 @@ import math
 import os
 import pathlib
 import re
-import tempfile
 import warnings
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan import datasets
+from kerasgan import datasets, files, keras_internals
+from kerasgan.validation import scalars
 
 from .extractor import Extractor, inference
 
@@ -22,63 +23,72 @@ VERSION = 1
 
 WIDTH = 128
 BATCH_SIZE = 128
-LEAST_IMAGES = 120_000
-"""Images that training sees, counted with repetition: two passes over MNIST."""
+MIN_IMAGES = 120_000
+"""Images of the whole training, counted with repetition: two passes over MNIST."""
 
 NOTE = "kerasgan.json"
 
 
-def classifier(source, *, image_size=None, channels=None, seed=0, cache=None):
+def classifier(
+    source: Any,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    seed: int = 0,
+    cache: str | os.PathLike[str] | None = None,
+) -> Extractor:
     """Returns a small convolutional classifier, trained on a data set's labels, as an `Extractor` with probabilities.
 
-    The features are the 128 values of the penultimate layer, after SiLU: unlike ReLU it leaves no unit dead over the
+    The features are the 128 values of the penultimate layer, after SiLU: unlike with ReLU no unit is zero over the
     whole set, so that the covariance of the features has full rank. It is trained on the split "train" and its
-    `accuracy` measured on "test" where the set has that, or else on nine tenths and the rest. On MNIST two passes take
-    some 30 seconds on two cores and name 99.1 % of the test images rightly. For the same seed it is the same classifier
-    on machines of one kind, up to the order in which threads add; the seed touches no global state.
+    `accuracy` measured on "test"; a set without that split is divided into nine tenths and the rest. On MNIST two
+    passes take about 30 seconds on two cores and classify 99.1 % of the test images correctly. For the same seed it is
+    the same classifier on machines of one kind, up to the order in which threads add. No global seed is used.
 
-    A trained classifier is kept as a `.keras` file, used again by later calls, and trained anew where it cannot be
-    read. Figures of classifiers of other data sets, sizes or seeds are not comparable.
+    A trained classifier is kept as a `.keras` file, used again by later calls, and trained again where the file cannot
+    be read. Figures of classifiers of other data sets, sizes or seeds are not comparable.
 
     Args:
-        source: a labelled data set, as `kerasgan.datasets.load` takes it: `"mnist"`, `"digits"`, a folder with a
+        source: a labeled data set, as `kerasgan.datasets.load` takes it: `"mnist"`, `"digits"`, a folder with a
             sub-folder for each class, (images, labels) ...
-        image_size, channels: as for `load`; those of the images to be judged.
-        seed: int that fixes the weights and the order of the images.
+        image_size: as for `load`; the size of the images to be evaluated.
+        channels: as for `load`; the channels of the images to be evaluated.
+        seed: fixes the weights and the order of the images.
         cache: folder for trained classifiers; None for KERASGAN_CACHE, or else ~/.cache/kerasgan.
 
     Raises:
         ValueError: if the source cannot be loaded, has no labels, or holds points.
     """
+    seed = scalars.whole_number("seed", seed, 0)
     folder = pathlib.Path(cache or os.environ.get("KERASGAN_CACHE") or "~/.cache/kerasgan").expanduser()
-    how = {"image_size": image_size, "channels": channels}
-    file = folder / _file_name(source, how, seed)
-    kept = _read(file)
-    network, note = kept or _train(source, how, seed)
-    if kept is None:
+    options = {"image_size": image_size, "channels": channels}
+    file = folder / _file_name(source, options, seed)
+    cached = _read(file)
+    network, note = cached or _train(source, options, seed)
+    if cached is None:
         _write(file, network, note)
-    both = inference(network)
+    features_and_logits = inference(network)
 
     def features(images):
-        found, logits = both(images)
+        found, logits = features_and_logits(images)
         return found, keras.ops.softmax(logits)
 
     name = f"classifier ({note['dataset']})"
     return Extractor(name, features, tuple(network.input_shape[1:]), note["accuracy"])
 
 
-def _file_name(source, how, seed):
-    """A name for all that decides what the classifier becomes."""
-    digest = hashlib.sha256(repr((source if isinstance(source, str) else None, how, seed)).encode())
+def _file_name(source, options, seed):
+    """Returns a name that differs between any two classifiers."""
+    digest = hashlib.sha256(repr((source if isinstance(source, str) else None, options, seed)).encode())
     named = isinstance(source, str) and not pathlib.Path(source).expanduser().is_dir()
-    if not named:  # what has no fixed name goes by its content
+    if not named:  # folders and arrays are identified by their content
         digest.update(_fingerprint(source))
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-") if named else "own-images"
     return f"classifier-v{VERSION}-{slug}-seed{seed}-{digest.hexdigest()[:12]}.keras"
 
 
 def _fingerprint(source):
-    """Bytes that change when a folder's files or an array's values do."""
+    """Returns bytes that change with a folder's files or an array's values."""
     if isinstance(source, str | os.PathLike):
         files = sorted(path for path in pathlib.Path(source).expanduser().rglob("*") if path.is_file())
         return repr([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]).encode()
@@ -86,26 +96,26 @@ def _fingerprint(source):
     return b"".join(repr((part.shape, part.dtype)).encode() + part.tobytes() for part in parts)
 
 
-def _train(source, how, seed):
-    """Returns a trained network from images to (features, logits), and what is noted of it."""
+def _train(source, options, seed):
+    """Returns a trained network from images to (features, logits), and a note: data set, accuracy."""
     train, held_out = ("train", "test") if datasets.has_test_split(source) else ("train[:90%]", "train[90%:]")
-    images, labels, info = datasets.load_arrays(source, split=held_out, **how)
+    images, labels, info = datasets.load_arrays(source, split=held_out, **options)
     if labels is None or len(info.image_shape) != 3:
         raise ValueError(
-            f"A classifier learns from labelled images. Received: source={info.name!r}, with values of shape "
+            f"A classifier learns from labeled images. Received: source={info.name!r}, with values of shape "
             f"{info.image_shape} and num_classes={info.num_classes}. Use the features 'pixels' for points, and "
             "'inception' for images without labels."
         )
     batch_size = min(BATCH_SIZE, len(images))
-    dataset, info = datasets.load(source, batch_size, split=train, labels=True, seed=seed, **how)
+    batches, info = datasets.load(source, batch_size, split=train, labels=True, seed=seed, **options)
     network = _network(info.image_shape, info.num_classes, seed)
-    _fit(network, dataset, batch_size)
+    _fit(network, batches)
     accuracy = _accuracy(network, images, labels)
     return network, {"dataset": info.name, "accuracy": accuracy, "held_out_images": len(images)}
 
 
 def _network(image_shape, num_classes, seed):
-    """Three convolutions and a dense layer; each initializer has a seed of its own, so that no global one is drawn."""
+    """Returns three convolutions and a dense layer; each initializer has a seed, so that no global one is used."""
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=5))
 
     def options(activation="silu"):
@@ -121,22 +131,23 @@ def _network(image_shape, num_classes, seed):
     return keras.Model(images, [features, logits])
 
 
-def _fit(network, dataset, batch_size):
-    passes = max(2, math.ceil(LEAST_IMAGES / (len(dataset) * batch_size)))
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, passes * len(dataset))
-    trained = keras.Model(network.input, network.outputs[1])
-    trained.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    trained.fit(dataset.repeat(passes), shuffle=False, verbose=0)
+def _fit(network, batches):
+    passes = max(2, math.ceil(MIN_IMAGES / (len(batches) * batches.batch_size)))
+    batches = batches.repeat(passes)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, len(batches))
+    classifier = keras.Model(network.input, network.outputs[1])
+    classifier.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    classifier.fit(keras_internals.EpochAdapter(batches), verbose=0)
 
 
 def _accuracy(network, images, labels):
-    both = inference(network)
-    logits = Extractor("logits", lambda batch: both(batch)[1])(images).features
+    features_and_logits = inference(network)
+    logits = Extractor("logits", lambda batch: features_and_logits(batch)[1])(images).features
     return float(np.mean(logits.argmax(axis=1) == labels))
 
 
 def _read(file):
-    """Returns a kept classifier and its note, or None where there is none that can be read."""
+    """Returns a cached classifier and its note, or None where there is none that can be read."""
     if not file.is_file():
         return None
     try:
@@ -144,23 +155,21 @@ def _read(file):
             note = json.loads(archive.read(NOTE))
         network = keras.models.load_model(file, compile=False, safe_mode=True)
         return (network, note) if {"dataset", "accuracy"} <= set(note) and len(network.outputs) == 2 else None
-    except Exception:  # what a damaged file does to Keras has no bounds; it is trained anew
+    except Exception:  # a damaged file can make Keras raise anything; the classifier is trained again
         return None
 
 
 def _write(file, network, note):
-    """Keeps a classifier, whole or not at all; where that cannot be, it is said, and the work goes on without."""
+    """Caches a classifier; where that is not possible it warns, and goes on without."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as beside:
-            part = pathlib.Path(beside) / file.name
-            network.save(part)
-            with zipfile.ZipFile(part, "a") as archive:
+        with files.written_whole(file, durable=False) as unfinished:
+            network.save(unfinished)
+            with zipfile.ZipFile(unfinished, "a") as archive:
                 archive.writestr(NOTE, json.dumps(note))
-            os.replace(part, file)
     except OSError as error:
         warnings.warn(
-            f"The classifier could not be kept, and will be trained anew next time ({error}). Set KERASGAN_CACHE to a "
-            "folder that can be written.",
+            f"The classifier could not be cached, and will be trained again next time ({error}). Set KERASGAN_CACHE to "
+            "a folder that can be written.",
             stacklevel=3,
         )

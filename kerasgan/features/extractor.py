@@ -1,57 +1,69 @@
-"""The interface of all extractors, and those that need no weights of ours."""
+"""The interface of all extractors, and the extractors without weights of kerasgan's own."""
 
 import dataclasses
-import typing
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasgan.backend import engine
+from kerasgan import backend
 
 BATCH_SIZE = 500
 
 
-class Features(typing.NamedTuple):
-    """What an extractor gives for n images.
+class Features(NamedTuple):
+    """The features of n images.
 
     Attributes:
         features: float32 (n, width).
-        probabilities: float32 (n, classes), rows that add up to 1; or None where the extractor does not classify.
+        probabilities: float32 (n, classes), rows that add up to 1; None where the extractor does not classify.
     """
 
-    features: np.ndarray
-    probabilities: np.ndarray | None = None
+    features: np.ndarray[Any, Any]
+    probabilities: np.ndarray[Any, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """A function from images to features, worked in batches.
+    """A function from images to features, applied in batches.
 
     Attributes:
-        name: for tables. Figures are comparable only where name and counts of images are the same.
-        function: from a float32 tensor (batch, ...) to an array of features (batch, width), or to a pair of it and
-            probabilities (batch, classes). It must treat each image by itself.
+        name: for tables. Values of metrics are comparable only for the same name and numbers of images.
+        function: from a float32 tensor (batch, ...) to an array of features (batch, width), or to a pair of features
+            and probabilities (batch, classes). It must treat each image by itself.
         image_shape: (height, width, channels) of the images it takes, or None for any.
-        accuracy: share of held-out images that a classifier names rightly; None where nothing is classified.
-        batch_size: images a batch; bounds the memory, changes nothing else.
+        accuracy: share of held-out images that a classifier classifies correctly; None where nothing is classified.
+        batch_size: images in a batch; it bounds the memory and does not change the results.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras import ops
+    from kerasgan import features
+
+    means = features.Extractor("means", lambda images: ops.mean(images, axis=(1, 2)))
+    means(np.zeros((5, 8, 8, 3), "float32")).features.shape  # (5, 3)
+    ```
     """
 
     name: str
-    function: typing.Callable
-    image_shape: tuple | None = None
+    function: Callable[[Any], Any]
+    image_shape: tuple[int, ...] | None = None
     accuracy: float | None = None
     batch_size: int = BATCH_SIZE
 
-    def __call__(self, images):
+    def __call__(self, images: Any) -> Features:
         """Returns the `Features` of images.
 
         Args:
             images: float array or tensor (n, height, width, channels) in [-1, 1], or points (n, d); n at least 1.
 
         Raises:
-            ValueError: if there are none, they are not floats or have another shape than the extractor takes, or what
-                the function makes of them has no two axes.
+            ValueError: if there are no images, they are not floats or have another shape than the extractor takes, or
+                the function does not return one row for each image.
         """
         images = images if ops.is_tensor(images) else np.asarray(images)
         self._check(images)
@@ -73,49 +85,63 @@ class Extractor:
         if self.image_shape is not None and shape[1:] != self.image_shape:
             raise ValueError(
                 f"The extractor {self.name!r} takes images of shape {self.image_shape}. Received: images of shape "
-                f"{shape[1:]}. Make the extractor for the images' own size and channels."
+                f"{shape[1:]}. Make the extractor for the size and channels of the images."
             )
 
     def _features_of(self, batch):
-        found = self.function(ops.cast(batch, "float32"))
-        found = Features(*found) if isinstance(found, tuple | list) else Features(found)
-        arrays = [None if each is None else np.asarray(each, "float32") for each in found]
-        if any(each is not None and (each.ndim != 2 or len(each) != len(batch)) for each in arrays):
+        outputs = self.function(ops.cast(batch, "float32"))
+        outputs = Features(*outputs) if isinstance(outputs, tuple | list) else Features(outputs)
+        arrays = [None if values is None else np.asarray(values, "float32") for values in outputs]
+        if any(values is not None and (values.ndim != 2 or len(values) != len(batch)) for values in arrays):
             raise ValueError(
-                f"An extractor must give one row of features for each image. Received: shape {arrays[0].shape} from "
+                f"An extractor must return one row of features for each image. Received: shape {arrays[0].shape} from "
                 f"{self.name!r} for {len(batch)} images. End it with global pooling, or flatten maps."
             )
         return Features(*arrays)
 
 
-def model(function, name=None, **options):
+def model(function: Callable[..., Any], name: str | None = None, **options: Any) -> Extractor:
     """Returns any Keras model or function of images as an `Extractor`.
 
     Args:
         function: a Keras model, called in inference mode, or a function of a float32 tensor (batch, ...) in [-1, 1];
-            it gives features (batch, width), or a pair of features and probabilities (batch, classes).
-        name: for tables; None for the model's or the function's own.
+            it returns features (batch, width), or a pair of features and probabilities (batch, classes).
+        name: for tables; None for the name of the model or function.
         options: further fields of `Extractor`.
 
     Raises:
         ValueError: if it cannot be called.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from kerasgan import features
+
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(16, 3), keras.layers.GlobalMaxPooling2D()])
+    features.model(network)(np.zeros((5, 8, 8, 1), "float32")).features.shape  # (5, 16)
+    ```
     """
     if not callable(function):
-        raise ValueError(f"An extractor must be a Keras model or a function. Received: {function!r}.")
+        raise ValueError(
+            f"An extractor must be a Keras model or a function. Received: {function!r}. Pass a model whose output is "
+            "(batch, width)."
+        )
     name = name or getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
     if not isinstance(function, keras.Model):
         return Extractor(name, function, **options)
     return Extractor(name, inference(function), **options)
 
 
-def inference(network):
+def inference(network: keras.Model) -> Callable[[Any], Any]:
     """Returns a Keras model in inference mode as a compiled function of a float32 tensor."""
-    return engine.inference(network)
+    return backend.inference(network)
 
 
-def pixels():
-    """Returns the extractor whose features are the values themselves, in one row; for points, and as a last resort.
+def pixels() -> Extractor:
+    """Returns the extractor whose features are the values themselves, flattened; for points, and as a last resort.
 
-    Distances between pixels say little of how images look to people: a shift by one pixel is far away.
+    Distances between pixels say little of how similar images look to people: a shift by one pixel is a large distance.
     """
     return Extractor("pixels", lambda images: ops.reshape(images, (len(images), -1)))

@@ -1,4 +1,6 @@
-"""The network that photos are usually compared with."""
+"""The usual network for photos."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,26 +10,26 @@ from .extractor import Extractor, inference
 SIZE = (299, 299)
 
 
-def inception(weights="imagenet"):
+def inception(weights: str | None = "imagenet") -> Extractor:
     """Returns the pooled features of Keras's InceptionV3, width 2048, as an `Extractor`.
 
-    Its figures are *not* those of the original FID network, which has other weights (and other pooling): compare them
-    with each other, never with published FIDs. For those write samples with `kerasgan evaluate RUN --samples` and give
-    them to torch-fidelity or clean-fid. Images of any size are resized to 299x299, bilinear, smoothed where they
-    shrink; gray ones become three equal channels.
+    Its figures are *not* those of the original FID network, which has other weights and other pooling: compare them
+    with each other, never with published FIDs. For published FIDs write samples with `kerasgan evaluate RUN --samples`
+    and pass them to torch-fidelity or clean-fid. Images of any size are resized to 299x299, bilinear, antialiased where
+    they shrink; gray images become three equal channels.
 
     Args:
         weights: as for `keras.applications.InceptionV3`: `"imagenet"`, downloaded (88 MB) at first use and kept by
             Keras; the path of a weights file without the top; or None for random weights, for tests.
 
     Raises:
-        OSError: if the weights are neither here nor can be downloaded.
+        OSError: if the weights are not there and cannot be downloaded.
 
     Reference: Szegedy et al., 2015, arXiv:1512.00567; Heusel et al., 2017, arXiv:1706.08500.
     """
     policy = keras.config.dtype_policy()
     try:
-        keras.config.set_dtype_policy("float32")  # features in half the digits would be other features
+        keras.config.set_dtype_policy("float32")  # lower precision would change the features
         network = keras.applications.InceptionV3(include_top=False, weights=weights, pooling="avg")
     except Exception as error:  # Keras raises bare exceptions here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -39,7 +41,7 @@ def inception(weights="imagenet"):
         keras.config.set_dtype_policy(policy)
     pooled = inference(network)
 
-    def features(images):
+    def features(images: Any) -> Any:
         images = ops.image.resize(images, SIZE, interpolation="bilinear", antialias=True, data_format="channels_last")
         return pooled(ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images)
 

@@ -32,10 +32,10 @@ def source():
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """Puts networks as they are drawn in the place of trained ones, and counts the trainings."""
+    """Replaces trained networks by untrained ones, and counts the trainings."""
     count = []
 
-    def train(source, how, seed):
+    def train(source, options, seed):
         count.append(seed)
         return MODULE._network((8, 8, 1), 2, seed), {"dataset": "stub", "accuracy": 0.5}
 
@@ -72,12 +72,12 @@ def test_a_keras_model_is_called_in_inference_mode():
 
 
 @pytest.mark.parametrize("bad", [IMAGES[:0], IMAGES.astype("uint8"), np.zeros(3, "float32")])
-def test_what_are_no_images(bad):
+def test_arrays_that_are_not_images(bad):
     with pytest.raises(ValueError, match="Received"):
         features.pixels()(bad)
 
 
-def test_extractors_that_give_no_rows():
+def test_extractors_that_return_no_rows():
     with pytest.raises(ValueError, match="pooling"):
         features.model(lambda images: images, name="maps")(IMAGES)
     with pytest.raises(ValueError, match="a Keras model or a function"):
@@ -134,8 +134,8 @@ def test_inception_without_its_weights(monkeypatch):
 
 
 def test_a_classifier_learns_and_its_accuracy_is_true(source, tmp_path, monkeypatch):
-    """Labels drawn by lot cannot be known on images that are held out. No global seed is drawn from or set."""
-    monkeypatch.setattr(MODULE, "LEAST_IMAGES", 1000)
+    """Random labels cannot be learned for held-out images. No global seed is used or set."""
+    monkeypatch.setattr(MODULE, "MIN_IMAGES", 1000)
     keras.utils.set_random_seed(5)
     expected = (np.random.rand(), float(keras.random.normal(())))
     keras.utils.set_random_seed(5)
@@ -173,7 +173,7 @@ def flipped(content):
 
 
 @pytest.mark.parametrize("damage", [flipped, lambda content: content[:-100], lambda content: b""])
-def test_a_damaged_file_is_trained_anew(source, trainings, tmp_path, damage):
+def test_a_damaged_file_is_replaced_by_a_new_training(source, trainings, tmp_path, damage):
     before = features.classifier(source, cache=tmp_path)(source[0])
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage(file.read_bytes()))
@@ -184,15 +184,15 @@ def test_a_damaged_file_is_trained_anew(source, trainings, tmp_path, damage):
     assert len(trainings) == 2 and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_said(source, trainings, tmp_path):
+def test_a_cache_that_cannot_be_written_is_warned_of(source, trainings, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.warns(UserWarning, match="KERASGAN_CACHE"):
         assert features.classifier(source, cache=tmp_path / "file").accuracy == 0.5
 
 
 @pytest.mark.parametrize("bad", ["ring", IMAGES])
-def test_what_no_classifier_learns_from(bad, tmp_path):
-    with pytest.raises(ValueError, match="labelled images"):
+def test_sources_without_labeled_images(bad, tmp_path):
+    with pytest.raises(ValueError, match="labeled images"):
         features.classifier(bad, cache=tmp_path)
 
 
@@ -201,10 +201,10 @@ def test_images_of_another_shape_than_the_classifiers(source, trainings, tmp_pat
         features.classifier(source, cache=tmp_path)(np.zeros((2, 9, 8, 1), "float32"))
 
 
-# Arrays of images, for judging
+# Arrays of images, for evaluation
 
 
-def test_load_arrays_draws_without_repetition_and_keeps_labels_beside():
+def test_load_arrays_draws_without_repetition_and_keeps_labels_with_their_images():
     source = (np.arange(100, dtype="uint8").reshape(100, 1, 1, 1), np.arange(100))
     images, labels, info = datasets.load_arrays(source, 60, seed=1)
     assert images.shape == (60, 1, 1, 1) and len(set(labels)) == 60 and info.num_images == 100
