@@ -1,0 +1,27 @@
+"""How the API reference reads the sources: an extension of griffe, which mkdocstrings uses.
+
+Classes decorated with `frozen_config` are shown with their fields as arguments, as dataclasses are, and a section
+"Example" with an interactive session is shown as code.
+"""
+
+import re
+
+import griffe
+
+
+class Sources(griffe.Extension):
+    def on_object(self, *, obj, **kwargs):
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"^Example:$(?=\n    )", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+
+    def on_class(self, *, cls, **kwargs):
+        if any(str(decorator.value).endswith("frozen_config") for decorator in cls.decorators):
+            fields = [member for member in cls.attributes.values() if "property" not in member.labels]
+            cls.set_member("__init__", _init(cls, [field for field in fields if field.annotation is not None]))
+
+
+def _init(cls, fields):
+    kind = griffe.ParameterKind.positional_or_keyword
+    parameters = [griffe.Parameter("self", kind=kind)]
+    parameters += [griffe.Parameter(f.name, annotation=f.annotation, kind=kind, default=f.value) for f in fields]
+    return griffe.Function("__init__", parent=cls, parameters=griffe.Parameters(*parameters), returns="None")
