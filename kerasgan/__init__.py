@@ -1,16 +1,39 @@
-"""kerasgan: generative adversarial networks with Keras.
+"""kerasgan: generative adversarial networks with Keras."""
 
-The public names stand in `__init__.pyi`. Each is imported when it is first used, so that `kerasgan --help` and the
-other commands that train nothing answer without waiting for TensorFlow.
-"""
+from kerasgan import (
+    augment,
+    callbacks,
+    datasets,
+    ema,
+    evaluation,
+    features,
+    metrics,
+    networks,
+    objectives,
+    penalties,
+    pictures,
+    sampling,
+    theory,
+    updates,
+)
+from kerasgan.configs import frozen_config
+from kerasgan.gan import GAN
 
-import importlib
-
-import lazy_loader
-
-from . import hooks
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-
-# `keras.models.load_model` finds the class GAN only once it is registered, which its module does when it is imported.
-hooks.after_import("keras", lambda: importlib.import_module("kerasgan.gan"))
+__all__ = [
+    "GAN",
+    "augment",
+    "callbacks",
+    "datasets",
+    "ema",
+    "evaluation",
+    "features",
+    "frozen_config",
+    "metrics",
+    "networks",
+    "objectives",
+    "penalties",
+    "pictures",
+    "sampling",
+    "theory",
+    "updates",
+]

@@ -1,36 +1,118 @@
-"""What `fit` and `evaluate` are handed, checked on its way in: arrays at once, datasets batch by batch as they pass.
-
-The checks of a dataset run in its own pipeline, outside the compiled step: a bad batch is refused before a single
-weight has moved on it, at the cost of one comparison for each value.
-"""
+"""The data of `fit` and `evaluate`, checked before training: arrays at once, datasets batch by batch."""
 
 import contextlib
-import re
+import dataclasses
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan.validation import checks
+from kerasgan import backend, keras_internals
+from kerasgan.datasets import Batches
+from kerasgan.validation import images as image_checks
 
-_REFUSED, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
+DEFAULT_BATCH_SIZE = 32
+NO_OPTIONS = {"shuffle": False, "validation_split": 0.0, "initial_epoch": 0, "steps_per_epoch": None}
 
 
-def checked(x, y, game, batch_size, smallest_batch, multiple_of=1):
+@dataclasses.dataclass
+class Fit:
+    """A call of `fit`, for callbacks that save and restore it.
+
+    Attributes:
+        callbacks: all callbacks that it was given.
+        data: the `keras_internals.EpochAdapter` of its data, or None for data in an order of their own.
+        iterator: Keras's iterator over the batches of each epoch.
+    """
+
+    callbacks: list[keras.callbacks.Callback]
+    data: keras_internals.EpochAdapter | None = None
+    iterator: Any = None
+
+
+def prepare(
+    gan: Any, x: Any, y: Any, batch_size: int | None, minibatches: int, options: Mapping[str, Any] = NO_OPTIONS
+) -> tuple:
+    """Returns the data of `fit` or `evaluate` as Keras takes them: checked, and distributed where replicas share them.
+
+    Args:
+        gan: the `kerasgan.GAN`.
+        x, y, batch_size: the arguments of `fit`.
+        minibatches: into how many the update rule splits a batch.
+        options: the arguments `shuffle`, `validation_split`, `initial_epoch` and `steps_per_epoch` of `fit`.
+
+    Raises:
+        ValueError: as `check_data` does; and for a validation split under a distribution strategy.
+    """
+    placement = gan.placement
+    placement.check_here()
+    if placement.is_distributed(x):
+        return x, y
+    if options["validation_split"] and not placement.is_single:
+        raise ValueError(
+            "Under a distribution strategy held-out images are named. Received: validation_split="
+            f"{options['validation_split']}. Pass them as validation_data."
+        )
+    x, y = check_data(x, y, gan, batch_size, minibatches, placement.required_batch_multiple(minibatches))
+    x, y = placement.distribute(x, y, gan, batch_size, minibatches, options)
+    if isinstance(x, Batches):
+        x = keras_internals.EpochAdapter(x, options["initial_epoch"], options["steps_per_epoch"])
+    return x, y
+
+
+@contextlib.contextmanager
+def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
+    """Within it, `gan.current_fit` is the current `Fit`, and the data are told the number of each epoch.
+
+    Yields the callbacks that Keras is to be given.
+    """
+    given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
+    gan.current_fit = Fit(given, adapter)
+    setter = None if adapter is None else _EpochSetter(adapter)
+    try:
+        if setter is None:
+            yield callbacks
+        elif isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(setter)
+            yield callbacks
+        else:
+            yield [setter, *given]
+    finally:
+        gan.current_fit = None
+        if isinstance(callbacks, keras.callbacks.CallbackList) and setter is not None:
+            callbacks.callbacks.remove(setter)
+
+
+class _EpochSetter(keras.callbacks.Callback):
+    """Tells data the number of the epoch that begins."""
+
+    def __init__(self, adapter):
+        super().__init__()
+        self.adapter = adapter
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.adapter.epoch = epoch
+
+
+def check_data(x: Any, y: Any, gan: Any, batch_size: int | None, required_images: int, multiple_of: int = 1) -> tuple:
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
-        x: an array (n, ...), or a `tf.data.Dataset` or `keras.utils.PyDataset` of batches; other sources that Keras
-            knows (a generator, a grain dataset) pass unchanged, and the step checks their shapes and dtypes alone.
+        x: an array (n, ...), a `kerasgan.datasets.Batches`, or a `tf.data.Dataset` or `keras.utils.PyDataset` of
+            batches; other sources that Keras knows (a generator, a grain dataset) pass unchanged, and the step checks
+            their shapes and dtypes alone.
         y: the labels of an array, (n,), or None.
-        game: the `GAN`, for its `image_shape` and `num_classes`.
-        batch_size: images a batch where `x` is an array, or None for Keras's default of 32.
-        smallest_batch: the fewest images that a batch may hold.
+        gan: the `kerasgan.GAN`, for its `image_shape` and `num_classes`.
+        batch_size: images in a batch where `x` is an array, or None for Keras's default of 32.
+        required_images: the fewest images that a batch may hold.
         multiple_of: every batch holds a multiple of so many images.
 
     Raises:
-        ValueError: for images that the game cannot be trained on, no images at all, labels that it does not use, or
-            none that it needs.
+        ValueError: for images that the GAN cannot be trained on, no images at all, labels that it does not use, or none
+            that it needs.
     """
     if isinstance(x, (list, tuple)) and len(x) == 2 and y is None:  # as `validation_data` comes
         x, y = x
@@ -38,29 +120,21 @@ def checked(x, y, game, batch_size, smallest_batch, multiple_of=1):
         x = x[0]
     if isinstance(x, (list, tuple)):
         received = f"{len(x)} arrays"
-        raise ValueError(
-            _no_labels(received) if game.num_classes is None else _labels_needed(game.num_classes, received)
-        )
+        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
     tf = _tensorflow()
+    if isinstance(x, Batches):
+        return _checked_batches(x, gan, required_images, multiple_of), y
     if tf is not None and isinstance(x, tf.data.Dataset):
-        from kerasgan.backend import tf_data
-
-        return tf_data.checked(x, _parts_of(x, game, tf), game, smallest_batch, multiple_of, (_REFUSED, _END)), y
+        return _checked_dataset(x, gan, required_images, multiple_of, tf), y
     if isinstance(x, keras.utils.PyDataset):
-        return _CheckedBatches(x, game, smallest_batch), y
+        return _CheckedPyDataset(x, gan, required_images), y
     if isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or (tf is not None and tf.is_tensor(x)):
-        fit_labels(game.num_classes, y)
-        checks.array(x, game.image_shape, batch_size or 32, smallest_batch)
-        for size in {min(batch_size or 32, len(x)), len(x) % (batch_size or 32)}:
-            checks.batch_divides(size, multiple_of)
-        if y is not None:
-            y = np.asarray(y)
-            checks.labels_array(y, len(x), game.num_classes)
+        return x, _check_arrays(x, y, gan, batch_size or DEFAULT_BATCH_SIZE, required_images, multiple_of)
     return x, y
 
 
-def fit_labels(num_classes, labels):
-    """Checks that there are labels where the game has classes, and none where it has not.
+def check_labels(num_classes: int | None, labels: Any) -> None:
+    """Checks that there are labels where the GAN has classes, and none where it has not.
 
     Raises:
         ValueError: if it is the other way round.
@@ -72,18 +146,112 @@ def fit_labels(num_classes, labels):
 
 
 @contextlib.contextmanager
-def refusals_raised():
+def refusals_as_value_errors() -> Iterator[None]:
     """Turns an error that a checked dataset raised while it was read into a `ValueError` of one sentence."""
     try:
         yield
     except Exception as error:
-        tf = _tensorflow()
-        if tf is None or not isinstance(error, tf.errors.InvalidArgumentError):
+        if _tensorflow() is None:
             raise
-        found = re.search(re.escape(_REFUSED) + r"(.*?)" + re.escape(_END), str(error), re.DOTALL)
-        if not found:
+        from kerasgan.backend.tensorflow import dataset_checks
+
+        sentence = dataset_checks.refusal(error)
+        if sentence is None:
             raise
-        raise ValueError(found.group(1)) from None
+        raise ValueError(sentence) from None
+
+
+def _checked_batches(batches, gan, required_images, multiple_of):
+    image_checks.check_batch_size(batches.batch_size, required_images)
+    image_checks.check_batch_multiple(batches.batch_size, multiple_of)
+    if not batches.functions:  # else the labels may come, or go, on the way
+        check_labels(gan.num_classes, "labels" if batches.has_labels else None)
+    checked = batches.map(_batch_check(gan))
+    if backend.NAME == "tensorflow":
+        _check_parts(batches.epoch(0).element_spec, gan)
+        checked.epoch(0)  # the specs are checked when the functions are traced
+    return checked
+
+
+def _batch_check(gan):
+    if backend.NAME == "tensorflow":
+        from kerasgan.backend.tensorflow import dataset_checks
+
+        return dataset_checks.batch_check(gan)
+
+    def check(images, labels=None):
+        _check_numpy_batch(images, labels, gan, required_images=1)
+        return images if labels is None else (images, labels)
+
+    return check
+
+
+def _checked_dataset(dataset, gan, required_images, multiple_of, tf):
+    from kerasgan.backend.tensorflow import dataset_checks
+
+    if dataset.cardinality() == 0:
+        raise ValueError(
+            "There must be images to train on. Received: an empty dataset. If it was batched with "
+            "drop_remainder=True, the batch may be larger than the dataset."
+        )
+    _check_parts(dataset.element_spec, gan)
+    return dataset.map(dataset_checks.batch_check(gan, required_images, multiple_of))
+
+
+def _check_parts(spec, gan):
+    """Checks that a dataset's batches are images, or pairs of images and labels where the GAN has classes."""
+    tf = _tensorflow()
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    if len(parts) == 1 and gan.num_classes is not None and isinstance(parts[0], tf.TensorSpec):
+        raise ValueError(_labels_needed(gan.num_classes, "a dataset of images alone"))
+    number = 1 if gan.num_classes is None else 2
+    if len(parts) != number or not all(isinstance(part, tf.TensorSpec) for part in parts):
+        received = f"a dataset of {spec}"
+        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
+
+
+def _check_arrays(x, y, gan, batch_size, required_images, multiple_of):
+    """Returns the labels of an array as an array, or None."""
+    check_labels(gan.num_classes, y)
+    image_checks.check_array(x, gan.image_shape, batch_size, required_images)
+    for size in {min(batch_size, len(x)), len(x) % batch_size}:
+        image_checks.check_batch_multiple(size, multiple_of)
+    if y is None:
+        return None
+    y = np.asarray(y)
+    image_checks.check_label_array(y, len(x), gan.num_classes)
+    return y
+
+
+def _check_numpy_batch(images, labels, gan, required_images):
+    check_labels(gan.num_classes, labels)
+    image_checks.check_batch(np.asarray(images), gan.image_shape, required_images)
+    if labels is not None:
+        image_checks.check_label_array(np.asarray(labels), len(images), gan.num_classes)
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """The batches of another `PyDataset`, each checked as it is read."""
+
+    def __init__(self, batches, gan, required_images):
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self.batches, self.gan, self.required_images = batches, gan, required_images
+
+    def __getitem__(self, index):
+        batch = self.batches[index]
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        _check_numpy_batch(images, labels, self.gan, self.required_images)
+        return batch
+
+    @property
+    def num_batches(self):
+        return self.batches.num_batches
+
+    def on_epoch_begin(self):
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.batches.on_epoch_end()
 
 
 def _tensorflow():
@@ -104,43 +272,3 @@ def _labels_needed(num_classes, received):
         f"This GAN has {num_classes} classes: it is trained on pairs (images, labels). Received: {received}. "
         "Load the data with labels=True, or pass the labels as y."
     )
-
-
-def _parts_of(dataset, game, tf):
-    """The specs of the images and, where the game has classes, of the labels in a dataset's batches."""
-    spec = dataset.element_spec
-    parts = spec if isinstance(spec, tuple) else (spec,)
-    if len(parts) == 1 and game.num_classes is not None and isinstance(parts[0], tf.TensorSpec):
-        raise ValueError(_labels_needed(game.num_classes, "a dataset of images alone"))
-    wanted = 1 if game.num_classes is None else 2
-    if len(parts) != wanted or not all(isinstance(part, tf.TensorSpec) for part in parts):
-        wrong = _no_labels if game.num_classes is None else lambda seen: _labels_needed(game.num_classes, seen)
-        raise ValueError(wrong(f"a dataset of {spec}"))
-    return parts
-
-
-class _CheckedBatches(keras.utils.PyDataset):
-    """The batches of another `PyDataset`, each checked as it is read."""
-
-    def __init__(self, batches, game, smallest_batch):
-        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
-        self.batches, self.game, self.smallest_batch = batches, game, smallest_batch
-
-    def __getitem__(self, index):
-        batch = self.batches[index]
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        fit_labels(self.game.num_classes, labels)
-        checks.batch(np.asarray(images), self.game.image_shape, self.smallest_batch)
-        if labels is not None:
-            checks.labels_array(np.asarray(labels), len(images), self.game.num_classes)
-        return batch
-
-    @property
-    def num_batches(self):
-        return self.batches.num_batches
-
-    def on_epoch_begin(self):
-        self.batches.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self.batches.on_epoch_end()

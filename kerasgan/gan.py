@@ -1,43 +1,38 @@
-"""The game as a Keras model."""
+"""A generator and a discriminator as one Keras model."""
 
-import contextlib
-import math
-import secrets
-import types
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan import augment as augmentation
-from kerasgan import fit_data, objectives, optimizers
-from kerasgan.validation import checks, memory
-from kerasgan import ema as averages  # noqa: F401  a saved game names what is registered there
-from kerasgan import export as exporting
-from kerasgan import penalties as slopes
-from kerasgan import updates as orders
-from kerasgan.backend import crew as crews
-from kerasgan.backend import engine, vitals
+from kerasgan import augment, backend, fit_data, keras_internals, objectives, optimizers, penalties, sampling, step, updates
+from kerasgan.ema import EMA
+from kerasgan.export import export
+from kerasgan.validation import images as image_checks
+from kerasgan.validation import networks as network_checks
 
 LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
-class GAN(keras.Model):
-    """A generator and a discriminator that learn from each other.
+class GAN(keras_internals.TrainerHooks, keras.Model):
+    """A generator and a discriminator that are trained against each other.
 
     Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,
-    and `predict`, maps latents of shape (batch, latent_dim) to images; in a conditional game, [latents, labels].
+    and `predict`, maps latents of shape (batch, latent_dim) to images; with classes, [latents, labels].
 
     During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
-    `d_real` (mean D(x)) and `d_fake` (mean D(G(z))). With `validation_data` (real images the discriminator has not
-    trained on) the same with `val_`: the gap between `d_real` and `val_d_real` is how much it has learnt by heart.
+    `d_real` (mean D(x)) and `d_fake` (mean D(G(z))). With `validation_data` (real images the discriminator is not
+    trained on) the same with `val_`: the gap between `d_real` and `val_d_real` shows how far the discriminator has
+    memorized its images.
 
     Args:
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
         discriminator: a Keras model from images to one logit each, shape (batch, 1); positive means real.
         latent_dim: width of the latents, a positive int.
-        num_classes: None for a game without labels. An int for a conditional one: both networks then take labels, int32
+        num_classes: None for a GAN without labels. An int for a conditional one: both networks then take labels, int32
             (batch,) in [0, num_classes), as their second input (Mirza and Osindero, 2014, arXiv:1411.1784).
         ema: a `kerasgan.ema.EMA` for an averaged generator, which then draws all samples; None for none.
         seed: int that fixes the latents drawn in training, or None for a seed from Keras's global generator
@@ -46,22 +41,44 @@ class GAN(keras.Model):
 
     Raises:
         ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability;
-            if they were not made in the scope of the distribution strategy in which the game is made.
+            if they were not made in the scope of the distribution strategy in which the GAN is made.
+
+    Example:
+
+    ```python
+    import kerasgan
+
+    batches, info = kerasgan.datasets.load("digits", batch_size=64)
+    generator, discriminator = kerasgan.networks.mlp(info.image_shape, latent_dim=16)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=16)
+    gan.compile()
+    gan.fit(batches.take(2), epochs=1, verbose=0)
+    images = gan.generate(4, seed=0)  # float32 (4, 8, 8, 1)
+    ```
 
     Reference: Goodfellow et al., 2014, arXiv:1406.2661.
     """
 
-    def __init__(self, generator, discriminator, latent_dim, num_classes=None, ema=None, seed=None, name="gan"):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latent_dim: int,
+        num_classes: int | None = None,
+        ema: EMA | None = None,
+        seed: int | None = None,
+        name: str = "gan",
+    ):
         super().__init__(name=name)
-        self.crew = crews.crew()
-        self.image_shape = checks.networks(generator, discriminator, latent_dim, num_classes)
+        self.placement = backend.placement()
+        self.image_shape = network_checks.check_networks(generator, discriminator, latent_dim, num_classes)
         self.generator = generator
         self.discriminator = discriminator
-        self.latent_dim = latent_dim
+        self.latent_dim = int(latent_dim)
         self.num_classes = None if num_classes is None else int(num_classes)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        # Looking at held-out images must not change the latents that training draws next.
+        # Evaluating held-out images must not change the latents that training draws next.
         self.validation_seed_generator = keras.random.SeedGenerator(0)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
         self.augment_probability = self.add_weight(
@@ -69,38 +86,39 @@ class GAN(keras.Model):
         )
         self.ema = ema
         self.averaged_generator = None if ema is None else _copy(generator)
-        self.vitals = None
-        self._sample = engine.sampler(self.sampler, latent_dim, num_classes)
-        self.crew.check_networks(self)
+        self.diagnostics: step.Recorder | None = None
+        self.current_fit: fit_data.Fit | None = None
+        self.sample_function = backend.sampler(self.sampler, self.latent_dim, self.num_classes)
+        self.placement.check_networks(self)
         self.built = True
 
     @property
-    def sampler(self):
+    def sampler(self) -> keras.Model:
         """The network that draws samples: the averaged generator where there is one, or else the generator."""
         return self.generator if self.averaged_generator is None else self.averaged_generator
 
     def compile(
         self,
-        d_optimizer="adam",
-        g_optimizer="adam",
-        objective="non_saturating",
-        penalties=(),
-        updates="alternating",
-        augment=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-    ):
-        """Sets the rules of the game.
+        d_optimizer: str | keras.optimizers.Optimizer = "adam",
+        g_optimizer: str | keras.optimizers.Optimizer = "adam",
+        objective: str | objectives.Objective = "non_saturating",
+        penalties: str | penalties.Penalty | Sequence[str | penalties.Penalty] = (),
+        updates: Any = "alternating",
+        augment: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+    ) -> None:
+        """Configures training.
 
         Args:
             d_optimizer, g_optimizer: Keras optimizers, one each, or their names; `"adam"` is Adam(2e-4, beta_1=0.5).
-            objective: what each player minimises: a name or a value of `kerasgan.objectives`.
-            penalties: what the discriminator is charged for its slope: one or several values of `kerasgan.penalties`,
-                or their names. Their sum is then logged as `d_penalty`.
-            updates: the order of play: a name or a value of `kerasgan.updates`.
+            objective: what the two networks minimize: a name or a value of `kerasgan.objectives`.
+            penalties: what is added to the discriminator's loss: one or several values of `kerasgan.penalties`, or
+                their names. Their sum is then logged as `d_penalty`.
+            updates: the update rule: a name or a value of `kerasgan.updates`.
             augment: what the discriminator's images go through, real and generated alike: a name or a value of
-                `kerasgan.augment`; None for nothing. The probability of it is then logged as `augment_probability`.
+                `kerasgan.augment`; None for nothing. Its probability is then logged as `augment_probability`.
             run_eagerly: True runs the step as plain Python, for debugging.
             steps_per_execution: training steps for each call into the engine; above 1 saves Python's overhead for
                 small networks, and callbacks see only the last step of each call. It is 1, with a warning, under a
@@ -109,64 +127,62 @@ class GAN(keras.Model):
                 GPU. On JAX False runs each operation by itself, which is slow.
 
         Raises:
-            ValueError: for an unknown name, one optimizer for both players, or values that are unsound together: a
-                Wasserstein critic whose slope nothing bounds, a penalty on a critic with batch norm, one-stage updates
-                with a discriminator that does not judge each image by itself; or for what several replicas cannot do:
-                loss scaling, XLA, optimizers that gather gradients over several steps or were made elsewhere.
+            ValueError: for an unknown name, one optimizer for both networks, or values that are unsound together: a
+                Wasserstein critic whose gradient nothing bounds, a penalty on a critic with batch norm, one-stage
+                updates with a discriminator that does not evaluate each image by itself; or for what several replicas
+                cannot do: loss scaling, XLA, optimizers that accumulate gradients or were made elsewhere.
         """
-        objective, penalties, updates = objectives.get(objective), slopes.get(penalties), orders.get(updates)
-        augment = augmentation.get(augment)
+        settings = {"objective": objective, "penalties": penalties, "updates": updates, "augment": augment}
+        objective, penalties, updates, augment = _values_of(settings)
         if augment is not None:
             augment.check(self.image_shape)
-        checks.sound(self.discriminator, objective, penalties)
+        network_checks.check_combination(self.discriminator, objective, penalties)
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
         updates.check(self.discriminator)
-        self._asked_jit_compile = jit_compile
-        self.objective = objective
-        self.penalties = penalties
-        self.updates = updates
-        if not self.compiled or augment != self.augment:  # else a loaded game would forget how far it had come
+        self._jit_compile_setting = jit_compile
+        self.objective, self.penalties, self.updates = objective, penalties, updates
+        if not self.compiled or augment != self.augment:  # else a loaded model would lose its probability
             self.augment_probability.assign(0.0 if augment is None else augment.initial_probability)
         self.augment = augment
-        steps_per_execution = self.crew.checked_steps(steps_per_execution)
-        with self.crew.scope():
+        steps_per_execution = self.placement.checked_steps(steps_per_execution)
+        with self.placement.scope():
             self.d_optimizer, self.g_optimizer = optimizers.for_both(
                 d_optimizer, g_optimizer, self.discriminator, self.generator
             )
-        self.crew.check_rules(self, jit_compile)
+        self.placement.check_compiled(self, jit_compile)
         super().compile(
             optimizer=optimizers.OptimizerPair(self.d_optimizer, self.g_optimizer),
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
-            auto_scale_loss=False,  # each player's optimizer scales its own loss
+            auto_scale_loss=False,  # each optimizer scales its own loss
         )
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
         """Trains both networks; every argument is that of `keras.Model.fit`.
 
         Args:
-            x: real images in [-1, 1]: a `tf.data.Dataset` of batches, an array (n, height, width, channels), or
-                anything else that `keras.Model.fit` takes. Only arrays are shuffled here.
-                A conditional game takes datasets of pairs (images, labels).
-            y: the labels of an array, int (n,); None for a game without classes.
+            x: real images in [-1, 1]: what `kerasgan.datasets.load` returns, a `tf.data.Dataset` of batches, an array
+                (n, height, width, channels), or anything else that `keras.Model.fit` takes. Only arrays are shuffled
+                here. A conditional GAN takes batches of pairs (images, labels).
+            y: the labels of an array, int (n,); None for a GAN without classes.
             validation_data: real images that are not trained on, as `x` or a pair (images, labels), for the `val_`
                 logs.
 
@@ -175,15 +191,21 @@ class GAN(keras.Model):
 
         Raises:
             ValueError: before any training, if the model is not compiled, or the images are empty, not floats in
-                [-1, 1], of another shape, hold NaN, or come in batches too small for the order of play. A dataset's
+                [-1, 1], of another shape, hold NaN, or come in batches too small for the update rule. A dataset's
                 values are checked as they are read, each batch before it is trained on.
         """
-        self._must_be_compiled("fit")
-        x, y = self._taken_in(x, y, batch_size, self.updates.d_steps, shuffle, validation_split)
+        self._check_compiled("fit")
+        options = {
+            "shuffle": shuffle,
+            "validation_split": validation_split,
+            "initial_epoch": initial_epoch,
+            "steps_per_epoch": steps_per_epoch,
+        }
+        x, y = fit_data.prepare(self, x, y, batch_size, self.updates.d_steps, options)
         if validation_data is not None:
-            held_out = self._taken_in(validation_data, None, validation_batch_size or batch_size, 1)
+            held_out = fit_data.prepare(self, validation_data, None, validation_batch_size or batch_size, 1)
             validation_data = held_out if held_out[1] is not None else held_out[0]
-        with fit_data.refusals_raised(), self._fit_shown(callbacks):
+        with fit_data.refusals_as_value_errors(), fit_data.fit_context(self, callbacks, x) as callbacks:
             return super().fit(
                 x=x,
                 y=y,
@@ -201,98 +223,50 @@ class GAN(keras.Model):
                 validation_freq=validation_freq,
             )
 
-    @contextlib.contextmanager
-    def _fit_shown(self, callbacks):
-        """Shows callbacks that save and restore a fit what Keras keeps to itself, as `current_fit`.
-
-        Its `callbacks` are all that the fit was given, its `batches` Keras's iterator over those of each epoch.
-        """
-        callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
-        self.current_fit = types.SimpleNamespace(callbacks=callbacks, batches=None)
-        try:
-            yield
-        finally:
-            self.current_fit = None
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # There is nothing left to build, and under a strategy Keras would run through a batch for it.
-        self._show_batches(iterator)
-
-    def _symbolic_build(self, iterator=None, data_batch=None):
-        self._show_batches(iterator)
-        super()._symbolic_build(iterator, data_batch)
-
-    def _show_batches(self, iterator):
-        # The one place where Keras hands the iterator to the model, on TensorFlow in the first of these methods, on JAX
-        # in the second alone; later calls within a fit are of its validation.
-        if getattr(self, "current_fit", None) is not None and self.current_fit.batches is None:
-            self.current_fit.batches = iterator
-
-    def _make_function(self, step_function, *args, **options):
-        if self.crew.alone:
-            return super()._make_function(step_function, *args, **options)
-        return self.crew.step_function(step_function, self.run_eagerly)
-
-    def _taken_in(self, x, y, batch_size, minibatches, shuffle=False, validation_split=0.0):
-        """Checks data on their way in; where replicas share the batches, deals them out."""
-        self.crew.check_here()
-        if self.crew.has_dealt(x):
-            return x, y
-        if validation_split and not self.crew.alone:
-            raise ValueError(
-                "Under a distribution strategy held-out images are named. Received: validation_split="
-                f"{validation_split}. Pass them as validation_data."
-            )
-        x, y = fit_data.checked(x, y, self, batch_size, minibatches, self.crew.shares(minibatches))
-        return self.crew.dealt(x, y, self, batch_size, minibatches, shuffle)
-
-    def evaluate(self, x=None, y=None, batch_size=None, **options):
-        """Judges held-out real images against generated ones: `keras.Model.evaluate`, the latents always the same.
+    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, **options: Any) -> Any:
+        """Evaluates held-out real images and generated ones: `keras.Model.evaluate`, the latents always the same.
 
         Raises:
             ValueError: as `fit` does.
         """
-        self._must_be_compiled("evaluate")
-        if not options.get("_use_cached_eval_dataset"):  # `fit` has checked its own
-            x, y = self._taken_in(x, y, batch_size, 1)
+        self._check_compiled("evaluate")
+        if not keras_internals.uses_cached_validation(options):  # `fit` has checked its own
+            x, y = fit_data.prepare(self, x, y, batch_size, 1)
         self.validation_seed_generator.state.assign([0, 0])
-        with fit_data.refusals_raised():
+        with fit_data.refusals_as_value_errors():
             return super().evaluate(x, y, batch_size=batch_size, **options)
 
-    def watch(self):
-        """Makes training steps keep their vital signs as `vitals`, a `kerasgan.step.diagnostics.Vitals`, from now on.
+    def record_diagnostics(self) -> None:
+        """Makes training steps record `kerasgan.step.DIAGNOSTICS` in `diagnostics`, from now on.
 
         The norms of the gradients and the diversity of the images are among them; the step takes a little longer.
         """
-        if self.vitals is None:
-            with self.crew.scope():
-                self.vitals = vitals.Vitals()
+        if self.diagnostics is None:
+            with self.placement.scope():
+                self.diagnostics = step.Recorder()
             self.train_function = None  # it was traced without
-        self.vitals.read()
+        self.diagnostics.read()
 
-    def train_step(self, *state_and_data):
+    def train_step(self, *state_and_data: Any) -> Any:
         """Trains on one batch. Keras calls it with `data` on TensorFlow, and on JAX with the state of all variables."""
-        return engine.stepped(self, self._train_on, *state_and_data)
+        return backend.run_step(self, self._train_on, *state_and_data)
 
-    def test_step(self, *state_and_data):
-        """Judges one batch. Keras calls it as it calls `train_step`."""
-        return engine.stepped(self, self._test_on, *state_and_data)
+    def test_step(self, *state_and_data: Any) -> Any:
+        """Evaluates one batch. Keras calls it as it calls `train_step`."""
+        return backend.run_step(self, self._test_on, *state_and_data)
 
-    def _train_on(self, data):
-        results = engine.train_step(self, *self._batch_of(data))
-        if self.vitals is not None:
-            self.vitals.add(results)
-        return self._report(results)
-
-    def _test_on(self, data):
-        results = engine.test_step(self, *self._batch_of(data), self.validation_seed_generator)
-        logs = self._report(results)
-        return {name: logs[name] for name in logs if name in (*results, "loss")}  # nothing is charged or moved here
-
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """Returns images from latents, or from [latents, labels]."""
         return self.sampler(inputs, training=training)
 
-    def generate(self, n=None, seed=None, latents=None, labels=None, batch_size=256):
+    def generate(
+        self,
+        n: int | None = None,
+        seed: int | None = None,
+        latents: Any = None,
+        labels: Any = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
         """Draws samples from the generator, without touching anything that training depends on.
 
         Args:
@@ -300,7 +274,7 @@ class GAN(keras.Model):
             seed: int in [0, 2**31) for the same samples every time, on one machine with the same weights; None for
                 new ones.
             latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
-            labels: for a conditional game: one class for all samples, or int array (n,); None draws them uniformly.
+            labels: for a conditional GAN: one class for all samples, or int array (n,); None draws them uniformly.
             batch_size: how many are computed at a time, at least 1; bounds the memory, changes nothing else.
 
         Returns:
@@ -308,22 +282,12 @@ class GAN(keras.Model):
 
         Raises:
             ValueError: if n is negative, left out, more than the memory holds or not the number of latents or labels
-                given, the latents have another width or are not finite, the labels are no classes of the game, or the
+                given, the latents have another width or are not finite, the labels are no classes of the GAN, or the
                 seed or the batch size is no such number.
         """
-        latents = None if latents is None else checks.numbers("latents", latents)
-        labels = None if labels is None else checks.numbers("labels", labels)
-        given = next((each for each in (latents, labels) if np.ndim(each) > 0), None)
-        n = self._checked_n(len(given) if n is None and given is not None else n)
-        checks.whole_number("batch_size", batch_size, 1)
-        seed = _checked_seed(seed)
-        parts = [self._latents(n, seed, latents)]
-        if self.num_classes is not None or labels is not None:
-            parts.append(self._labels(n, seed, labels))
-        pieces = [self._sample(*(part[i : i + batch_size] for part in parts)) for i in range(0, n, batch_size)]
-        return np.concatenate([np.empty((0, *self.image_shape), "float32"), *pieces])
+        return sampling.generate(self, n, seed, latents, labels, batch_size)
 
-    def class_grid(self, columns=8, seed=0, most=None):
+    def class_grid(self, columns: int = 8, seed: int | None = 0, most: int | None = None) -> np.ndarray:
         """Draws the same latents under every class: what the labels change, and what they leave alone.
 
         Args:
@@ -336,73 +300,32 @@ class GAN(keras.Model):
             `kerasgan.pictures.tile(..., columns=columns)`.
 
         Raises:
-            ValueError: if the game has no classes, or there are to be no columns.
+            ValueError: if the GAN has no classes, or there are to be no columns.
         """
-        if not isinstance(columns, (int, np.integer)) or columns < 1:
-            raise ValueError(f"columns must be a whole number of at least 1. Received: columns={columns!r}.")
-        if self.num_classes is None:
-            raise ValueError("A grid of classes needs classes. Received: a GAN with num_classes=None. Use generate().")
-        count = self.num_classes if most is None else min(most, self.num_classes)
-        classes = np.linspace(0, self.num_classes - 1, count).round().astype("int32")
-        latents = np.tile(self._latents(columns, _checked_seed(seed), None), (count, 1))
-        return self.generate(latents=latents, labels=np.repeat(classes, columns))
+        return sampling.class_grid(self, columns, seed, most)
 
-    def _checked_n(self, n):
-        checks.whole_number("n", n, 0)
-        num_bytes = 4 * int(n) * (self.latent_dim + math.prod(self.image_shape))
-        if not memory.fits(num_bytes):
-            raise ValueError(
-                f"All samples must fit into memory. Received: n={n}, which takes {num_bytes / 2**30:,.0f} GiB. Draw "
-                "them in several calls, each with a seed of its own."
-            )
-        return int(n)
-
-    def _latents(self, n, seed, latents):
-        if latents is None:
-            return keras.ops.convert_to_numpy(keras.random.normal((int(n), self.latent_dim), seed=seed))
-        if latents.shape != (n, self.latent_dim):
-            raise ValueError(
-                f"Latents must have shape (n, latent_dim) = ({n}, {self.latent_dim}). Received: {latents.shape}."
-            )
-        with np.errstate(over="ignore"):
-            finite = latents.astype("float32")
-        if not np.isfinite(finite).all():
-            raise ValueError(f"Latents must be finite. Received: values from {latents.min():g} to {latents.max():g}.")
-        return finite
-
-    def _labels(self, n, seed, labels):
-        if self.num_classes is None:
-            raise ValueError(
-                f"Only a conditional game draws by label. Received: labels={labels!r} for a GAN with num_classes=None."
-            )
-        if labels is None:
-            return keras.ops.convert_to_numpy(engine.draw_labels(n, seed, self.num_classes))
-        labels = np.full((n,), labels) if np.ndim(labels) == 0 else np.asarray(labels)
-        checks.labels_array(labels, n, self.num_classes)
-        return labels.astype("int32")
-
-    @property
-    def metrics_variables(self):
-        """The variables of `metrics`, and where vital signs are kept: JAX carries these from step to step."""
-        return super().metrics_variables + ([] if self.vitals is None else [self.vitals.variable])
-
-    @property
-    def metrics(self):
-        """The running means behind the logs; the total loss is among them only where it means something."""
-        silent = []
-        if self.compiled and not self.objective.has_total_loss:
-            silent.append("loss")
-        if self.compiled and not self.penalties:
-            silent.append("d_penalty")
-        if self.compiled and self.augment is None:
-            silent.append("augment_probability")
-        return [metric for metric in super().metrics if metric.name not in silent]
-
-    def export(self, filepath, format="tf_saved_model", **options):
+    def export(self, filepath: Any, format: str = "tf_saved_model", **options: Any) -> None:
         """Writes the generator for use without Keras: see `kerasgan.export.export`."""
-        return exporting.export(self, filepath, format, **options)
+        export(self, filepath, format, **options)
 
-    def get_config(self):
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of `metrics`, and of the diagnostics: JAX carries these from step to step."""
+        return super().metrics_variables + ([] if self.diagnostics is None else [self.diagnostics.variable])
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means behind the logs; the total loss is among them only where it means something."""
+        left_out = []
+        if self.compiled and not self.objective.has_total_loss:
+            left_out.append("loss")
+        if self.compiled and not self.penalties:
+            left_out.append("d_penalty")
+        if self.compiled and self.augment is None:
+            left_out.append("augment_probability")
+        return [metric for metric in super().metrics if metric.name not in left_out]
+
+    def get_config(self) -> dict[str, Any]:
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
@@ -414,14 +337,14 @@ class GAN(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "GAN":
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
             for name in ("generator", "discriminator", "ema")
         }
         return cls(**{**config, **parts})
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
         values = {
@@ -431,28 +354,44 @@ class GAN(keras.Model):
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self._asked_jit_compile,  # what it comes to differs between engines and machines
+            "jit_compile": self._jit_compile_setting,  # what it comes to differs between engines and machines
         }
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         # Keras leaves the state of seed generators out of its files; without it, training on after a load would
         # draw other latents (and other dropout masks) than training on without one.
-        for number, generator in enumerate(self._all_seed_generators()):
+        for number, generator in enumerate(keras_internals.seed_generators(self)):
             store[f"seed_{number}"] = generator.state
         store["augment_probability"] = self.augment_probability
 
-    def load_own_variables(self, store):
-        for number, generator in enumerate(self._all_seed_generators()):
+    def load_own_variables(self, store: Any) -> None:
+        for number, generator in enumerate(keras_internals.seed_generators(self)):
             generator.state.assign(store[f"seed_{number}"])
         if getattr(self, "augment", None) is not None and self.augment.adapts:
             self.augment_probability.assign(store["augment_probability"])
 
-    def _all_seed_generators(self):
-        layers = self._flatten_layers()
-        return list({id(each): each for layer in layers for each in layer._seed_generators}.values())
+    def on_epoch_iterator(self, iterator: Any) -> None:
+        """Keeps Keras's iterator over training batches for callbacks; later calls in a fit are of its validation."""
+        if self.current_fit is not None and self.current_fit.iterator is None:
+            self.current_fit.iterator = iterator
+
+    def replace_step_function(self, step_function: Any) -> Any:
+        """Returns what Keras calls to run a step on all replicas; None for its own."""
+        return self.placement.step_function(step_function, self.run_eagerly)
+
+    def _train_on(self, data):
+        results = step.train_step(self, *self._batch_of(data))
+        if self.diagnostics is not None:
+            self.diagnostics.add(results)
+        return self._report(results)
+
+    def _test_on(self, data):
+        results = step.test_step(self, *self._batch_of(data), self.validation_seed_generator)
+        logs = self._report(results)
+        return {name: logs[name] for name in logs if name in (*results, "loss")}  # nothing is updated here
 
     def _report(self, results):
         """Updates the running means from one step's results, and returns all of them as the logs."""
@@ -460,7 +399,7 @@ class GAN(keras.Model):
             # Not `+`: with the mean's own sum, TensorFlow would make one of three terms, in an order that varies from
             # one process to the next, and with it the last bit.
             both = keras.ops.stack([results["d_loss"], results["g_loss"]])
-            self._loss_tracker.update_state(keras.ops.sum(both))
+            keras_internals.total_loss_metric(self).update_state(keras.ops.sum(both))
         for name, tracker in self._trackers.items():
             if name in results:
                 tracker.update_state(results[name])
@@ -468,31 +407,33 @@ class GAN(keras.Model):
 
     def _batch_of(self, data):
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        fit_data.fit_labels(self.num_classes, labels)
-        checks.images_spec(images.shape, images.dtype, self.image_shape)
+        fit_data.check_labels(self.num_classes, labels)
+        image_checks.check_image_spec(images.shape, images.dtype, self.image_shape)
         if labels is not None:
-            checks.labels_spec(labels.shape, labels.dtype)
+            image_checks.check_label_spec(labels.shape, labels.dtype)
             labels = keras.ops.cast(labels, "int32")
         return keras.ops.cast(images, "float32"), labels
 
-    def _must_be_compiled(self, method):
+    def _check_compiled(self, method):
         if not self.compiled:
             raise ValueError(
-                f"The game needs its rules before `{method}`. Received: a GAN that is not compiled. "
-                "Call gan.compile() first; its defaults are a good start."
+                f"A GAN must be compiled before `{method}`. Received: one that is not. Call gan.compile() first; its "
+                "defaults are a good start."
             )
 
 
-def _checked_seed(seed):
-    """Returns a seed as an int, a new one for None."""
-    if seed is None:
-        return secrets.randbelow(2**31)
-    checks.whole_number("seed", seed, 0, below=2**31)
-    return int(seed)
+def _values_of(settings):
+    """Returns the objective, the penalties, the update rule and the augmentation that settings name."""
+    return (
+        objectives.get(settings["objective"]),
+        penalties.get(settings["penalties"]),
+        updates.get(settings["updates"]),
+        augment.get(settings["augment"]),
+    )
 
 
 def _copy(network):
-    """A network of the same layers and weights, with variables of its own."""
+    """Returns a network of the same layers and weights, with variables of its own."""
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     copy.name = f"averaged_{network.name}"
     copy.set_weights(network.get_weights())

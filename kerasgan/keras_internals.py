@@ -4,7 +4,9 @@ Tested with Keras 3.14 and 3.15 (docs/development.md has the pairs of versions).
 something breaks it here.
 """
 
+import itertools
 import math
+import os
 from typing import Any
 
 import keras
@@ -158,3 +160,141 @@ def batches_in_epoch(iterator: Any) -> int | None:
     if iterator.steps_per_epoch is None:
         return iterator.num_batches
     return math.ceil(iterator.steps_per_epoch / iterator.steps_per_execution) * iterator.steps_per_execution
+
+
+class EpochAdapter(DataAdapter):
+    """Passes Keras the batches of each epoch of a `fit`, by the epoch's number.
+
+    Args:
+        batches: a `kerasgan.datasets.Batches`.
+        initial_epoch: the argument of `fit`.
+        steps_per_epoch: the argument of `fit`. Where it is given, Keras's epochs are not those of the data, and these
+            follow one another.
+    """
+
+    def __init__(self, batches: Any, initial_epoch: int = 0, steps_per_epoch: int | None = None):
+        self.batches = batches
+        self.epoch = initial_epoch
+        self._offset, self._skip = 0, 0
+        if batches.skip_batches:
+            first, self._skip = divmod(batches.skip_batches, len(batches))
+            self._offset = first - initial_epoch
+        self._in_sequence = steps_per_epoch is not None
+        self._iterations = 0
+
+    def begin_at(self, epoch: int, batch: int) -> None:
+        """Makes the next epoch the one of that number, without its first batches."""
+        self.epoch, self._offset, self._skip = epoch, 0, batch
+
+    def next_epoch(self) -> Any:
+        """Returns the batches that Keras is to iterate over next."""
+        number = self.epoch + self._offset
+        if self._in_sequence:
+            number, self._iterations = number + self._iterations, self._iterations + 1
+        skip, self._skip = self._skip, 0
+        return self.batches.epoch(number, skip)
+
+    def __iter__(self):
+        return iter(self.next_epoch())
+
+    def get_tf_dataset(self):
+        return self
+
+    def get_numpy_iterator(self):
+        return (batch if isinstance(batch, tuple) else (batch,) for batch in self.next_epoch())
+
+    def get_jax_iterator(self):
+        return self.get_numpy_iterator()
+
+    def get_torch_dataloader(self):
+        raise ValueError("kerasgan trains on TensorFlow or on JAX. Received: the Keras backend 'torch'.")
+
+    @property
+    def num_batches(self):
+        return len(self.batches)
+
+    @property
+    def batch_size(self):
+        return self.batches.batch_size
+
+    @property
+    def has_partial_batch(self):
+        return False
+
+    @property
+    def partial_batch_size(self):
+        return None
+
+
+def take_batches(iterator: Any, count: int) -> Any:
+    """Returns an iterator over the first `count` batches of Keras's next epoch, as its steps take them."""
+    if keras.backend.backend() != "tensorflow":
+        return itertools.islice(iter(iterator._get_iterator()), count)
+    data = iterator.data_adapter.get_tf_dataset().take(count)
+    return iter(iterator._distribute_strategy.experimental_distribute_dataset(data))
+
+
+def begin_epoch_at(iterator: Any, batch: int, batches_per_epoch: int | None) -> None:
+    """Makes Keras's iterator begin its next epoch at a batch, where the data begin.
+
+    Its steps are counted from 0 otherwise, and it would look for a whole epoch.
+    """
+    if iterator.steps_per_epoch is None and iterator._num_batches is None:
+        iterator._num_batches = batches_per_epoch  # data that begin within an epoch do not know how long it is
+    total, whole_epoch, per_call = iterator.num_batches, iterator._enumerate_iterator, iterator.steps_per_execution
+    calls = None if total is None else math.ceil((total - batch) / per_call)
+
+    def rest():
+        del iterator._enumerate_iterator
+        # Data that are repeated within an epoch would go on after its end, and a call of several steps with them.
+        endless = not isinstance(iterator.data_adapter, EpochAdapter) and iterator.steps_per_epoch is None
+        limited = take_batches(iterator, total - batch) if endless and total else None
+        for begin, end, batches in itertools.islice(whole_epoch(), calls):
+            if total is None:  # then Keras counts the steps of the first epoch
+                iterator._steps_seen += batch
+            yield begin + batch, end + batch, limited or batches
+        if calls is not None:  # `whole_epoch` was left before its end
+            iterator.data_adapter.on_epoch_end()
+
+    iterator._enumerate_iterator = rest
+
+
+class TensorBoardHooks(keras.callbacks.TensorBoard):
+    """A base class for callbacks that write the scalars of Keras's TensorBoard callback themselves."""
+
+    def summary_module(self) -> Any:
+        """Returns what is to be used instead of `tf.summary`."""
+        raise NotImplementedError
+
+    def write_epoch(self, logs: Any) -> None:
+        """Called with the logs of an epoch that are to be written."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> Any:
+        if self._summary_module is None:
+            self._summary_module = self.summary_module()
+        return self._summary_module
+
+    def _log_epoch_metrics(self, epoch, logs):
+        self.write_epoch(logs or {})
+
+    def run_writer(self, run: str) -> Any:
+        """Returns the writer of a run: a folder within `log_dir`, of which Keras has "train" and "validation"."""
+        run = os.path.normpath(run)
+        name = "val" if run == "validation" else run
+        if name not in self._writers:
+            self._writers[name] = self.summary.create_file_writer(os.path.join(self.log_dir, run))
+        return self._writers[name]
+
+    def run_writers(self) -> list[Any]:
+        """Returns the writers that are open."""
+        return list(self._writers.values())
+
+    def batches_seen(self) -> int:
+        """Returns the number of batches, or calls of several steps, of this `fit`."""
+        return self._global_train_batch
+
+    def steps_per_second(self) -> float:
+        """Returns the number of generator updates per second of this epoch."""
+        return self._compute_steps_per_second()

@@ -1,66 +1,64 @@
-"""Who plays a game: one process alone on one device, or the replicas of a distribution strategy."""
+"""Where a model is trained: on one device, or on the replicas of a distribution strategy."""
 
 import contextlib
-
-import keras
-
-
-def crew():
-    """Returns the crew for a game that is made here: `Alone`, or that of the strategy in whose scope this is."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.distribute.has_strategy():
-            from .strategies import Replicas
-
-            return Replicas(tf.distribute.get_strategy())
-    return Alone()
+from typing import Any
 
 
-class Alone:
-    """No strategy: everything is as Keras has it."""
+class SingleDevice:
+    """One device: everything is as Keras has it.
 
-    alone = True
-    count = 1
+    Attributes:
+        is_single: whether a step runs on one device.
+        count: how many replicas share a batch.
+    """
 
-    def scope(self):
+    is_single: bool = True
+    count: int = 1
+
+    def scope(self) -> contextlib.AbstractContextManager:
         """Returns the context in which variables are made."""
         return contextlib.nullcontext()
 
-    def check_here(self):
-        """Checks that a game made outside of any strategy is not trained in the scope of one.
+    def check_here(self) -> None:
+        """Checks that a model made outside of any strategy is not trained in the scope of one.
 
         Raises:
             ValueError: if it is.
         """
-        if not crew().alone:
+        from kerasgan import backend
+
+        if not backend.placement().is_single:
             raise ValueError(
-                "A game is trained by the strategy in whose scope it was made. Received: one made outside, within a "
+                "A GAN is trained by the strategy in whose scope it was made. Received: one made outside, within a "
                 "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit goes anywhere."
             )
 
-    def agreed(self, signal_number, batch):
-        """Returns the signal by which training is to end after a batch, or None: alone, at once."""
+    def agreed_signal(self, signal_number: int | None, batch: int) -> int | None:
+        """Returns the signal by which training is to end after a batch, or None: on one device, at once."""
         return signal_number
 
-    def check_networks(self, game):
-        """Any networks will do."""
+    def check_networks(self, gan: Any) -> None:
+        """Accepts any networks."""
 
-    def check_rules(self, game, jit_compile):
-        """Any rules will do."""
+    def check_compiled(self, gan: Any, jit_compile: Any) -> None:
+        """Accepts any settings of `compile`."""
 
-    def checked_steps(self, steps_per_execution):
-        """Returns how many steps one call takes: as many as asked for."""
+    def checked_steps(self, steps_per_execution: int) -> int:
+        """Returns how many steps one call runs: as many as asked for."""
         return steps_per_execution
 
-    def shares(self, minibatches):
-        """Returns of what the size of every batch must be a multiple: of anything."""
+    def step_function(self, step: Any, eagerly: bool) -> Any:
+        """Returns what Keras calls with an iterator to run a step, or None for Keras's own."""
+        return None
+
+    def required_batch_multiple(self, minibatches: int) -> int:
+        """Returns of what the size of every batch must be a multiple."""
         return 1
 
-    def has_dealt(self, x):
-        """Whether these data have been dealt out already."""
+    def is_distributed(self, x: Any) -> bool:
+        """Returns whether these data have been distributed already."""
         return False
 
-    def dealt(self, x, y, game, batch_size, minibatches, shuffle=False):
+    def distribute(self, x: Any, y: Any, gan: Any, batch_size: int | None, minibatches: int, options: Any) -> tuple:
         """Returns the data of `fit` or `evaluate` as they are."""
         return x, y

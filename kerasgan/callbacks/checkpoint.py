@@ -9,11 +9,12 @@ import warnings
 
 import keras
 
-from kerasgan.resume import checkpoint_files, interrupts, model_state
+from kerasgan import keras_internals
+from kerasgan.resume import callback_state, checkpoint_files, interrupts, model_state
+from kerasgan.resume.position import Position, check_data, position_in
+from kerasgan.validation import scalars
 
-from . import counters
-from .place import Place, begin_at, check_data, length_of, place_in
-from .writer import training_step, whole_number
+from .writer import training_step
 
 COUNTERS = ("step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
 
@@ -22,7 +23,7 @@ class Checkpoint(keras.callbacks.Callback):
     """Writes all that training depends on to a folder, again and again, and takes it up again from there.
 
     A checkpoint holds both networks, both optimizers, the averaged generator, every seed state, the probability of an
-    adaptive augmentation, the place in the data, the running means of the epoch, and the counters of the callbacks
+    adaptive augmentation, the position in the data, the running means of the epoch, and the counters of the callbacks
     before it in the list. On one machine, with op determinism on and the same data, a training that was killed and
     resumed ends with the same weights and losses, bit for bit, as one that was not:
 
@@ -52,7 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
         resume: True goes on from the newest sound checkpoint in the folder, where there is one.
 
     Attributes:
-        place: the `Place` that this training was resumed from, or None.
+        position: the `Position` that this training was resumed from, or None.
         latest: path of the last checkpoint written or read, or None.
 
     Raises:
@@ -73,14 +74,15 @@ class Checkpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         self.folder = pathlib.Path(folder)
-        self.every_epochs = every_epochs and whole_number("every_epochs", every_epochs, least=1)
-        self.every_steps = every_steps and whole_number("every_steps", every_steps, least=1)
+        self.every_epochs = every_epochs and scalars.whole_number("every_epochs", every_epochs, 1)
+        self.every_steps = every_steps and scalars.whole_number("every_steps", every_steps, 1)
         self.every_seconds = every_seconds
-        self.keep = whole_number("keep", keep, least=1)
+        self.keep = scalars.whole_number("keep", keep, 1)
         if mode not in ("min", "max"):
             raise ValueError(f"mode must be 'min' or 'max'. Received: mode={mode!r}.")
         self.monitor, self.mode, self.resume = monitor, mode, resume
-        self.place = self.latest = None
+        self.position: Position | None = None
+        self.latest: pathlib.Path | None = None
         self._expected = None  # the step from which the data were asked for
         self._means = None  # running means, to be put back once Keras has reset them
         self._best = None
@@ -96,11 +98,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     def skip_batches(self):
         """Returns how many batches the data have to skip; 0 where there is nothing to resume from."""
-        place = place_in(checkpoint_files.peek(self.folder)) if self.resume else None
-        self._expected = 0 if place is None else place.step
+        position = position_in(checkpoint_files.peek(self.folder)) if self.resume else None
+        self._expected = 0 if position is None else position.step
         return self._expected
 
-    def go_back(self, step):
+    def roll_back(self, step: int) -> pathlib.Path | None:
         """Gives the model back the best state, or else the last, of those not later than a training step.
 
         All that the model remembers goes back: weights, optimizers, seeds. The data, the epoch and the other callbacks
@@ -136,7 +138,7 @@ class Checkpoint(keras.callbacks.Callback):
         later = [
             path for path in checkpoint_files.files(self.folder) if checkpoint_files.step_of(path) > training_step(self.model)
         ]
-        if later and self.place is None:
+        if later and self.position is None:
             raise ValueError(
                 "A training that begins needs a folder without later checkpoints, which would be taken for its own. "
                 f"Received: folder={str(self.folder)!r} with {later[0].name}. Go on from it with resume=True, or "
@@ -146,7 +148,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
-        self.model._initial_epoch = None
+        keras_internals.set_initial_epoch(self.model, None)
         if self._means is not None:
             model_state.assign(self.model, self._means)
             self._means = None
@@ -156,9 +158,9 @@ class Checkpoint(keras.callbacks.Callback):
         if total is not None and batch + 1 >= total:
             return  # the end of the epoch follows, and has more to save
         steps = training_step(self.model) - self._saved_step
-        asked = self.model.crew.agreed(self._stop_signal, batch)
+        asked = self.model.placement.agreed_signal(self._stop_signal, batch)
         if asked is not None or (self.every_steps and steps >= self.every_steps) or self._time_is_up():
-            self._save(Place(self._epoch, batch + 1, total), logs)
+            self._save(Position(self._epoch, batch + 1, total), logs)
         self._stop_if(asked)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -167,16 +169,16 @@ class Checkpoint(keras.callbacks.Callback):
         due = self.every_epochs and (epoch + 1) % self.every_epochs == 0
         steps = training_step(self.model) - self._saved_step
         due = due or (self.every_steps and steps >= self.every_steps) or self._time_is_up()
-        asked = self.model.crew.agreed(self._stop_signal, batch=-1)
+        asked = self.model.placement.agreed_signal(self._stop_signal, batch=-1)
         if due or better or last or asked is not None:
-            self._save(Place(epoch + 1, 0, self._batches_per_epoch()), logs, better)
+            self._save(Position(epoch + 1, 0, self._batches_per_epoch()), logs, better)
         if not last:
             self._stop_if(asked)
 
     def on_train_end(self, logs=None):
         self._expected = None
 
-    def _save(self, place, logs, better=False):
+    def _save(self, position, logs, better=False):
         """Writes a checkpoint. Says so where that fails, and lets training go on."""
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
         losses = [logs[name] for name in ("d_loss", "g_loss") if name in (logs or {})]
@@ -184,7 +186,7 @@ class Checkpoint(keras.callbacks.Callback):
             warnings.warn(f"No checkpoint of step {self._saved_step:,}: its losses are not finite.", stacklevel=2)
             return
         best = float(logs[self.monitor]) if better else self._best
-        arrays, kept = self._everything(place, best)
+        arrays, kept = self._everything(position, best)
         try:
             self.latest = checkpoint_files.write(self.folder, self._saved_step, arrays, kept)
             if better:
@@ -195,36 +197,40 @@ class Checkpoint(keras.callbacks.Callback):
         except OSError as error:
             self._warn_of(error)
 
-    def _everything(self, place, best):
+    def _everything(self, position, best):
         arrays, states = model_state.arrays(self.model), {}
         for name, callback in _named(self._others()):
-            states[name] = counters.get(callback)
-            for number, weight in enumerate(counters.weights(callback)):
+            states[name] = callback_state.get(callback)
+            for number, weight in enumerate(callback_state.weights(callback)):
                 arrays[f"callbacks/{name}/{number}"] = weight
         kept = {"step": self._saved_step, "best": best, "stopped": bool(self.model.stop_training), "callbacks": states}
-        return arrays, dataclasses.asdict(place) | kept
+        return arrays, dataclasses.asdict(position) | kept
 
     def _resume(self, callbacks):
         """Puts everything back where it was, as far as it can be before the epoch begins."""
-        found, self.place = _restore(self.model, self.folder, callbacks)
+        found, self.position = _restore(self.model, self.folder, callbacks)
         if found is None:
             return
-        batches = self.model.current_fit.batches
-        check_data(self.place, self._expected, length_of(batches))
+        current, position = self.model.current_fit, self.position
+        total = keras_internals.batches_in_epoch(current.iterator)
+        check_data(position, self._expected, total, is_positioned=current.data is not None)
         self.latest, self._best = found.path, found.counters["best"]
-        self.model._initial_epoch = self.params["epochs"] if found.counters["stopped"] else self.place.epoch
-        if self.place.batch:
+        first_epoch = self.params["epochs"] if found.counters["stopped"] else position.epoch
+        keras_internals.set_initial_epoch(self.model, first_epoch)
+        if current.data is not None:
+            current.data.begin_at(position.epoch, position.batch)
+        if self.position.batch:
             self._means = {name: each for name, each in found.arrays.items() if name.startswith(model_state.METRICS)}
-            begin_at(batches, self.place)
-        if self.place.batches_per_epoch is not None:
-            self.params["steps"] = self.place.batches_per_epoch  # of all callbacks: the dict is shared
+            keras_internals.begin_epoch_at(current.iterator, position.batch, position.batches_per_epoch)
+        if self.position.batches_per_epoch is not None:
+            self.params["steps"] = self.position.batches_per_epoch  # of all callbacks: the dict is shared
 
     def _others(self):
         """Returns the callbacks before this one, and checks that none with counters comes after."""
         callbacks = self.model.current_fit.callbacks
         position = next(number for number, each in enumerate(callbacks) if each is self)
         for each in callbacks[position + 1 :]:
-            if counters.get(each) is not None:
+            if callback_state.get(each) is not None:
                 raise ValueError(
                     "Checkpoint must stand last in the list, so that it sees what the others have counted. Received: "
                     f"{type(each).__name__} after it. Put Checkpoint at the end."
@@ -232,7 +238,7 @@ class Checkpoint(keras.callbacks.Callback):
         return callbacks[:position]
 
     def _batches_per_epoch(self):
-        return length_of(self.model.current_fit.batches)
+        return keras_internals.batches_in_epoch(self.model.current_fit.iterator)
 
     def _time_is_up(self):
         return self.every_seconds is not None and time.monotonic() - self._saved_at >= self.every_seconds
@@ -277,7 +283,7 @@ def restore(gan, folder, callbacks=(), best=False):
         best: True for `best.checkpoint`, where there is one.
 
     Returns:
-        The `Place` to which that brings the training, or None where there are no checkpoints.
+        The `Position` to which that brings the training, or None where there are no checkpoints.
 
     Raises:
         ValueError: if there are checkpoints, but all are damaged or of another training.
@@ -289,22 +295,22 @@ def _restore(gan, folder, callbacks=(), best=False):
     found = checkpoint_files.newest(folder, *_specs(gan, callbacks), best=best)
     if found is None:
         return None, None
-    place = _checked_place(found)
+    position = _checked_position(found)
     _give_counters(found, callbacks)
     model_state.assign(gan, {name: each for name, each in found.arrays.items() if not name.startswith(model_state.METRICS)})
-    return found, place
+    return found, position
 
 
 def _named(callbacks):
     """Pairs callbacks that have counters with names: their place among those, and their class."""
-    with_counters = [each for each in callbacks if counters.get(each) is not None]
+    with_counters = [each for each in callbacks if callback_state.get(each) is not None]
     return [(f"{number} {type(each).__name__}", each) for number, each in enumerate(with_counters)]
 
 
 def _specs(gan, callbacks):
     required, optional = model_state.spec(gan), {}
     for name, callback in _named(callbacks):
-        if counters.keeps_weights(callback):
+        if callback_state.keeps_weights(callback):
             for number, weight in enumerate(gan.weights):
                 dtype = keras.backend.standardize_dtype(weight.dtype)
                 optional[f"callbacks/{name}/{number}"] = (tuple(weight.shape), dtype)
@@ -317,19 +323,19 @@ def _give_counters(found, callbacks):
         if name not in kept:
             warnings.warn(f"{found.path} has no counters for callback {name}, which starts anew.", stacklevel=2)
             continue
-        counters.give(callback, kept[name])
+        callback_state.give(callback, kept[name])
         weights = [array for key, array in found.arrays.items() if key.startswith(f"callbacks/{name}/")]
         if weights:
             callback.best_weights = weights
 
 
-def _checked_place(found):
+def _checked_position(found):
     place, best = place_in(found.counters), found.counters.get("best")
     sound = set(found.counters) == set(COUNTERS) and type(found.counters["step"]) is int
-    sound = sound and place is not None and isinstance(best, int | float | None)
+    sound = sound and position is not None and isinstance(best, int | float | None)
     if not sound or not isinstance(found.counters["callbacks"], dict):
         raise ValueError(
             f"A checkpoint's counters must be those that Checkpoint writes. Received: {found.path} with "
             f"{str(found.counters)[:200]}."
         )
-    return place
+    return position

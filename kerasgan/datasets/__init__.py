@@ -1,13 +1,13 @@
 """Every loader gives the same thing: batched images in [-1, 1], and what is known of them."""
 
+from .batches import Batches as Batches
 from .load import DatasetInfo as DatasetInfo
 from .load import has_test_split as has_test_split
 from .load import load as load
 from .load import load_arrays as load_arrays
-from .pipeline import repeated as repeated
-from .points import BELL_MEAN as BELL_MEAN
-from .points import BELL_SIGMA as BELL_SIGMA
-from .points import GRID_SIGMA as GRID_SIGMA
-from .points import RING_SIGMA as RING_SIGMA
-from .points import grid_centres as grid_centres
-from .points import ring_centres as ring_centres
+from .toy import BELL_MEAN as BELL_MEAN
+from .toy import BELL_SIGMA as BELL_SIGMA
+from .toy import GRID_SIGMA as GRID_SIGMA
+from .toy import RING_SIGMA as RING_SIGMA
+from .toy import grid_centers as grid_centers
+from .toy import ring_centers as ring_centers

@@ -7,17 +7,17 @@ import warnings
 import numpy as np
 
 from kerasgan.validation import memory
-from .raw import Raw
+from .source import Source
 
 LARGEST_POINT = 1e18
 DIGITS_FILE = "datasets/data/digits.csv.gz"
 
 
 def read_digits():
-    """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Raw`; their 17 gray levels are spread over [0, 255]."""
+    """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Source`; their 17 gray levels are spread over [0, 255]."""
     pixels, labels = _digits()
     images = np.round(pixels.reshape(-1, 8, 8, 1) * (255.0 / 16.0)).astype("uint8")
-    return Raw("digits", images, labels.astype("int32"), 10, tuple("0123456789"))
+    return Source("digits", images, labels.astype("int32"), 10, tuple("0123456789"))
 
 
 def _digits():
@@ -36,7 +36,7 @@ def _digits():
 
 
 def read_arrays(source):
-    """Returns an array, or a pair (images, labels) of arrays, as `Raw`.
+    """Returns an array, or a pair (images, labels) of arrays, as `Source`.
 
     Args:
         source: images uint8 in [0, 255] or float in [-1, 1], (num_images, height, width[, channels]); or float points
@@ -55,9 +55,9 @@ def read_arrays(source):
     if values.dtype != np.uint8:
         values = values.astype("float32")
     if labels is None:
-        return Raw("array", values)
+        return Source("array", values)
     labels = _checked_labels(np.asarray(labels), len(values))
-    return Raw("array", values, labels, num_classes=int(labels.max()) + 1)
+    return Source("array", values, labels, num_classes=int(labels.max()) + 1)
 
 
 def _pair(source):

@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from . import raw
+from . import source
 
 try:
     import fcntl
@@ -44,7 +44,7 @@ def images(name, key, shape, labels, decode):
     Returns:
         A tuple (values, reasons, fingerprint): the images that could be decoded, a read-only `np.memmap` of uint8
         (num_good, height, width, channels), or None where none could; for each of all images None or the reason; and
-        their `raw.fingerprint`.
+        their `source.fingerprint`.
 
     Raises:
         ValueError: if there is no room for them, or they cannot be written.
@@ -142,7 +142,7 @@ def _write(path, shape, decode):
 
 def _fingerprint(path, shape, labels):
     with open(path, "rb") as file:
-        return raw.fingerprint("uint8", shape, iter(lambda: file.read(CHUNK_BYTES), b""), labels)
+        return source.fingerprint("uint8", shape, iter(lambda: file.read(CHUNK_BYTES), b""), labels)
 
 
 def _refusal(shape, why):

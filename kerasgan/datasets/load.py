@@ -7,10 +7,13 @@ import pathlib
 
 import numpy as np
 
-from . import arrays, photos, pipeline, points, stacked, tfds_images
-from .raw import check_memory, fingerprint
+from kerasgan.validation import scalars
 
-OWN_NAMES = ("digits", *points.NAMES, stacked.NAME)
+from . import arrays, photos, stacked_mnist, tfds_images, toy
+from .batches import Batches, make_batches, resize_array
+from .source import check_memory, fingerprint
+
+OWN_NAMES = ("digits", *toy.NAMES, stacked_mnist.NAME)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,41 +82,41 @@ def load(
         flip: whether to mirror images, left to right: about half of them, chosen anew in each pass. Not for what has a
             left and a right, such as digits and letters.
         seed: non-negative integer that fixes the order of all epochs, what is mirrored, and the points drawn.
-        passes: how many times one iteration of the dataset, which is an epoch of `fit`, goes through the data.
-        skip_batches: batches that training has had already, as `kerasgan.callbacks.Checkpoint.skip_batches` tells: the
-            first iteration gives the rest of its epoch, and nothing is run through to get there.
+        passes: passes through the data in one epoch of `fit`.
+        skip_batches: batches that training has had already, as `kerasgan.callbacks.Checkpoint.skip_batches` returns:
+            `fit` begins after them.
 
     Returns:
-        A tuple (dataset, info): a finite `tf.data.Dataset` (on JAX a `keras.utils.PyDataset`) of float32 (batch_size,
-        height, width, channels) in [-1, 1], or (batch_size, dimensions) for points, with int32 (batch_size,) beside it
-        when `labels`; and a `DatasetInfo`.
+        A tuple (batches, info): `Batches` of float32 (batch_size, height, width, channels) in [-1, 1], or (batch_size,
+        dimensions) for points, as pairs with int32 (batch_size,) if `labels`; and a `DatasetInfo`. Epoch e of `fit` has
+        the order of epoch e.
 
     Raises:
         ValueError: when the source is unknown, cannot be read, or does not have what the other arguments ask of it.
     """
     size = _checked_size(image_size)
-    _check_integer("batch_size", batch_size, 1)
-    _check_integer("seed", seed, 0, bits=63)
-    _check_integer("passes", passes, 1, bits=31)
-    _check_integer("skip_batches", skip_batches, 0, bits=62)
-    raw = _read(source, size, channels, split, seed)
-    num_images = len(raw.values)
+    batch_size = scalars.whole_number("batch_size", batch_size, 1)
+    seed = scalars.whole_number("seed", seed, 0, below=2**63)
+    passes = scalars.whole_number("passes", passes, 1, below=2**31)
+    skip_batches = scalars.whole_number("skip_batches", skip_batches, 0, below=2**62)
+    data = _read(source, size, channels, split, seed)
+    num_images = len(data.values)
     if batch_size > num_images:
         raise ValueError(
             f"A batch must not be larger than the data set. Received: batch_size={batch_size} for {num_images} images. "
             f"Use batch_size={num_images} or less."
         )
-    if labels and raw.labels is None:
+    if labels and data.labels is None:
         raise ValueError(
-            f"The source must have labels for labels=True. Received: labels=True for {raw.name!r}, which has none. "
+            f"The source must have labels for labels=True. Received: labels=True for {data.name!r}, which has none. "
             "Use labels=False; a folder has labels when every photo lies in a sub-folder, an array when given as "
             "(images, labels)."
         )
-    if flip and raw.values.ndim != 4:
-        raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {raw.name!r}. Use flip=False.")
-    wanted = raw.labels if labels else None
-    how = {"shuffle": shuffle, "flip": flip, "seed": int(seed), "passes": int(passes), "skip_batches": int(skip_batches)}
-    return pipeline.batches(raw.values, wanted, int(batch_size), **how), _info(raw)
+    if flip and data.values.ndim != 4:
+        raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {data.name!r}. Use flip=False.")
+    wanted = data.labels if labels else None
+    options = {"shuffle": shuffle, "flip": flip, "seed": seed, "passes": passes, "skip_batches": skip_batches}
+    return make_batches(data.values, wanted, batch_size, **options), _info(data)
 
 
 def load_arrays(source, n=None, *, image_size=None, channels=None, split="train", seed=0):
@@ -121,7 +124,7 @@ def load_arrays(source, n=None, *, image_size=None, channels=None, split="train"
 
     Args:
         source, image_size, channels, split: as for `load`.
-        n: how many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
+        n: options many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
         seed: non-negative integer that fixes the choice, and the points drawn.
 
     Returns:
@@ -131,18 +134,18 @@ def load_arrays(source, n=None, *, image_size=None, channels=None, split="train"
     Raises:
         ValueError: as `load` does.
     """
-    _check_integer("seed", seed, 0)
-    raw = _read(source, _checked_size(image_size), channels, split, seed)
-    images, labels = raw.values, raw.labels
+    scalars.whole_number("seed", seed, 0)
+    data = _read(source, _checked_size(image_size), channels, split, seed)
+    images, labels = data.values, data.labels
     if n is not None:
-        _check_integer("n", n, 1)
+        scalars.whole_number("n", n, 1)
         chosen = np.random.default_rng(seed).permutation(len(images))[:n]
         images, labels = images[chosen], None if labels is None else labels[chosen]
     if isinstance(images, np.memmap):
         check_memory(len(images), images.shape[1:3], images.shape[3] * np.float32().itemsize)
     if images.dtype == np.uint8:
         images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
-    return images, labels, _info(raw)
+    return images, labels, _info(data)
 
 
 def has_test_split(source):
@@ -152,57 +155,57 @@ def has_test_split(source):
         ValueError: when a named set is unknown, or cannot be prepared.
     """
     if not isinstance(source, str) or source in OWN_NAMES:
-        return isinstance(source, str) and source == stacked.NAME
+        return isinstance(source, str) and source == stacked_mnist.NAME
     if os.path.isdir(os.path.expanduser(source)) or _must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
 
-def _info(raw):
-    shape = tuple(raw.values.shape[1:])
-    scale = float(raw.values.std()) if len(shape) == 1 else 1.0
+def _info(data):
+    shape = tuple(data.values.shape[1:])
+    scale = float(data.values.std()) if len(shape) == 1 else 1.0
     return DatasetInfo(
-        raw.name, shape, raw.num_classes, len(raw.values), raw.class_names, raw.skipped, scale, _fingerprint(raw)
+        data.name, shape, data.num_classes, len(data.values), data.class_names, data.skipped, scale, _fingerprint(data)
     )
 
 
-def _fingerprint(raw):
-    if raw.mark is not None:
-        return raw.mark
-    return fingerprint(raw.values.dtype, raw.values.shape, [np.ascontiguousarray(raw.values).data], raw.labels)
+def _fingerprint(data):
+    if data.fingerprint is not None:
+        return data.fingerprint
+    return fingerprint(data.values.dtype, data.values.shape, [np.ascontiguousarray(data.values).data], data.labels)
 
 
 def _read(source, size, channels, split, seed):
-    """Returns any source as `raw.Raw`, with size, channels and split applied."""
-    if isinstance(source, str) and source in points.NAMES:
-        raw = points.read_points(source, seed)
+    """Returns any source as `Source`, with size, channels and split applied."""
+    if isinstance(source, str) and source in toy.NAMES:
+        data = toy.read_points(source, seed)
     elif isinstance(source, str) and source == "digits":
-        raw = arrays.read_digits()
-    elif isinstance(source, str) and source == stacked.NAME:
-        raw = stacked.read_stacked(split, OWN_NAMES)
-        return dataclasses.replace(raw, values=pipeline.fit_array(raw.values, size, channels))
+        data = arrays.read_digits()
+    elif isinstance(source, str) and source == stacked_mnist.NAME:
+        data = stacked_mnist.read_stacked(split, OWN_NAMES)
+        return dataclasses.replace(data, values=resize_array(data.values, size, channels))
     elif isinstance(source, str | os.PathLike):
         return _read_named(source, size, channels, split)
     elif isinstance(source, tuple) or hasattr(source, "__array__"):
-        raw = arrays.read_arrays(source)
+        data = arrays.read_arrays(source)
     else:
         raise ValueError(
             f"A source must be a name, a folder or an array. Received: source=<{type(source).__name__}>. "
             "Use np.asarray for a list of images; a tf.data.Dataset needs no load."
         )
-    if raw.values.ndim == 2 and (size is not None or channels is not None):
+    if data.values.ndim == 2 and (size is not None or channels is not None):
         raise ValueError(
             f"Points have neither size nor channels. Received: image_size={size}, channels={channels} "
-            f"for {raw.name!r}. Leave both None."
+            f"for {data.name!r}. Leave both None."
         )
-    raw = raw.part(split)
-    if raw.values.ndim == 2:
-        return raw
-    return dataclasses.replace(raw, values=pipeline.fit_array(raw.values, size, channels))
+    data = data.part(split)
+    if data.values.ndim == 2:
+        return data
+    return dataclasses.replace(data, values=resize_array(data.values, size, channels))
 
 
 def _read_named(source, size, channels, split):
-    """Returns a folder or, failing that, a set of TensorFlow Datasets as `raw.Raw`."""
+    """Returns a folder or, failing that, a set of TensorFlow Datasets as `Source`."""
     name = os.fspath(source)
     folder = pathlib.Path(os.path.expanduser(name))  # pathlib's own fails for a user that there is not
     if name and os.path.isdir(folder):  # and for a name that no file could have
@@ -219,15 +222,6 @@ def _must_be_path(source):
     starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
     has_separator = "/" in name or os.sep in name
     return not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name))
-
-
-def _check_integer(name, value, lowest, bits=None):
-    """Checks that a value is an integer in [lowest, 2**bits); `bits=None` is for one that is compared afterwards."""
-    if not _is_integer(value) or value < lowest or (bits and value >= 2**bits):
-        limit = f" and below 2**{bits}" if bits else ""
-        raise ValueError(
-            f"`{name}` must be an integer of at least {lowest}{limit}. Received: {name}={value!r}. Use {lowest}."
-        )
 
 
 def _is_integer(value):

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from . import disk_cache
-from .raw import Raw, is_small, split_indices
+from .source import Source, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
 NAMED_IN_WARNING = 10
@@ -25,7 +25,7 @@ _one_large = threading.Lock()
 
 
 def read_folder(folder, size, channels, split):
-    """Returns a folder's photos as `Raw`: centre-cropped, resized, and labelled by first-level sub-folder.
+    """Returns a folder's photos as `Source`: centre-cropped, resized, and labelled by first-level sub-folder.
 
     EXIF orientation is applied, transparency is laid over white, and of an animation the first frame is taken. Files
     and folders whose name starts with a dot are passed over. There are labels when every photo lies in a sub-folder.
@@ -67,7 +67,7 @@ def read_folder(folder, size, channels, split):
     if skipped:
         _warn_of_skipped(skipped, len(chosen))
         labels = None if labels is None else labels[good]
-    return Raw(folder.resolve().name, images, labels, class_names and len(class_names), class_names, skipped, mark)
+    return Source(folder.resolve().name, images, labels, class_names and len(class_names), class_names, skipped, mark)
 
 
 def _photo_paths(folder):

@@ -17,7 +17,7 @@ MEMORY_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class Raw:
+class Source:
     """A whole data set, in memory or on disk.
 
     Attributes:
@@ -29,7 +29,7 @@ class Raw:
         num_classes: number of classes, or None when the source has no labels.
         class_names: one name a class, or None when the classes have no names.
         skipped: names of the files that could not be read.
-        mark: the `fingerprint` of values and labels where it is known already, or None.
+        fingerprint: the `fingerprint` of values and labels where it is known already, or None.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Raw:
     num_classes: int | None = None
     class_names: tuple | None = None
     skipped: tuple = ()
-    mark: str | None = None
+    fingerprint: str | None = None
 
     def part(self, split):
         """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
@@ -46,7 +46,7 @@ class Raw:
         if len(indices) == len(self.values):
             return self
         labels = None if self.labels is None else self.labels[indices]
-        return dataclasses.replace(self, values=self.values[indices], labels=labels, mark=None)
+        return dataclasses.replace(self, values=self.values[indices], labels=labels, fingerprint=None)
 
 
 def fingerprint(dtype, shape, blocks, labels):

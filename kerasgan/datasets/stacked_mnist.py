@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import tfds_images
-from .raw import SPLIT_ADVICE, SPLIT_SEED, Raw
+from .source import SPLIT_ADVICE, SPLIT_SEED, Source
 
 NAME = "stacked_mnist"
 NUM_IMAGES = {"train": 128_000, "test": 26_000}
@@ -11,7 +11,7 @@ CHANNELS = 3
 
 
 def read_stacked(split, own_names):
-    """Returns stacked MNIST as `Raw`: triples of MNIST's digits, drawn independently, as red, green and blue.
+    """Returns stacked MNIST as `Source`: triples of MNIST's digits, drawn independently, as red, green and blue.
 
     The label is the number that the three digits write, red first: 1,000 classes, nearly even. There are 128,000
     images of MNIST's training digits, and 26,000 of its test digits, always the same.
@@ -33,5 +33,5 @@ def read_stacked(split, own_names):
     chosen = np.random.default_rng(SPLIT_SEED).integers(len(digits.values), size=(NUM_IMAGES[kind], CHANNELS))
     images = np.moveaxis(digits.values[..., 0][chosen], 1, -1)
     labels = digits.labels[chosen] @ (10 ** np.arange(CHANNELS)[::-1])
-    raw = Raw(NAME, np.ascontiguousarray(images), labels.astype("int32"), num_classes=10**CHANNELS)
-    return raw.part(str(split).replace("test", "train", 1))
+    source = Source(NAME, np.ascontiguousarray(images), labels.astype("int32"), num_classes=10**CHANNELS)
+    return source.part(str(split).replace("test", "train", 1))

@@ -12,7 +12,7 @@ import urllib.request
 import numpy as np
 
 from kerasgan.validation import errors
-from .raw import Raw
+from .source import Source
 
 READ_BATCH_IMAGES = 512
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -21,7 +21,7 @@ PORTS = {"http": 80, "https": 443, "ftp": 21}
 
 
 def read_tfds(name, size, channels, split, own_names):
-    """Returns an image set of TensorFlow Datasets as `Raw`; downloads and prepares it first where that is still to do.
+    """Returns an image set of TensorFlow Datasets as `Source`; downloads and prepares it first where that is still to do.
 
     Args:
         name: its name, with config and version where wanted: `"mnist"`, `"imagenet_resized/32x32"`, `"mnist:3.0.1"`.
@@ -41,9 +41,9 @@ def read_tfds(name, size, channels, split, own_names):
         _prepare(name, builder)
         images, labels = _read(name, builder, split, (image_key, label_key), size, channels)
     if label_key is None:
-        return Raw(name, images)
+        return Source(name, images)
     feature = builder.info.features[label_key]
-    return Raw(name, images, labels, feature.num_classes, tuple(feature.names))
+    return Source(name, images, labels, feature.num_classes, tuple(feature.names))
 
 
 def is_tfds_name(name):
@@ -196,11 +196,12 @@ def _num_images(name, builder, split):
 
 def _batches(builder, split, keys, size, channels):
     """Returns a dataset of pairs: images uint8 (batch, height, width, channels), labels int64 (batch,) or zeros."""
-    from kerasgan.backend import tf_data
+    from kerasgan.backend.tensorflow import data as tf_data
+    from kerasgan.backend.tensorflow.resize import resize_images
 
     tfds = _tfds()
     image_key, label_key = keys
-    plain, fit = tf_data.plain, functools.partial(tf_data.fit_images, size=size, channels=channels)
+    plain, fit = tf_data.plain, functools.partial(resize_images, size=size, channels=channels)
     config = tfds.ReadConfig(try_autocache=False, options=tf_data.steady_options())
     decoders = tfds.decode.PartialDecoding({key: True for key in keys if key is not None})
     rows = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders, read_config=config)

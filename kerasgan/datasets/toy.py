@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .raw import Raw
+from .source import Source
 
 NAMES = ("ring", "grid", "bell")
 NUM_POINTS = 50_000
@@ -13,7 +13,7 @@ BELL_MEAN = 2.0
 BELL_SIGMA = 0.5
 
 
-def ring_centres():
+def ring_centers():
     """Returns the centres of the ring's modes: float32 (8, 2), on the unit circle, the first at (1, 0).
 
     Reference: Lin et al. (PacGAN), 2017, arXiv:1712.04086.
@@ -22,7 +22,7 @@ def ring_centres():
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype("float32")
 
 
-def grid_centres():
+def grid_centers():
     """Returns the centres of the grid's modes: float32 (25, 2), all pairs from {-4, -2, 0, 2, 4}.
 
     Reference: Lin et al. (PacGAN), 2017, arXiv:1712.04086.
@@ -32,12 +32,12 @@ def grid_centres():
 
 
 def read_points(name, seed):
-    """Returns 50,000 points of "ring", "grid" or "bell" as `Raw`; labels name the mode each was drawn from."""
+    """Returns 50,000 points of "ring", "grid" or "bell" as `Source`; labels name the mode each was drawn from."""
     generator = np.random.default_rng(seed)
     if name == "bell":
         values = generator.normal(BELL_MEAN, BELL_SIGMA, size=(NUM_POINTS, 1))
-        return Raw(name, values.astype("float32"))
-    centres, sigma = (ring_centres(), RING_SIGMA) if name == "ring" else (grid_centres(), GRID_SIGMA)
+        return Source(name, values.astype("float32"))
+    centres, sigma = (ring_centers(), RING_SIGMA) if name == "ring" else (grid_centers(), GRID_SIGMA)
     labels = generator.integers(len(centres), size=NUM_POINTS)
     values = generator.normal(centres[labels], sigma)
-    return Raw(name, values.astype("float32"), labels.astype("int32"), num_classes=len(centres))
+    return Source(name, values.astype("float32"), labels.astype("int32"), num_classes=len(centres))

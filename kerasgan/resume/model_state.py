@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kerasgan import keras_internals
+
 METRICS = "metrics/"
 
 
@@ -19,7 +21,7 @@ def variables(gan):
         "averaged_generator": [] if gan.averaged_generator is None else gan.averaged_generator.weights,
         "d_optimizer": gan.d_optimizer.variables,
         "g_optimizer": gan.g_optimizer.variables,
-        "seeds": [each.state for each in gan._all_seed_generators()],
+        "seeds": [each.state for each in keras_internals.seed_generators(gan)],
     }
     parts |= {f"{METRICS}{metric.name}": metric.variables for metric in gan.metrics}
     parts["gan"] = gan.variables

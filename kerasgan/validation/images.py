@@ -1,6 +1,7 @@
 """Checks of images and labels: of specs, of whole arrays, and of single batches."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,8 +19,8 @@ MEND = "Drop or mend the images that hold NaN or infinity"
 RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
 
 
-def images_spec(shape, dtype, image_shape):
-    """Checks the shape (with the batch axis) and the dtype of one batch against the game's images.
+def check_image_spec(shape: Sequence[int | None], dtype: Any, image_shape: Sequence[int | None]) -> None:
+    """Checks the shape (with the batch axis) and the dtype of one batch against the GAN's images.
 
     Raises:
         ValueError: if the images are not floats, or not of `image_shape`.
@@ -30,26 +31,26 @@ def images_spec(shape, dtype, image_shape):
     shape = tuple(shape)
     if not networks.same_shape(shape[1:], image_shape):
         raise ValueError(
-            f"Images must have the shape of the game, (batch, {', '.join(map(str, image_shape))}). Received: shape "
+            f"Images must have the shape of the GAN's, (batch, {', '.join(map(str, image_shape))}). Received: shape "
             f"{shape}. Resize the images, or build the networks for image_shape={shape[1:]}."
         )
 
 
-def array(images, image_shape, batch_size, smallest_batch):
+def check_array(images: Any, image_shape: Sequence[int | None], batch_size: int, required_images: int) -> None:
     """Checks a whole array of images, shape (n, ...), before it is trained on.
 
     Raises:
-        ValueError: for an empty array, wrong dtype, shape or range, NaN, or batches too small for the order of play.
+        ValueError: for an empty array, wrong dtype, shape or range, NaN, or batches too small for the update rule.
     """
     images = np.asarray(images)
     if images.size == 0:
         raise ValueError(f"There must be images to train on. Received: an empty array of shape {images.shape}.")
-    images_spec(images.shape, images.dtype, image_shape)
+    check_image_spec(images.shape, images.dtype, image_shape)
     low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
     if len(image_shape) == 1:
-        return _batches_hold(len(images), batch_size, smallest_batch)  # points have no range of their own
+        return _check_batch_sizes(len(images), batch_size, required_images)  # points have no range of their own
     if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
         raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
     if low >= 0:
@@ -58,17 +59,17 @@ def array(images, image_shape, batch_size, smallest_batch):
             "If they were scaled to [0, 1], train on `2 * images - 1`, the range of the generator's tanh.",
             stacklevel=3,
         )
-    _batches_hold(len(images), batch_size, smallest_batch)
+    _check_batch_sizes(len(images), batch_size, required_images)
 
 
-def batch(images, image_shape, smallest_batch):
+def check_batch(images: np.ndarray, image_shape: Sequence[int | None], required_images: int) -> None:
     """Checks one batch of images, an array (batch, ...), before it is trained on.
 
     Raises:
-        ValueError: for wrong dtype, shape or range, NaN, or a batch too small for the order of play.
+        ValueError: for wrong dtype, shape or range, NaN, or a batch too small for the update rule.
     """
-    images_spec(images.shape, images.dtype, image_shape)
-    batch_holds(len(images), smallest_batch)
+    check_image_spec(images.shape, images.dtype, image_shape)
+    check_batch_size(len(images), required_images)
     low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
@@ -76,21 +77,21 @@ def batch(images, image_shape, smallest_batch):
         raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
 
 
-def labels_spec(shape, dtype):
+def check_label_spec(shape: Sequence[int | None], dtype: Any) -> None:
     """Checks the shape (with the batch axis) and the dtype of one batch of labels.
 
     Raises:
-        ValueError: if they are not one integer an image.
+        ValueError: if they are not one integer for each image.
     """
     if len(shape) != 1 or "int" not in keras.backend.standardize_dtype(dtype):
         raise ValueError(
-            f"Labels must be one integer an image, of shape (batch,). Received: shape {tuple(shape)} of dtype "
+            f"Labels must be one integer for each image, of shape (batch,). Received: shape {tuple(shape)} of dtype "
             f"{keras.backend.standardize_dtype(dtype)}. Use labels[:, 0] for labels of shape (batch, 1), and "
             "labels.argmax(axis=1) for one-hot ones."
         )
 
 
-def labels_array(labels, num_images, num_classes):
+def check_label_array(labels: Any, num_images: int, num_classes: int) -> None:
     """Checks a whole array of labels for `num_images` images.
 
     Raises:
@@ -102,34 +103,34 @@ def labels_array(labels, num_images, num_classes):
             f"Labels must be integers, the numbers of the classes. Received: labels of dtype {labels.dtype}. Use "
             "labels.astype('int32'), or labels.argmax(axis=1) for one-hot ones."
         )
-    labels_spec(labels.shape, labels.dtype)
+    check_label_spec(labels.shape, labels.dtype)
     if len(labels) != num_images:
-        raise ValueError(f"There must be one label an image. Received: {len(labels)} labels for {num_images} images.")
+        raise ValueError(f"There must be one label for each image. Received: {len(labels)} labels for {num_images} images.")
     if len(labels) and (labels.min() < 0 or labels.max() >= num_classes):
         raise ValueError(
             f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {labels.min()} to {labels.max()}. {RECOUNT}."
         )
 
 
-def _batches_hold(count, batch_size, smallest_batch):
+def _check_batch_sizes(count, batch_size, required_images):
     last = count % batch_size or batch_size
-    batch_holds(min(last, batch_size, count), smallest_batch)
+    check_batch_size(min(last, batch_size, count), required_images)
 
 
-def batch_holds(batch_size, smallest_batch):
-    """Checks that each discriminator step of a round gets an image.
+def check_batch_size(batch_size: int | None, required_images: int) -> None:
+    """Checks that each discriminator step gets an image.
 
     Raises:
-        ValueError: if a batch holds fewer images than the order of play needs.
+        ValueError: if a batch holds fewer images than the update rule needs.
     """
-    if batch_size is not None and batch_size < smallest_batch:
+    if batch_size is not None and batch_size < required_images:
         raise ValueError(
             "Every batch must hold an image for each discriminator step. Received: a batch of "
-            f"{batch_size} for d_steps={smallest_batch}. Use larger batches or fewer d_steps."
+            f"{batch_size} for d_steps={required_images}. Use larger batches or fewer d_steps."
         )
 
 
-def batch_divides(batch_size, multiple_of):
+def check_batch_multiple(batch_size: int | None, multiple_of: int) -> None:
     """Checks that replicas can share a batch, and cut it into minibatches, evenly.
 
     Raises:

@@ -1,101 +1,90 @@
-"""Data without TensorFlow: batches of arrays as a `keras.utils.PyDataset`."""
+"""Data without TensorFlow: any batch of some arrays, by its number."""
 
-import copy
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import keras
 import numpy as np
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of images in [-1, 1] that follow from their number alone; see `kerasgan.datasets.pipeline.batches`.
+class ArrayEpochs:
+    """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
 
-    Who asks for batch 0, as Keras does at the start of each iteration, begins the next epoch: the one after the last
-    pass of which anything was read. The first begins at batch number `skip_batches`.
+    Args:
+        read: a function from indices, int64 (batch,), to those of the values, where they are on disk; None where they
+            are in memory.
     """
 
-    def __init__(self, values, labels, batch_size, *, read, shuffle, seed, flip, passes, skip_batches):
-        super().__init__()
+    def __init__(self, values, labels, batch_size, *, read, shuffle, seed, flip):
         self.values, self.labels, self.batch_size = values, labels, batch_size
-        self.shuffle, self.seed, self.flip, self.passes = shuffle, seed, flip, passes
+        self.shuffle, self.seed, self.flip = shuffle, seed, flip
+        self.batches_per_pass = len(values) // batch_size
         self._read = read or (lambda indices: values[indices])
-        self._batches_a_pass = len(values) // batch_size
-        self._start, self._reached = (
-            skip_batches,
-            None,
-        )  # numbers: of the epoch's batch 0, and after the last that was read
-        self._given = skip_batches % self.num_batches  # batches of the first epoch that are behind it
-        self._orders = {}  # of the last pass, by its number
 
     @property
-    def num_batches(self):
-        """Batches an epoch, also where the first is to begin within it."""
-        return self.passes * self._batches_a_pass
+    def has_labels(self) -> bool:
+        """Whether batches are pairs (images, labels)."""
+        return self.labels is not None
 
-    def __len__(self):
-        return self.num_batches
+    def batches(self, first: int, count: int, functions: tuple = (), rows: Callable | None = None) -> "_Batches":
+        """Returns `count` batches from number `first` on, an iterable, with the functions applied to each."""
+        return _Batches(self, first, count, functions, rows)
 
-    def __getitem__(self, index):
-        if index == 0:
-            self._begin()
-        self._reached = self._start + index + 1
-        return self._batch(self._start + index)
+    def order(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Returns the order of a pass, int64 (num_images,), and which of them are mirrored, bool, or None for none."""
+        count = len(self.values)
+        random = np.random.default_rng([self.seed, number])
+        order = random.permutation(count) if self.shuffle else np.arange(count)
+        return order, random.integers(2, size=count).astype(bool) if self.flip else None
 
-    def __iter__(self):
-        count = self.num_batches - (self._given if self._reached is None else 0)
-        return (self[index] for index in range(count))
-
-    def repeat(self, passes):
-        """Returns the same batches in epochs `passes` times as long, from where this one has come to."""
-        longer = copy.copy(self)
-        longer._begin()
-        longer.passes, longer._reached = passes * self.passes, None
-        longer._given = longer._start % self._batches_a_pass
-        return longer
-
-    def _begin(self):
-        if self._reached is not None:
-            self._start = -(-self._reached // self._batches_a_pass) * self._batches_a_pass
-
-    def _batch(self, number):
-        pass_number, place = divmod(number, self._batches_a_pass)
-        order, mirrored = self._order(pass_number)
-        rows = slice(place * self.batch_size, (place + 1) * self.batch_size)
-        images = self._read(order[rows])
+    def batch_at(self, indices: np.ndarray, mirrored: np.ndarray | None) -> Any:
+        """Returns the images of these indices, in [-1, 1], or pairs with their labels."""
+        images = self._read(indices)
         if mirrored is not None:
-            turned = mirrored[rows].reshape(-1, *[1] * (images.ndim - 1))
-            images = np.where(turned, images[:, :, ::-1], images)
+            images = np.where(mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images)
         if images.dtype == np.uint8:
             images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
-        return (images,) if self.labels is None else (images, self.labels[order[rows]])
-
-    def _order(self, number):
-        """The order of a pass, int64 (num_images,), and which of its places are mirrored, bool, or None for none."""
-        if number not in self._orders:
-            count = len(self.values)
-            draws = np.random.default_rng([self.seed, number])
-            order = draws.permutation(count) if self.shuffle else np.arange(count)
-            mirrored = draws.integers(2, size=count).astype(bool) if self.flip else None
-            self._orders = {number: (order, mirrored)}
-        return self._orders[number]
+        return images if self.labels is None else (images, self.labels[indices])
 
 
-def batches(values, labels, batch_size, **how):
-    """Returns `Batches`."""
-    return Batches(values, labels, batch_size, **how)
+class _Batches:
+    """Some batches one after another."""
+
+    def __init__(self, source, first, count, functions, rows):
+        self.source, self.first, self.count, self.functions, self.rows = source, first, count, functions, rows
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Any]:
+        source, pass_number = self.source, None
+        for number in range(self.first, self.first + self.count):
+            in_pass, place = divmod(number, source.batches_per_pass)
+            if in_pass != pass_number:
+                pass_number, (order, mirrored) = in_pass, source.order(in_pass)
+            picked = slice(place * source.batch_size, (place + 1) * source.batch_size)
+            batch = [order[picked], None if mirrored is None else mirrored[picked]]
+            if self.rows is not None:
+                batch = [None if each is None else self.rows(each) for each in batch]
+            yield self._mapped(source.batch_at(*batch))
+
+    def _mapped(self, batch):
+        for function in self.functions:
+            batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+        return batch
 
 
-def fit_array(images, size, channels):
+def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
     """Returns images of another size or number of channels, through TensorFlow where it is installed.
 
     Raises:
         ValueError: where it is not.
     """
     try:
-        from . import tf_data
+        from kerasgan.backend.tensorflow import resize
     except ImportError:
         raise ValueError(
-            "Arrays and named sets of images are brought to another size by TensorFlow. Received: "
-            f"image_size={size}, channels={channels} without it. Bring them to that size before they are loaded, or "
-            "install tensorflow; folders of photos need neither."
+            "Arrays and named sets of images are resized by TensorFlow. Received: "
+            f"image_size={size}, channels={channels} without it. Resize them before they are loaded, or install "
+            "tensorflow; folders of photos need neither."
         ) from None
-    return tf_data.fit_array(images, size, channels)
+    return resize.resize_array(images, size, channels)

@@ -1,0 +1,74 @@
+"""Checks of each batch of a `tf.data.Dataset`, in its own pipeline."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kerasgan.validation import images as image_checks
+
+from .data import plain
+
+_BEGIN, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
+
+
+def batch_check(gan: Any, required_images: int = 1, multiple_of: int = 1) -> Callable[..., Any]:
+    """Returns a function to be mapped over a dataset: it returns each batch as it is, or refuses it.
+
+    A bad batch is refused before a single weight has been updated on it, at the cost of one comparison for each value.
+
+    Args:
+        gan: the `kerasgan.GAN` that is to be trained on the batches.
+        required_images: the fewest images that a batch may hold.
+        multiple_of: every batch holds a multiple of so many images.
+
+    Raises:
+        ValueError: by the function, for images or labels whose specs do not fit the GAN.
+    """
+
+    @plain
+    def check(images, *labels):
+        image_checks.check_image_spec(images.shape, images.dtype, gan.image_shape)
+        image_checks.check_batch_size(images.shape[0], required_images)
+        image_checks.check_batch_multiple(images.shape[0], multiple_of)
+        for each in labels:
+            image_checks.check_label_spec(each.shape, each.dtype)
+        with tf.control_dependencies(_assertions(gan, images, labels, required_images, multiple_of)):
+            images = tf.identity(images)
+        return (images, *labels) if labels else images
+
+    return check
+
+
+def _assertions(gan, images, labels, required_images, multiple_of):
+    size = tf.shape(images)[:1]
+    # Points have no range of their own.
+    bound = 1 + image_checks.TOLERANCE if len(gan.image_shape) > 1 else images.dtype.max
+    finite = tf.reduce_all(tf.math.is_finite(images))
+    inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
+    few = f"Every batch must hold an image for each of {required_images} discriminator steps"
+    uneven = f"{image_checks.SHARES_RULE} {multiple_of}"
+    whole = "Batch with drop_remainder=True"
+    yield _assert(size[0] >= required_images, few, size, whole)
+    yield _assert(size[0] % multiple_of == 0, uneven, size, whole)
+    yield _assert(finite, image_checks.FINITE_RULE, images, image_checks.MEND)
+    yield _assert(finite & inside, image_checks.RANGE_RULE, images, image_checks.RESCALE)
+    for each in labels:
+        counted = tf.reduce_all((each >= 0) & (each < gan.num_classes))
+        rule = f"{image_checks.LABELS_RULE}, [0, {gan.num_classes})"
+        yield _assert(counted, rule, each, image_checks.RECOUNT)
+
+
+def _assert(condition, rule, values, way_out):
+    received = (tf.reduce_min(values), tf.reduce_max(values))
+    sentence = tf.strings.format(f"{rule}. Received: values from {{}} to {{}}. {way_out}.", received)
+    return tf.debugging.Assert(condition, [_BEGIN + sentence + _END])
+
+
+def refusal(error: Exception) -> str | None:
+    """Returns the sentence by which a batch was refused, or None for another error."""
+    if not isinstance(error, tf.errors.InvalidArgumentError):
+        return None
+    found = re.search(re.escape(_BEGIN) + r"(.*?)" + re.escape(_END), str(error), re.DOTALL)
+    return found.group(1) if found else None

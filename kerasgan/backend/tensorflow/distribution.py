@@ -1,0 +1,106 @@
+"""Batches distributed to the replicas of a `tf.distribute` strategy."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from kerasgan import keras_internals
+
+
+class WholeBatches:
+    """A `tf.data.Dataset` of a user's, of which each worker reads whole batches and takes its rows."""
+
+    skip_batches = 0
+
+    def __init__(self, dataset: tf.data.Dataset):
+        self.dataset = dataset
+        self.batch_size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
+
+    def share(self, rows: Callable[[Any], Any]) -> "WholeBatches":
+        """Returns some rows of each batch alone, for which `rows(values)` picks from values (batch,)."""
+        return WholeBatches(self.dataset.map(lambda *batch: tuple(rows(each) for each in batch)))
+
+    def epoch(self, number: int, skip: int = 0) -> tf.data.Dataset:
+        """Returns the dataset, whatever the epoch: its order is its own."""
+        return self.dataset
+
+    @property
+    def num_batches(self) -> int | None:
+        """Batches in an epoch, or None where that is not known."""
+        batches = int(self.dataset.cardinality())
+        return batches if batches >= 0 else None
+
+
+class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.DistributedDataset):
+    """Whole batches, of which each replica is given its slice.
+
+    A slice is made of one from each minibatch into which the update rule splits the batch, so that the minibatches of
+    all replicas are together those of one device. Of `kerasgan.datasets.Batches` a worker reads its own rows alone.
+
+    Not TensorFlow's own: that one splits batches by rules of its own, waits for its threads at the end of each epoch,
+    and may end an epoch where the reading of an image has failed.
+
+    Args:
+        batches: a `kerasgan.datasets.Batches` or `WholeBatches`, the same on every worker; the sizes of the batches are
+            multiples of the number of replicas times `minibatches`.
+        strategy: the `tf.distribute.Strategy`.
+        here: which of the replicas are in this process, numbers one after another.
+        minibatches: how many minibatches a batch is split into.
+        initial_epoch, steps_per_epoch: the arguments of `fit`.
+    """
+
+    def __init__(
+        self,
+        batches: Any,
+        strategy: tf.distribute.Strategy,
+        here: list[int],
+        minibatches: int,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+    ):
+        rows = functools.partial(_rows, minibatches, strategy.num_replicas_in_sync, here[0], len(here))
+        super().__init__(batches.share(rows), initial_epoch, steps_per_epoch)
+        self.strategy, self._slices = strategy, functools.partial(_slices, len(here))
+
+    @property
+    def num_batches(self):
+        return self.batches.num_batches
+
+    @property
+    def element_spec(self):
+        return self.batches.epoch(0).element_spec
+
+    def __iter__(self) -> Iterator[Any]:
+        for slices in self.next_epoch().map(self._slices):
+            each = iter(slices)
+            yield self.strategy.experimental_distribute_values_from_function(lambda context, each=each: next(each))
+
+
+def array_dataset(images: Any, labels: Any, batch_size: int, shuffle: bool, seed: int) -> tf.data.Dataset:
+    """Returns an array as a dataset of batches, in the same order on every worker."""
+    dataset = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels))
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    if shuffle:
+        dataset = dataset.shuffle(len(images), seed=seed)
+    return dataset.batch(batch_size).prefetch(2).with_options(options)
+
+
+def _rows(minibatches, replicas, first, local, values):
+    """The values, (batch, ...), of the rows of `local` replicas from `first` on, one replica's after the other's."""
+    rest, size = values.shape[1:], _size(values)
+    cut = tf.reshape(values, [minibatches, replicas, size // (minibatches * replicas), *rest])
+    own = tf.experimental.numpy.swapaxes(cut[:, first : first + local], 0, 1)
+    return tf.reshape(own, [size // replicas * local, *rest])
+
+
+def _slices(local, *batch):
+    """A worker's rows as one slice for each of its replicas, images or (images, labels)."""
+    parts = [tf.unstack(tf.reshape(each, [local, _size(each) // local, *each.shape[1:]])) for each in batch]
+    return tuple(zip(*parts, strict=True)) if len(parts) > 1 else tuple(parts[0])
+
+
+def _size(values):
+    return values.shape[0] if values.shape[0] is not None else tf.shape(values)[0]
