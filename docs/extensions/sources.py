@@ -16,8 +16,8 @@ class Sources(griffe.Extension):
 
     def on_class(self, *, cls, **kwargs):
         if any(str(decorator.value).endswith("frozen_config") for decorator in cls.decorators):
-            fields = [member for member in cls.attributes.values() if "property" not in member.labels]
-            cls.set_member("__init__", _init(cls, [field for field in fields if field.annotation is not None]))
+            own = [member for member in cls.members.values() if member.is_attribute and "property" not in member.labels]
+            cls.set_member("__init__", _init(cls, [member for member in own if member.annotation is not None]))
 
 
 def _init(cls, fields):
