@@ -26,6 +26,26 @@ class Objective(abc.ABC):
         neutral_logit: the logit of a discriminator that cannot tell real from generated images; None where only
             differences of logits have a meaning.
         needs_lipschitz: whether the objective is sound only for a discriminator whose gradient is bounded.
+
+    Example:
+
+    ```python
+    import kerasgan
+    from keras import ops
+
+    @kerasgan.frozen_config
+    class Quadratic(kerasgan.objectives.Objective):
+        target: float = 1.0
+
+        def d_loss(self, real_logits, fake_logits):
+            return ops.square(real_logits - self.target) + ops.square(fake_logits + self.target)
+
+        def g_loss(self, real_logits, fake_logits):
+            return ops.square(fake_logits)
+
+    gan = kerasgan.GAN(*kerasgan.networks.mlp((2,), latent_dim=2, width=8), latent_dim=2)
+    gan.compile(objective=Quadratic(target=2.0))
+    ```
     """
 
     no_total_loss: str | None = None
@@ -94,7 +114,7 @@ class NonSaturating(Objective):
 
 @frozen_config
 class Minimax(Objective):
-    """The zero-sum game of the paper: the generator minimizes log(1 - D(G(z))), in (-inf, 0].
+    """The zero-sum minimax game of the paper: the generator minimizes log(1 - D(G(z))), in (-inf, 0].
 
     The gradient of `g_loss` with respect to the logit is -D(G(z)): it goes to 0 when the discriminator rejects with
     confidence, which is where an untrained generator starts. It is here to be studied; train with `NonSaturating`.
@@ -127,8 +147,8 @@ class Minimax(Objective):
 
 
 _TOTAL_OF_CRITICS = (
-    "With this objective the generator's loss has no lower bound and no fixed level, so that adding the two losses "
-    "says nothing, and `loss` is not reported. Watch d_loss, g_loss and the samples."
+    "With this objective the generator's loss has no lower bound and no fixed level, so the sum of the two losses has "
+    "no meaning, and `loss` is not reported. Watch d_loss, g_loss and the samples."
 )
 
 
@@ -196,9 +216,9 @@ class Relativistic(Objective):
 
     `d_loss = -log sigmoid(D(x) - D(G(z)))`, `g_loss = -log sigmoid(D(G(z)) - D(x))`, with D the bare logit; at the
     equilibrium log 2 each. Since only the difference counts, the discriminator cannot drop a mode from the comparison,
-    and the landscape has no minima where modes are missing; and the logged `d_real` and `d_fake` mean nothing by
-    themselves, only their difference does. Not to be confused with the relativistic
-    *average* loss, which compares with the batch's mean. Its dynamics converge only with both `R1` and `R2`.
+    and the landscape has no minima where modes are missing. The logged `d_real` and `d_fake` have no meaning by
+    themselves, only their difference has. Not to be confused with the relativistic *average* loss, which compares with
+    the mean of the batch. Its dynamics converge only with both `R1` and `R2`.
 
     Reference: Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
@@ -213,7 +233,7 @@ class Relativistic(Objective):
         return ops.softplus(real_logits - fake_logits)
 
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, type[Objective]] = {
     "non_saturating": NonSaturating,
     "minimax": Minimax,
     "least_squares": LeastSquares,
@@ -221,7 +241,15 @@ OBJECTIVES = {
     "wasserstein": Wasserstein,
     "relativistic": Relativistic,
 }
-MEMBERS = ("d_loss", "g_loss", "no_total_loss", "bounds_js", "paired", "neutral_logit", "needs_lipschitz")
+MEMBERS: tuple[str, ...] = (
+    "d_loss",
+    "g_loss",
+    "no_total_loss",
+    "bounds_js",
+    "paired",
+    "neutral_logit",
+    "needs_lipschitz",
+)
 
 
 def get(objective: str | Objective) -> Objective:

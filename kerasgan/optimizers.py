@@ -1,90 +1,109 @@
 """Two optimizers where Keras expects one."""
 
 import re
+from typing import Any
 
 import keras
 
+from kerasgan import keras_internals
 
-def for_both(d_optimizer, g_optimizer, discriminator, generator):
-    """Returns the two players' Keras optimizers, built on their networks' weights.
 
-    Building them here, not at the first step, is what lets a saved model restore their slots. The name `"adam"` gives
-    the Adam of the GAN literature, learning rate 2e-4 and beta_1 0.5, rather than Keras's own defaults (1e-3 and 0.9),
-    with which GANs oscillate; every other name gives Keras's optimizer as it is.
+def for_both(
+    d_optimizer: str | keras.optimizers.Optimizer,
+    g_optimizer: str | keras.optimizers.Optimizer,
+    discriminator: keras.Model,
+    generator: keras.Model,
+) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+    """Returns the Keras optimizers of both networks, built on their weights.
+
+    They are built here, not at the first step, so that a saved model can restore their slots. The name `"adam"` means
+    the Adam of the GAN literature, learning rate 2e-4 and beta_1 0.5, instead of Keras's defaults (1e-3 and 0.9), with
+    which GANs oscillate; every other name means Keras's optimizer as it is.
 
     Args:
-        d_optimizer, g_optimizer: `keras.optimizers.Optimizer`s or their names.
-        discriminator, generator: the networks they are to move.
+        d_optimizer: the discriminator's `keras.optimizers.Optimizer`, or its name.
+        g_optimizer: the generator's.
+        discriminator: the network that `d_optimizer` updates.
+        generator: the network that `g_optimizer` updates.
+
+    Returns:
+        The discriminator's optimizer, and the generator's.
 
     Raises:
-        ValueError: for an unknown name, one optimizer for both players, or one that moves another model's weights.
+        ValueError: for an unknown name, one optimizer for both networks, or one that was built for other weights.
 
     Reference: Radford et al., 2016, arXiv:1511.06434 (section 4).
     """
     if d_optimizer is g_optimizer and not isinstance(d_optimizer, str):
         raise ValueError(
-            "Each player needs an optimizer of its own, for its own slots and steps. "
+            "Each network needs its own optimizer, with its own slots and steps. "
             f"Received: the same {type(d_optimizer).__name__} as d_optimizer and g_optimizer. Make two."
         )
     return _get(d_optimizer, "d", discriminator), _get(g_optimizer, "g", generator)
 
 
-def _get(optimizer, player, network):
+def _get(optimizer, prefix, network):
     if optimizer == "adam":
         optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     optimizer = keras.optimizers.get(optimizer)
     if network.dtype_policy.name == "mixed_float16" and not hasattr(optimizer, "inner_optimizer"):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    made_up = re.sub(r"_\d+$", "", optimizer.name)
-    if made_up.replace("_", "") == type(optimizer).__name__.lower():
-        # Keras numbers its names by how many optimizers came before; logs are told apart by them.
-        optimizer.name = f"{player}_{made_up}"
+    default_name = re.sub(r"_\d+$", "", optimizer.name)
+    if default_name.replace("_", "") == type(optimizer).__name__.lower():
+        # Keras numbers default names by how many optimizers came before; logs need names that do not change.
+        optimizer.name = f"{prefix}_{default_name}"
     if not optimizer.built:
         optimizer.build(network.trainable_variables)
-    elif [id(v) for v in optimizer._trainable_variables] != [id(v) for v in network.trainable_variables]:
+    elif not _same(keras_internals.trained_variables(optimizer), network.trainable_variables):
         raise ValueError(
-            f"An optimizer moves the weights of one network. Received: a {player}_optimizer that was built for other "
+            f"An optimizer updates the weights of one network. Received: a {prefix}_optimizer that was built for other "
             "weights. Make a new one."
         )
     return optimizer
 
 
+def _same(variables, others):
+    return [id(variable) for variable in variables] == [id(variable) for variable in others]
+
+
 @keras.saving.register_keras_serializable(package="kerasgan")
 class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A share of the rates of another schedule.
+    """Another schedule times a constant.
 
     Args:
         schedule: a `keras.optimizers.schedules.LearningRateSchedule`.
-        share: what its rates are multiplied by, positive.
+        share: the constant, positive.
     """
 
-    def __init__(self, schedule, share):
-        self.schedule, self.share = schedule, share
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, share: float):
+        self.schedule = schedule
+        self.share = share
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         return self.share * self.schedule(step)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"schedule": keras.saving.serialize_keras_object(self.schedule), "share": self.share}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["share"])
 
 
-def plain_rate(optimizer):
-    """Returns an optimizer's learning rate, a float, or None where it follows a schedule or a function."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return None if callable(inner._learning_rate) else float(inner._learning_rate.numpy())
+def plain_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """Returns an optimizer's learning rate, or None where it follows a schedule or a function."""
+    rate = keras_internals.learning_rate_setting(_inner(optimizer))
+    return None if callable(rate) else float(keras.ops.convert_to_numpy(rate))
 
 
-def scale_schedule(optimizer, share):
-    """Multiplies the rates of an optimizer's schedule by `share`, in every step that is traced from now on.
+def scale_schedule(optimizer: keras.optimizers.Optimizer, share: float) -> bool:
+    """Multiplies an optimizer's schedule by a constant, in every step that is traced from now on.
 
-    Returns whether it has a schedule.
+    Returns:
+        Whether it has a schedule.
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    schedule = inner._learning_rate
+    inner = _inner(optimizer)
+    schedule = keras_internals.learning_rate_setting(inner)
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return False
     if isinstance(schedule, ScaledSchedule):
@@ -93,46 +112,55 @@ def scale_schedule(optimizer, share):
     return True
 
 
-class OptimizerPair(keras.optimizers.Optimizer):
-    """Shows the two optimizers of a game to callbacks that look for one `model.optimizer`.
+def _inner(optimizer):
+    """Returns the optimizer that a `LossScaleOptimizer` wraps, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
-    `learning_rate` reads as the generator's, and setting it sets both; Keras's schedules go through `optimizers` and
-    ask for each rate by itself, so one that multiplies keeps the ratio of two time scales (Heusel et al., 2017,
+
+class OptimizerPair(keras.optimizers.Optimizer):
+    """Shows the two optimizers of a GAN to callbacks that use `model.optimizer`.
+
+    `learning_rate` is the generator's, and setting it sets both. Keras's schedules iterate over `optimizers` and read
+    each rate by itself, so a schedule that multiplies keeps the ratio of two time scales (Heusel et al., 2017,
     arXiv:1706.08500). `iterations` counts generator steps. Nothing is saved through the pair: the model saves the two
     optimizers themselves.
     """
 
-    def __init__(self, d_optimizer, g_optimizer):
+    def __init__(self, d_optimizer: keras.optimizers.Optimizer, g_optimizer: keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name="optimizer_pair")
         self.optimizers = [d_optimizer, g_optimizer]
         self.built = True
 
     @property
-    def variables(self):
+    def variables(self) -> list[Any]:
+        """The variables of both optimizers."""
         return [variable for optimizer in self.optimizers for variable in optimizer.variables]
 
     @property
-    def iterations(self):
+    def iterations(self) -> Any:
+        """The number of generator steps."""
         return self.optimizers[1].iterations
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
+        """The generator's learning rate."""
         return self.optimizers[1].learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate):
+    def learning_rate(self, learning_rate: Any) -> None:
         for optimizer in self.optimizers:
             optimizer.learning_rate = learning_rate
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Lets each optimizer finalize its own weights; `var_list` is not used."""
         for optimizer in self.optimizers:
-            optimizer.finalize_variable_values(optimizer._trainable_variables)
+            optimizer.finalize_variable_values(keras_internals.trained_variables(optimizer))
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         """Saves nothing: the two optimizers are saved with the model."""
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         """Loads nothing: see `save_own_variables`."""
 
-    def get_config(self):
-        raise ValueError("The pair is rebuilt by GAN.compile and is never serialised. Save the GAN instead.")
+    def get_config(self) -> dict[str, Any]:
+        raise ValueError("The pair is rebuilt by GAN.compile and is never serialized. Save the GAN instead.")

@@ -1,28 +1,30 @@
-"""Convolutions in the forms that are fast on a CPU, where oneDNN's are slow: equal to TensorFlow's to rounding.
+"""Convolutions in forms that are faster on a CPU than oneDNN's for some shapes: equal to TensorFlow's to rounding.
 
-A convolution is bilinear in its images and its kernel; its two gradients are the other two maps of a triple, which are
-bilinear as well: `convolve` (small <- large), `spread` (large <- small: the gradient for the images, and at the same
-time what a transposed convolution computes) and `correlate` (the gradient for the kernel). Each has the other two as
-its gradients, so that gradients of every order exist, and each takes whichever form is fastest for its shapes:
+A convolution is bilinear in its images and its kernel. Its two gradients are bilinear as well, and form a triple with
+it: `convolve` (small <- large), `spread` (large <- small: the gradient with respect to the images, and a transposed
+convolution) and `correlate` (the gradient with respect to the kernel). Each has the other two as its gradients, so that
+gradients of every order exist, and each uses the form that is fastest for its shapes:
 
-- few channels on the large side: `spread` multiplies first, one product for each pixel and each place of the kernel,
-  and then adds up what falls on the same pixel. The same with stride 1 for `convolve` to few channels, whose
-  `correlate` is a product with shifted copies of them. oneDNN takes several times as long for each of these;
-- many weights on few pixels: products with patches, since oneDNN spends its time on bringing the weights into order;
+- few channels on the large side: `spread` multiplies first, one product for each pixel and each position of the kernel,
+  then sums the products that belong to the same pixel. The same holds with stride 1 for `convolve` to few channels,
+  whose `correlate` is a product with shifted copies of the small side. oneDNN takes several times as long for each of
+  these;
+- many weights on few pixels: products with patches, since oneDNN spends its time on reordering the weights;
 - in bfloat16, `correlate` of narrow images to many channels: products too; oneDNN takes up to three times as long.
 
-`benchmarks/operations.py` shows what that is worth, on the CPU that it is run on.
+`benchmarks/operations.py` measures the gain on the CPU that it is run on.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 FEW_CHANNELS = 4
 HEAVY = 2
-"""Weights for each value of the large and the small side, from which on the weights decide."""
+"""Ratio of weights to values of both sides from which products with patches are faster."""
 MANY_CHANNELS = 16
-"""Channels of the small side for each pixel of its width, from which on bfloat16 kernels are cheaper as products."""
+"""Ratio of channels to the width of the small side from which `correlate` in bfloat16 is faster as products."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Geometry:
     """A convolution with "same" padding between images (batch, height, width, channels) and smaller ones.
 
     Attributes:
-        height, width: of the large side.
+        height: of the large side.
+        width: of the large side.
         kernel: height and width of the kernel.
         stride: in both directions.
     """
@@ -41,33 +44,33 @@ class Geometry:
     stride: int
 
     @property
-    def small(self):
+    def small(self) -> tuple[int, int]:
         """Height and width of the small side."""
         return -(-self.height // self.stride), -(-self.width // self.stride)
 
     @property
-    def reach(self):
-        """Pixels of the small side that meet a pixel of the large side, in each direction."""
+    def reach(self) -> int:
+        """Pixels of the small side that depend on one pixel of the large side, in each direction."""
         return -(-self.kernel // self.stride)
 
     @property
-    def is_whole(self):
-        """Whether strides lead through the kernel without a rest, more than one pixel each."""
+    def is_whole(self) -> bool:
+        """Whether the kernel is a multiple of the stride, and the stride above 1."""
         return self.stride > 1 and self.kernel % self.stride == 0
 
-    def padding(self, axis):
-        """How many pixels are added before the first, in height (axis 0) or width (1)."""
+    def padding(self, axis: int) -> int:
+        """Returns the pixels of padding before the first one, in height (axis 0) or width (1)."""
         size = (self.height, self.width)[axis]
         return max((self.small[axis] - 1) * self.stride + self.kernel - size, 0) // 2
 
-    def is_heavy(self, kernel_shape, batch_size):
-        """Whether the weights are many for so few pixels; unknown batch sizes count as large."""
-        places, large, small = kernel_shape[0] * kernel_shape[1], kernel_shape[2], kernel_shape[3]
+    def is_heavy(self, kernel_shape: Sequence[int], batch_size: int | None) -> bool:
+        """Returns whether there are many weights for few pixels; a batch size of None (unknown) counts as large."""
+        positions, large, small = kernel_shape[0] * kernel_shape[1], kernel_shape[2], kernel_shape[3]
         values = self.height * self.width * large + self.small[0] * self.small[1] * small
-        return batch_size is not None and places * large * small >= HEAVY * batch_size * values
+        return batch_size is not None and positions * large * small >= HEAVY * batch_size * values
 
 
-def convolve(images, kernel, geometry):
+def convolve(images: tf.Tensor, kernel: tf.Tensor, geometry: Geometry) -> tf.Tensor:
     """Returns images (batch, height, width, large) convolved with a kernel (k, k, large, small): the small side."""
 
     @tf.custom_gradient
@@ -80,8 +83,8 @@ def convolve(images, kernel, geometry):
     return function(images, kernel)
 
 
-def spread(images, kernel, geometry):
-    """Returns images (batch, *geometry.small, small) spread by a kernel (k, k, large, small): the large side."""
+def spread(images: tf.Tensor, kernel: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    """Returns the transposed convolution of images (batch, *geometry.small, small) with a kernel: the large side."""
 
     @tf.custom_gradient
     def function(images, kernel):
@@ -93,8 +96,8 @@ def spread(images, kernel, geometry):
     return function(images, kernel)
 
 
-def correlate(large, small, geometry):
-    """Returns how images of both sides go together: a kernel (k, k, large, small)."""
+def correlate(large: tf.Tensor, small: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    """Returns the gradient of `convolve` with respect to its kernel: (k, k, large, small)."""
 
     @tf.custom_gradient
     def function(large, small):
@@ -106,11 +109,11 @@ def correlate(large, small, geometry):
     return function(large, small)
 
 
-def add_bias(images, bias):
+def add_bias(images: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """Returns images (batch, height, width, channels) with a bias (channels,) added.
 
-    Its gradient is a product in bfloat16, where TensorFlow's sum is slow. Not for the results of `convolve`, where
-    TensorFlow computes the gradients of bias and kernel in one.
+    In bfloat16 its gradient is a product, since TensorFlow's sum is slow. It is not used after `convolve`, where
+    TensorFlow computes the gradients of bias and kernel together.
     """
     if images.dtype != tf.bfloat16:
         return tf.nn.bias_add(images, bias)
@@ -128,10 +131,10 @@ def add_bias(images, bias):
 
 
 def _convolve(images, kernel, geometry):
-    if kernel.shape[3] <= FEW_CHANNELS and _turns(geometry):
-        # With stride 1 a convolution is the spreading of the turned kernel.
-        turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
-        return _spread_by_products(images, turned, geometry)
+    if kernel.shape[3] <= FEW_CHANNELS and _is_symmetric(geometry):
+        # With stride 1 a convolution is the transposed convolution with the rotated kernel.
+        rotated = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
+        return _spread_by_products(images, rotated, geometry)
     if geometry.is_heavy(kernel.shape, images.shape[0]):
         product = tf.matmul(_patches(images, geometry), tf.reshape(kernel, [-1, kernel.shape[3]]))
         return tf.reshape(product, [-1, *geometry.small, kernel.shape[3]])
@@ -147,7 +150,7 @@ def _spread(images, kernel, geometry):
 
 def _correlate(large, small, geometry):
     shape = (geometry.kernel, geometry.kernel, large.shape[3], small.shape[3])
-    if shape[3] <= FEW_CHANNELS and _turns(geometry):
+    if shape[3] <= FEW_CHANNELS and _is_symmetric(geometry):
         return _correlate_with_few(large, small, shape, geometry)
     heavy = geometry.is_heavy(shape, large.shape[0])
     if geometry.is_whole and (heavy or _is_narrow(small, geometry)):
@@ -165,21 +168,21 @@ def _is_narrow(small, geometry):
     return small.dtype == tf.bfloat16 and small.shape[3] >= MANY_CHANNELS * geometry.small[1]
 
 
-def _turns(geometry):
-    """Whether a turned kernel undoes the spreading: with stride 1 and as much padding on all sides."""
+def _is_symmetric(geometry):
+    """Returns whether stride is 1 and padding equal on all sides, so that `spread` is a convolution, too."""
     return geometry.stride == 1 and geometry.kernel % 2 == 1
 
 
 def _patches(images, geometry):
-    """What the kernel meets at each pixel of the small side: (pixels of the batch, k * k * channels)."""
+    """Returns the patch of the large side for each pixel of the small side: (pixels of the batch, k * k * channels)."""
     k, s = geometry.kernel, geometry.stride
     options = {"ksizes": [1, k, k, 1], "strides": [1, s, s, 1], "rates": [1, 1, 1, 1], "padding": "SAME"}
-    found = tf.raw_ops.ExtractImagePatches(images=images, **options)
-    return tf.reshape(found, [-1, k * k * images.shape[3]])
+    patches = tf.raw_ops.ExtractImagePatches(images=images, **options)
+    return tf.reshape(patches, [-1, k * k * images.shape[3]])
 
 
 def _correlate_by_products(large, small, shape, geometry):
-    """The large side in squares of stride x stride pixels: `reach` x `reach` shifted copies times the small side."""
+    """Cuts the large side into squares of stride x stride pixels; multiplies shifted copies with the small side."""
     reach, stride, (height, width) = geometry.reach, geometry.stride, geometry.small
     paddings = [[0, 0]]
     for axis, (small_size, size) in enumerate(zip(geometry.small, (geometry.height, geometry.width), strict=True)):
@@ -187,32 +190,32 @@ def _correlate_by_products(large, small, shape, geometry):
         paddings.append([before, (small_size + reach - 1) * stride - size - before])
     squares = tf.nn.space_to_depth(tf.pad(large, [*paddings, [0, 0]]), stride)
     rows = tf.reshape(small, [-1, shape[3]])
-    places = [(i, j) for i in range(reach) for j in range(reach)]
-    copies = (tf.reshape(squares[:, i : i + height, j : j + width], [-1, stride**2 * shape[2]]) for i, j in places)
+    shifts = [(i, j) for i in range(reach) for j in range(reach)]
+    copies = (tf.reshape(squares[:, i : i + height, j : j + width], [-1, stride**2 * shape[2]]) for i, j in shifts)
     kernel = tf.stack([tf.matmul(copy, rows, transpose_a=True) for copy in copies])
     kernel = tf.reshape(kernel, [reach, reach, stride, stride, *shape[2:]])
     return tf.reshape(tf.transpose(kernel, [0, 2, 1, 3, 4, 5]), shape)
 
 
 def _spread_by_products(images, kernel, geometry):
-    """Each pixel times the whole kernel; then all that falls on the same pixel is added up, in float32."""
-    places, channels = geometry.kernel**2 * kernel.shape[2], kernel.shape[2]
-    rows = tf.matmul(tf.reshape(images, [-1, kernel.shape[3]]), tf.reshape(kernel, [places, -1]), transpose_b=True)
+    """Multiplies each pixel with the whole kernel, then sums the products of the same pixel, in float32."""
+    width, channels = geometry.kernel**2 * kernel.shape[2], kernel.shape[2]
+    rows = tf.matmul(tf.reshape(images, [-1, kernel.shape[3]]), tf.reshape(kernel, [width, -1]), transpose_b=True)
     rows = tf.cast(tf.reshape(rows, [-1, *geometry.small, geometry.kernel, geometry.kernel * channels]), tf.float32)
-    added = _overlapped(rows, geometry, axis=0)  # (batch, rows, small width, stride, k * channels)
-    height = added.shape[1] * geometry.stride
-    added = tf.reshape(tf.transpose(added, [0, 1, 3, 2, 4]), [-1, height, geometry.small[1], geometry.kernel, channels])
-    added = _overlapped(added, geometry, axis=1)  # (batch, height, columns, stride, channels)
-    added = tf.reshape(added, [-1, height, added.shape[2] * geometry.stride, channels])
+    total = _overlap_add(rows, geometry, axis=0)  # (batch, rows, small width, stride, k * channels)
+    height = total.shape[1] * geometry.stride
+    total = tf.reshape(tf.transpose(total, [0, 1, 3, 2, 4]), [-1, height, geometry.small[1], geometry.kernel, channels])
+    total = _overlap_add(total, geometry, axis=1)  # (batch, height, columns, stride, channels)
+    total = tf.reshape(total, [-1, height, total.shape[2] * geometry.stride, channels])
     top, left = geometry.padding(0), geometry.padding(1)
-    return tf.cast(added[:, top : top + geometry.height, left : left + geometry.width], images.dtype)
+    return tf.cast(total[:, top : top + geometry.height, left : left + geometry.width], images.dtype)
 
 
-def _overlapped(values, geometry, axis):
-    """Adds what neighbours of the small side have for the same pixel of the large side.
+def _overlap_add(values, geometry, axis):
+    """Sums the products of neighboring pixels of the small side that belong to the same pixel of the large side.
 
-    Takes (batch, height, width, k, values), where height (axis 0) or width (axis 1) is that of the small side, and
-    returns the same with `reach` - 1 more of it, and `stride` places in place of k.
+    Takes (batch, height, width, k, values), where height (axis 0) or width (axis 1) is that of the small side. Returns
+    an array whose axis is `reach` - 1 longer, with `stride` in place of k.
     """
     reach, stride = geometry.reach, geometry.stride
     values = tf.pad(values, [[0, 0], [0, 0], [0, 0], [0, reach * stride - geometry.kernel], [0, 0]])
@@ -226,11 +229,11 @@ def _overlapped(values, geometry, axis):
 
 
 def _correlate_with_few(large, small, shape, geometry):
-    """The product of the many channels with shifted copies of the few."""
+    """Multiplies the side of many channels with shifted copies of the side of few."""
     k, margin = geometry.kernel, geometry.kernel // 2
     maps = tf.transpose(small, [3, 0, 1, 2])
     padded = tf.pad(maps, [[0, 0], [0, 0], [margin, margin], [margin, margin]])
-    turned = range(k - 1, -1, -1)
-    copies = [padded[:, :, i : i + geometry.height, j : j + geometry.width] for i in turned for j in turned]
+    shifts = range(k - 1, -1, -1)
+    copies = [padded[:, :, i : i + geometry.height, j : j + geometry.width] for i in shifts for j in shifts]
     product = tf.matmul(tf.reshape(tf.stack(copies), [k * k * shape[3], -1]), tf.reshape(large, [-1, shape[2]]))
     return tf.transpose(tf.reshape(product, [k, k, shape[3], shape[2]]), [0, 1, 3, 2])
