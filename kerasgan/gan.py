@@ -417,8 +417,8 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
     def _check_compiled(self, method):
         if not self.compiled:
             raise ValueError(
-                f"A GAN must be compiled before `{method}`. Received: one that is not. Call gan.compile() first; its "
-                "defaults are a good start."
+                f"A GAN must be compiled before `{method}`. Received: a GAN that is not compiled. Call gan.compile() "
+                "first; its defaults are a good start."
             )
 
 

@@ -330,7 +330,7 @@ def _give_counters(found, callbacks):
 
 
 def _checked_position(found):
-    place, best = place_in(found.counters), found.counters.get("best")
+    position, best = position_in(found.counters), found.counters.get("best")
     sound = set(found.counters) == set(COUNTERS) and type(found.counters["step"]) is int
     sound = sound and position is not None and isinstance(best, int | float | None)
     if not sound or not isinstance(found.counters["callbacks"], dict):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasgan.backend import convolutions
-from kerasgan.backend.convolutions import Geometry
+from kerasgan.backend.tensorflow import convolutions
+from kerasgan.backend.tensorflow.convolutions import Geometry
 
 KERNELS = [(7, 1), (3, 1), (1, 1), (4, 1), (4, 2), (5, 2), (3, 2), (2, 2), (5, 3), (3, 4)]
 CHANNELS = [(1, 2), (2, 1), (3, 3), (5, 6), (64, 96)]  # few on either side, few on both, many, and heavy
@@ -81,8 +81,8 @@ def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
                 inner.watch(given)
                 losses = [tf.reduce_sum(tf.square(each)) for each in maps(geometry, *given)]
             first = [each for loss in losses for each in inner.gradient(loss, given) if each is not None]
-            slopes = tf.add_n([tf.reduce_sum(tf.square(each)) for each in first])
-        return first + outer.gradient(slopes, given)
+            squares = tf.add_n([tf.reduce_sum(tf.square(each)) for each in first])
+        return first + outer.gradient(squares, given)
 
     assert_alike(derivatives(ours), derivatives(plain), tolerance=2e-5)
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 import kerasgan
-from kerasgan.backend import fast
-from kerasgan.backend import tensorflow as engine
+from kerasgan import backend, keras_internals
+from kerasgan.backend.tensorflow import fast_layers, gradients
 
 KINDS = {
     "conv": [layers.Conv2D(8, 4, 2, padding="same"), layers.Conv2D(1, 7, padding="same", activation="tanh")],
@@ -26,7 +26,7 @@ KINDS = {
         layers.Conv2DTranspose(8, (2, 4), 2, padding="same", activation="relu"),
     ],
     "batch norm": [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.BatchNormalization(scale=False)],
-    "batch norm without centre": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
+    "batch norm without center": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
     "batch norm of other kinds": [layers.BatchNormalization(axis=1), layers.BatchNormalization(trainable=False)],
     "leaky": [layers.Conv2D(8, 4, 2, padding="same"), layers.LeakyReLU(0.2), layers.LeakyReLU(0.0)],
     "others": [layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")), layers.GroupNormalization(2)],
@@ -52,7 +52,7 @@ def plainly(network, images):
 
 
 def fastly(network, images):
-    return fast.call(network, images, training=True)
+    return fast_layers.call_network(network, images, training=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,7 +79,9 @@ def test_inference_is_keras_own(images):
     network = network_of("batch norm")
     batch = tf.zeros((2, 8, 12, 4))
     before = network.get_weights()
-    np.testing.assert_array_equal(fast.call(network, batch, training=False), network(batch, training=False))
+    np.testing.assert_array_equal(
+        fast_layers.call_network(network, batch, training=False), network(batch, training=False)
+    )
     assert all(np.array_equal(one, other) for one, other in zip(before, network.get_weights(), strict=True))
 
 
@@ -113,10 +115,10 @@ class OwnModel(keras.Model):
         keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same", activity_regularizer="l2")]),
         OwnModel(),
     ],
-    ids=["a layer of one's own", "a loss of activity", "a model of one's own"],
+    ids=["a custom layer", "an activity regularizer", "a custom model"],
 )
-def test_what_a_user_may_count_on_is_called_as_it_is(network, monkeypatch):
-    monkeypatch.setattr(fast, "_walked", lambda *args: pytest.fail("went through the layers"))
+def test_networks_with_code_of_the_users_are_called_as_they_are(network, monkeypatch):
+    monkeypatch.setattr(fast_layers, "_walked", lambda *args: pytest.fail("went through the layers"))
     network(tf.ones((1, 4, 4, 1)))
     fastly(network, tf.ones((2, 4, 4, 1)))
     assert not isinstance(network, keras.Sequential) or network.losses
@@ -161,7 +163,7 @@ ADAMS = {
 @pytest.mark.parametrize("name", ADAMS)
 def test_an_optimizer_moves_weights_as_keras_does(name):
     plain = three_steps(ADAMS[name](), lambda optimizer, *rest: optimizer.apply(*rest))
-    for found, expected in zip(three_steps(ADAMS[name](), fast.apply), plain, strict=True):
+    for found, expected in zip(three_steps(ADAMS[name](), gradients.apply), plain, strict=True):
         np.testing.assert_allclose(found, expected, rtol=5e-5, atol=1e-9)  # 1 - beta_2 in float32
 
 
@@ -169,7 +171,7 @@ def test_an_optimizer_moves_weights_as_keras_does(name):
 def test_plain_adam_takes_one_operation(name, monkeypatch):
     optimizer = ADAMS[name]()
     monkeypatch.setattr(optimizer, "apply", lambda *args: pytest.fail("took Keras's way"))
-    three_steps(optimizer, fast.apply)
+    three_steps(optimizer, gradients.apply)
 
 
 def test_weights_that_are_constrained_are_moved_by_keras():
@@ -179,25 +181,25 @@ def test_weights_that_are_constrained_are_moved_by_keras():
     adam = keras.optimizers.Adam(10.0)
     for each in (optimizer, adam):
         each.build([weight])
-        fast.apply(each, [tf.ones(2)], [weight])
+        gradients.apply(each, [tf.ones(2)], [weight])
         assert np.all(weight.numpy() >= 0)
 
 
-@pytest.mark.parametrize("order", ["alternating", "simultaneous", "one_stage"])
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous", "one_stage"])
 @pytest.mark.parametrize("network", [kerasgan.networks.dcgan, kerasgan.networks.resnet, kerasgan.networks.mlp])
-def test_a_training_is_the_same_with_and_without(make_gan, images, order, network, monkeypatch):
+def test_a_training_is_the_same_with_and_without(make_gan, images, updates, network, monkeypatch):
     """SGD, whose steps are the gradients; Adam would make a sign of the last digit."""
     given = np.repeat(images, 2, axis=3)[..., :1]
 
     def trained():
         rates = [keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05)]
-        gan = make_gan(network=network, d_optimizer=rates[0], g_optimizer=rates[1], updates=order, penalties="r1")
+        gan = make_gan(network=network, d_optimizer=rates[0], g_optimizer=rates[1], updates=updates, penalties="r1")
         logs = gan.fit(given, batch_size=16, shuffle=False, verbose=0).history
         return gan.get_weights(), logs
 
     weights, logs = trained()
-    monkeypatch.setattr(engine.fast, "call", lambda network, inputs, training: network(inputs, training=training))
-    monkeypatch.setattr(engine.fast, "apply", lambda optimizer, *rest: optimizer.apply(*rest))
+    monkeypatch.setattr(backend, "call_network", lambda network, inputs, training: network(inputs, training=training))
+    monkeypatch.setattr(backend, "apply", lambda optimizer, *rest: optimizer.apply(*rest))
     plain_weights, plain_logs = trained()
     for name, values in plain_logs.items():
         np.testing.assert_allclose(logs[name], values, rtol=1e-3, atol=1e-5)
@@ -208,9 +210,11 @@ def test_a_training_is_the_same_with_and_without(make_gan, images, order, networ
 def test_the_step_goes_through_the_fast_forms(make_gan, images, monkeypatch):
     taken = []
     for name in ("_convolution", "_transposed_convolution", "_batch_norm"):
-        whole = getattr(fast, name)
+        whole = getattr(fast_layers, name)
         spy = lambda layer, images, name=name, whole=whole: taken.append(name) or whole(layer, images)  # noqa: E731
-        monkeypatch.setitem(fast._FAST, next(kind for kind, each in fast._FAST.items() if each is whole), spy)
+        monkeypatch.setitem(
+            fast_layers._FAST, next(kind for kind, each in fast_layers._FAST.items() if each is whole), spy
+        )
     gan = make_gan(network=kerasgan.networks.dcgan)
     monkeypatch.setattr(gan.d_optimizer, "apply", lambda *args: pytest.fail("took Keras's way"))
     gan.fit(images, batch_size=16, verbose=0)
@@ -222,6 +226,9 @@ def test_the_saved_model_is_plain_keras(make_gan, images, tmp_path):
     gan.fit(images, batch_size=16, verbose=0)
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
-    kinds = {type(layer).__module__.split(".")[0] for layer in loaded.generator._flatten_layers(include_self=False)}
+    kinds = {
+        type(layer).__module__.split(".")[0]
+        for layer in keras_internals.all_layers(loaded.generator, include_self=False)
+    }
     assert kinds == {"keras"}
     np.testing.assert_array_equal(loaded.generate(3, seed=0), gan.generate(3, seed=0))

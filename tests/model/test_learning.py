@@ -1,8 +1,8 @@
-"""Does it learn? A short run on the ring finds every mode, and a broken game does not.
+"""Does it learn? A short run on the ring finds every mode, and a broken objective does not.
 
-Each mutation is a mistake that has lived in published code: the generator's sign flipped, the labels of real and
-generated images swapped, the penalties dropped. On the ring a short run with falling rates forgives the last, so that
-one is held against the game in which it decides everything, the Dirac-GAN (Mescheder et al., 2018, arXiv:1801.04406).
+Each mutation is a mistake found in published code: the generator's sign flipped, the labels of real and generated
+images swapped, the penalties dropped. On the ring a short run with falling rates succeeds without penalties, so that
+the last one is tested where it decides everything, on the Dirac-GAN (Mescheder et al., 2018, arXiv:1801.04406).
 """
 
 import dataclasses
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import configs, datasets, metrics
-from kerasgan.runs import recipes
+from kerasgan import datasets, frozen_config, metrics
 from kerasgan.objectives import Relativistic
+from kerasgan.runs import recipes
 
 
 @frozen_config
@@ -29,8 +29,8 @@ class SwappedLabels(Relativistic):
         return super().d_loss(fake_logits, real_logits)
 
 
-def learnt(seed=0, objective=None):
-    """Trains the ring's recipe for 2,925 steps, and returns what its samples cover of the ring."""
+def trained_on_the_ring(seed=0, objective=None):
+    """Trains the ring's recipe for 2,925 steps, and returns the `ModeCoverage` of its samples."""
     recipe = dataclasses.replace(recipes.get("ring"), epochs=1, passes_per_epoch=15)
     keras.utils.set_random_seed(seed)
     dataset, info = datasets.load("ring", recipe.batch_size, seed=seed)
@@ -49,23 +49,23 @@ def learnt(seed=0, objective=None):
     return metrics.mode_coverage(samples, datasets.ring_centers(), datasets.RING_SIGMA)
 
 
-def has_learnt(found):
-    return found.modes == 8 and found.high_quality > 0.5 and found.reverse_kl < 0.05
+def covers_the_ring(coverage):
+    return coverage.modes == 8 and coverage.high_quality > 0.5 and coverage.reverse_kl < 0.05
 
 
 def test_a_short_run_finds_the_whole_ring():
-    found = learnt()
-    assert has_learnt(found), found
+    coverage = trained_on_the_ring()
+    assert covers_the_ring(coverage), coverage
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", [FlippedGenerator(), SwappedLabels()], ids=str)
-def test_a_broken_game_does_not(objective):
-    found = learnt(objective=objective)
-    assert not has_learnt(found), found
+def test_a_broken_objective_does_not(objective):
+    coverage = trained_on_the_ring(objective=objective)
+    assert not covers_the_ring(coverage), coverage
 
 
-def test_the_bell_is_learnt():
+def test_the_bell_is_learned():
     """In the mean no sample is further than a seventh of the width from where it should be; before, nearly four."""
     recipe = recipes.get("bell")
     dataset, info = datasets.load("bell", recipe.batch_size)
@@ -93,7 +93,7 @@ class Point(keras.Model):
 
 
 def distance_from_equilibrium(penalties, steps=400):
-    """Plays the Dirac-GAN: data at 0, the generator at theta = 1, D(x) = psi x with psi = 1. Returns |(theta, psi)|."""
+    """Trains the Dirac-GAN: data at 0, the generator at theta = 1, D(x) = psi x with psi = 1. Returns |(theta, psi)|."""
     discriminator = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
     )
@@ -105,6 +105,6 @@ def distance_from_equilibrium(penalties, steps=400):
 
 
 @pytest.mark.filterwarnings("ignore:The minimax game")
-def test_the_players_circle_without_a_penalty_and_come_to_rest_with_it():
+def test_training_circles_without_a_penalty_and_converges_with_it():
     assert distance_from_equilibrium(()) > np.sqrt(2)
     assert distance_from_equilibrium(kerasgan.penalties.R1(1.0)) < 0.01

@@ -326,10 +326,10 @@ def recipes_build_a_game_or_are_refused(recipe):
     def build():
         return recipes.build(training.plan({"recipe": json.loads(as_json(recipe))}, {}, None, False).recipe, info, 0)
 
-    game, said = refusal(build)
+    gan, said = refusal(build)
     if said:
         return said
-    assert game.compiled and game.generate(2, seed=0).shape == (2, 1)
+    assert gan.compiled and gan.generate(2, seed=0).shape == (2, 1)
     return None
 
 
@@ -428,7 +428,7 @@ def run_folders_stay_in_the_log_folder(name):
 
 
 @functools.cache
-def game(num_classes):
+def gan(num_classes):
     keras.utils.set_random_seed(0)
     networks = kerasgan.networks.mlp((2, 2, 1), latent_dim=3, width=4, depth=1, num_classes=num_classes)
     return kerasgan.GAN(*networks, latent_dim=3, num_classes=num_classes, seed=0)
@@ -467,7 +467,7 @@ CLASSES = st.one_of(
     ),
 )
 def generate_draws_what_is_asked_for_or_refuses(num_classes, options):
-    drawn, said = refusal(lambda: game(num_classes).generate(**options))
+    drawn, said = refusal(lambda: gan(num_classes).generate(**options))
     if said:
         return said
     given_ = [len(options[name]) for name in ("latents", "labels") if np.ndim(options.get(name)) > 0]
@@ -476,8 +476,8 @@ def generate_draws_what_is_asked_for_or_refuses(num_classes, options):
     assert np.isfinite(drawn).all() and np.abs(drawn).max(initial=0) <= 1
     assert options.get("latents") is None or np.isfinite(options["latents"]).all()  # a ReLU may hide it
     if isinstance(options.get("seed"), int | np.integer):
-        assert np.array_equal(drawn, game(num_classes).generate(**options))
-        whole = game(num_classes).generate(**options | {"batch_size": 256})
+        assert np.array_equal(drawn, gan(num_classes).generate(**options))
+        whole = gan(num_classes).generate(**options | {"batch_size": 256})
         assert np.allclose(drawn, whole, atol=1e-6)
     return None
 

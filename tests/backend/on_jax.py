@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 
-import engines
+import engine_cases
 import keras
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from PIL import Image
 
 import kerasgan
 from kerasgan import callbacks, cli
-from kerasgan.resume import model_state
 from kerasgan.callbacks import Checkpoint
+from kerasgan.resume import model_state
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), "uint8")  # 7 batches of 10
 slow = pytest.mark.slow
@@ -35,27 +35,27 @@ def test_this_is_jax_without_tensorflow():
 # One step
 
 
-@pytest.mark.parametrize("name", engines.FIRST)
+@pytest.mark.parametrize("name", engine_cases.FIRST)
 def test_steps_for_tensorflow_to_be_compared_with(name, pytestconfig):
-    with engines.same_draws():
-        engines.write(pytestconfig.getoption("--games"), name)
+    with engine_cases.same_draws():
+        engine_cases.write(pytestconfig.getoption("--games"), name)
 
 
 @slow
-@pytest.mark.parametrize("name", [name for name in engines.games() if name not in engines.FIRST])
+@pytest.mark.parametrize("name", [name for name in engine_cases.games() if name not in engine_cases.FIRST])
 def test_more_steps_for_tensorflow_to_be_compared_with(name, pytestconfig):
-    with engines.same_draws():
-        engines.write(pytestconfig.getoption("--games"), name)
+    with engine_cases.same_draws():
+        engine_cases.write(pytestconfig.getoption("--games"), name)
 
 
 def check_distributed(name, counts):
-    with engines.same_draws():
-        one = engines.played(name)
+    with engine_cases.same_draws():
+        one = engine_cases.played(name)
         for count in counts:
             devices = keras.distribution.list_devices()[:count]
             assert len(devices) == count
             with keras.distribution.DataParallel(devices=devices).scope():
-                several = engines.played(name)
+                several = engine_cases.played(name)
             assert one.keys() == several.keys()
             for key, value in one.items():
                 np.testing.assert_allclose(several[key], value, atol=1e-5, err_msg=f"{count} devices: {key}")
@@ -67,7 +67,9 @@ def test_several_devices_do_what_one_does(name):
 
 
 @slow
-@pytest.mark.parametrize("name", [f"{order}; {penalty}" for order in engines.ORDERS for penalty in engines.PENALTIES])
+@pytest.mark.parametrize(
+    "name", [f"{order}; {penalty}" for order in engine_cases.ORDERS for penalty in engine_cases.PENALTIES]
+)
 def test_one_two_and_four_devices_do_what_one_does(name):
     check_distributed(name, [1, 2, 4])
 
@@ -91,9 +93,9 @@ def test_new_rules_are_played_by(make_gan, images):
     gan.fit(images, batch_size=32, verbose=0)
     gan.compile(penalties="r1")
     assert gan.fit(images, batch_size=32, verbose=0).history["d_penalty"][0] > 0
-    gan.watch()
+    gan.record_diagnostics()
     gan.fit(images, batch_size=32, verbose=0)
-    assert gan.vitals.read().steps == 2
+    assert gan.diagnostics.read().steps == 2
 
 
 @slow
@@ -188,7 +190,7 @@ class Dies(keras.callbacks.Callback):
 
 
 def fit(folder, make_gan, epochs=3, dies=None, seed=0, passes=2, **options):
-    """Trains, to the end or to the power cut, and returns the game and the logs of its epochs."""
+    """Trains, to the end or to the power cut, and returns the gan and the logs of its epochs."""
     gan, checkpoint = make_gan(seed=seed, **options), Checkpoint(folder, every_steps=1, resume=True)
     skip_batches = checkpoint.skip_batches()
     dataset, _ = kerasgan.datasets.load(PIXELS, 10, seed=1, skip_batches=skip_batches)
@@ -292,10 +294,10 @@ def test_samples_are_the_same_for_the_same_seed_and_of_any_number(make_gan):
 
 
 def test_labels_are_drawn_evenly(make_gan):
-    game = engines.game_of("alternating; classes")
-    labels = game._labels(3000, 0, None)
+    gan = engine_cases.game_of("alternating; classes")
+    labels = gan._labels(3000, 0, None)
     assert labels.dtype == "int32" and np.bincount(labels).min() > 900 and len(np.bincount(labels)) == 3
-    assert game.class_grid(2).shape == (6, 8, 8, 1)
+    assert gan.class_grid(2).shape == (6, 8, 8, 1)
 
 
 def test_export_is_refused_with_the_way_out(make_gan, tmp_path):
@@ -346,14 +348,14 @@ def test_a_run_of_another_engine_is_not_resumed(tmp_path, capsys):
 
 
 def test_a_game_from_tensorflow_goes_on(pytestconfig):
-    game = keras.models.load_model(pytestconfig.getoption("--from-tensorflow"))
+    gan = keras.models.load_model(pytestconfig.getoption("--from-tensorflow"))
     expected = np.load(pytestconfig.getoption("--from-tensorflow") + ".npz")
-    for number, variable in enumerate([*game.weights, *game.d_optimizer.variables, *game.g_optimizer.variables]):
+    for number, variable in enumerate([*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]):
         np.testing.assert_allclose(np.asarray(variable), expected[str(number)], atol=1e-6, err_msg=variable.path)
-    assert game.jit_compile  # "auto" is what was asked for there, where it came to no
-    game.fit(engines.IMAGES, batch_size=4, verbose=0)
-    assert int(game.g_optimizer.iterations) == 4
+    assert gan.jit_compile  # "auto" is what was asked for there, where it came to no
+    gan.fit(engine_cases.IMAGES, batch_size=4, verbose=0)
+    assert int(gan.g_optimizer.iterations) == 4
 
 
 def test_a_game_for_tensorflow(pytestconfig):
-    engines.save(pytestconfig.getoption("--to-tensorflow"))
+    engine_cases.save(pytestconfig.getoption("--to-tensorflow"))

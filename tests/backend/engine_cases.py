@@ -10,7 +10,6 @@ from keras import layers
 
 import kerasgan
 from kerasgan import augment, ema, penalties, updates
-from kerasgan.backend import engine
 
 LATENT_DIM = 4
 STEPS = 2
@@ -109,7 +108,7 @@ def games():
 
 
 def game_of(name, **changes):
-    """A compiled game, the same at each call and on each engine."""
+    """A compiled gan, the same at each call and on each engine."""
     networks, options, rules = games()[name]
     if networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
@@ -121,12 +120,12 @@ def game_of(name, **changes):
     for weight in (*generator.weights, *discriminator.weights):
         if weight.trainable or weight.name == "vector_u":
             weight.assign(draws.normal(0, 0.3, weight.shape).astype("float32"))
-    game = kerasgan.GAN(generator, discriminator, LATENT_DIM, seed=0, **options)
+    gan = kerasgan.GAN(generator, discriminator, LATENT_DIM, seed=0, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some objectives have no total loss
         optimizers = {f"{player}_optimizer": keras.optimizers.SGD(0.1) for player in "dg"}
-        game.compile(**optimizers | rules | changes)
-    return game
+        gan.compile(**optimizers | rules | changes)
+    return gan
 
 
 @contextlib.contextmanager
@@ -149,16 +148,16 @@ def same_draws():
 
 
 def played(name):
-    """Returns what a game has come to after some steps: its logs and all its weights, a dict of arrays."""
-    game = game_of(name, run_eagerly=engine.NAME == "tensorflow")  # compiling is slower there
-    data = (IMAGES,) if game.num_classes is None else (IMAGES, LABELS)
+    """Returns what a gan has come to after some steps: its logs and all its weights, a dict of arrays."""
+    gan = game_of(name, run_eagerly=engine.NAME == "tensorflow")  # compiling is slower there
+    data = (IMAGES,) if gan.num_classes is None else (IMAGES, LABELS)
     for _ in range(STEPS):
-        logs = game.train_on_batch(*data, return_dict=True)
+        logs = gan.train_on_batch(*data, return_dict=True)
     found = {f"log {key}": np.asarray(value) for key, value in logs.items()}
     for part in ("generator", "discriminator", "averaged_generator"):
-        weights = getattr(getattr(game, part), "weights", [])
+        weights = getattr(getattr(gan, part), "weights", [])
         found |= {f"{part} {number} {each.name}": np.asarray(each) for number, each in enumerate(weights)}
-    found["draws"] = np.asarray(game.seed_generator.state)[1].astype("int64")
+    found["draws"] = np.asarray(gan.seed_generator.state)[1].astype("int64")
     return found
 
 
@@ -174,14 +173,14 @@ FIRST = [f"{order}; {penalty}" for order in ORDERS for penalty in PENALTIES] + [
 
 
 def write(folder, name):
-    """Writes what a game has come to into a folder."""
+    """Writes what a gan has come to into a folder."""
     np.savez(pathlib.Path(folder) / f"{name}.npz", **played(name))
 
 
 def save(file):
-    """Trains a game a little, and saves it, its weights and its optimizers' slots, in which two engines agree."""
-    game = game_of("alternating; spectral norm, averaged", d_optimizer="adam", g_optimizer="adam")
-    game.fit(IMAGES, batch_size=4, verbose=0)
-    game.save(file)
-    everything = [*game.weights, *game.d_optimizer.variables, *game.g_optimizer.variables]
+    """Trains a gan a little, and saves it, its weights and its optimizers' slots, in which two engines agree."""
+    gan = game_of("alternating; spectral norm, averaged", d_optimizer="adam", g_optimizer="adam")
+    gan.fit(IMAGES, batch_size=4, verbose=0)
+    gan.save(file)
+    everything = [*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]
     np.savez(f"{file}.npz", **{str(number): np.asarray(each) for number, each in enumerate(everything)})

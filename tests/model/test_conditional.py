@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import pictures
+from kerasgan import pictures, step
 from kerasgan.updates import Alternating
 
 CLASSES = 3
@@ -21,7 +21,7 @@ def labels():
 
 @pytest.fixture
 def make_conditional():
-    """A small conditional game that starts from the same weights and latents each time."""
+    """A small conditional gan that starts from the same weights and latents each time."""
 
     def make(image_shape=(8, 8, 1), network=kerasgan.networks.mlp, **options):
         keras.utils.set_random_seed(0)
@@ -165,7 +165,7 @@ def test_every_image_is_judged_under_its_own_label(updates, objective):
     labels = np.arange(12, dtype="int32") % 7
     images = (np.ones((12, 8, 8, 1)) * labels[:, None, None, None] / 10).astype("float32")
     gan.discriminator.seen.clear()
-    kerasgan.backend.tensorflow.train_step(gan, tf.constant(images), tf.constant(labels))
+    step.train_step(gan, tf.constant(images), tf.constant(labels))
     assert len(gan.discriminator.seen) >= 2
     for shown, handed in gan.discriminator.seen:
         assert len(handed) >= 4
@@ -200,8 +200,8 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     assert loaded.num_classes == CLASSES and same(gan, loaded)
-    for game in (gan, loaded):
-        game.fit(images, labels, batch_size=32, shuffle=False, verbose=0)
+    for gan in (gan, loaded):
+        gan.fit(images, labels, batch_size=32, shuffle=False, verbose=0)
     for a, b in zip(gan.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     gan.export(tmp_path / "saved")
@@ -256,7 +256,7 @@ def test_networks_and_classes_must_agree(make_gan):
     with pytest.raises(ValueError, match="same classes"):
         kerasgan.GAN(*conditional, latent_dim=4, num_classes=CLASSES + 2)
     assert kerasgan.GAN(*conditional, latent_dim=4, num_classes=np.int64(CLASSES)).num_classes == CLASSES
-    with pytest.raises(ValueError, match="Only a conditional game"):
+    with pytest.raises(ValueError, match="Only a conditional GAN"):
         make_gan().generate(4, labels=1)
     with pytest.raises(ValueError, match="needs classes"):
         make_gan().class_grid()

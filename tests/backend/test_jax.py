@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import sys
 
-import engines
+import engine_cases
 import keras
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def on_jax(folder, marked):
         "--from-tensorflow": folder / "tensorflow.keras",
         "--to-tensorflow": folder / "to.keras",
     }
-    engines.save(str(files["--from-tensorflow"]))
+    engine_cases.save(str(files["--from-tensorflow"]))
     arguments = [HERE / "on_jax.py", "-q", "-x", "-m", marked, "-p", "no:cacheprovider"]
     arguments += [f"{name}={path}" for name, path in files.items()]
     result = subprocess.run(
@@ -64,33 +64,33 @@ def played(tmp_path_factory):
 
 
 def compare(folder, name):
-    with engines.same_draws():
-        expected = engines.played(name)
+    with engine_cases.same_draws():
+        expected = engine_cases.played(name)
     found = np.load(folder / f"{name}.npz")
     assert set(found.files) == set(expected)
     for key in found.files:
         np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=f"{name}: {key}")
 
 
-@pytest.mark.parametrize("name", engines.FIRST)
+@pytest.mark.parametrize("name", engine_cases.FIRST)
 def test_a_step_is_the_same_on_both_engines(name, played):
     compare(played, name)
 
 
 def test_a_game_from_jax_goes_on_with_tensorflow_and_is_exported(played, tmp_path):
-    game, expected = keras.models.load_model(played / "to.keras"), np.load(played / "to.keras.npz")
-    for number, variable in enumerate([*game.weights, *game.d_optimizer.variables, *game.g_optimizer.variables]):
+    gan, expected = keras.models.load_model(played / "to.keras"), np.load(played / "to.keras.npz")
+    for number, variable in enumerate([*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]):
         np.testing.assert_allclose(np.asarray(variable), expected[str(number)], atol=1e-6, err_msg=variable.path)
-    game.fit(engines.IMAGES, batch_size=4, verbose=0)
-    assert int(game.g_optimizer.iterations) == 4
-    game.export(tmp_path / "saved_model")
+    gan.fit(engine_cases.IMAGES, batch_size=4, verbose=0)
+    assert int(gan.g_optimizer.iterations) == 4
+    gan.export(tmp_path / "saved_model")
     assert (tmp_path / "saved_model" / "saved_model.pb").is_file()
 
 
 @pytest.mark.slow
 def test_all_other_games_too(tmp_path):
     on_jax(tmp_path, "slow")
-    others = [name for name in engines.games() if name not in engines.FIRST]
+    others = [name for name in engine_cases.games() if name not in engine_cases.FIRST]
     for name in others:
         compare(tmp_path, name)
 
@@ -99,7 +99,7 @@ DATA_OF_TENSORFLOW = """
 import numpy as np, tensorflow as tf, engines
 
 images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1)).astype("float32")
-of_arrays, of_dataset = (engines.game_of("alternating; r1") for _ in range(2))
+of_arrays, of_dataset = (engine_cases.game_of("alternating; r1") for _ in range(2))
 expected = of_arrays.fit(images, batch_size=4, shuffle=False, verbose=0).history
 found = of_dataset.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), verbose=0).history
 assert found == expected, (found, expected)

@@ -8,7 +8,7 @@ import keras
 import matrix
 import pytest
 
-PAGE = pathlib.Path(__file__).resolve().parents[1] / "docs" / "matrix.md"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "matrix.md"
 NUM_PAIRS = 35  # written down, so that a collection of tests need not ask `compile`
 
 
@@ -35,8 +35,8 @@ def test_what_is_refused_is_refused_in_every_way_to_run_it():
         others = {name: matrix.DIMENSIONS[name][0] for name in matrix.ASKED if name not in combination}
         for averaged in matrix.DIMENSIONS["averaged generator"]:
             ways = matrix.cells(**others | combination | {"averaged generator": averaged})
-            game = matrix.game_of(ways[0])
-            assert [matrix.refusal(game, cell) for cell in ways] == [said] * 4
+            gan = matrix.game_of(ways[0])
+            assert [matrix.refusal(gan, cell) for cell in ways] == [said] * 4
 
 
 def test_every_refusal_names_the_rule_what_was_received_and_the_way_out():

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.backend import tensorflow as engine
+from kerasgan import step
 
 KEYS = {"loss", "d_loss", "g_loss", "d_real", "d_fake"}
 
@@ -42,7 +42,7 @@ def test_validation_split_holds_out_the_last_images(make_gan, images):
 def test_logs_are_means_over_the_epoch(make_gan, images):
     gan, twin = make_gan(), make_gan()
     history = fit(gan, images, epochs=1).history
-    steps = [engine.train_step(twin, tf.constant(images[i : i + 16])) for i in range(0, 64, 16)]
+    steps = [step.train_step(twin, tf.constant(images[i : i + 16])) for i in range(0, 64, 16)]
     for key in ("d_loss", "g_loss", "d_real", "d_fake"):
         assert history[key][0] == pytest.approx(np.mean([float(step[key]) for step in steps]), rel=1e-4)
 

@@ -17,13 +17,13 @@ from kerasgan import cli, datasets, random
 from kerasgan.runs import run_folder
 from kerasgan.validation import checks
 
-SCRIPT = pathlib.Path(__file__).with_name("mirrored.py")
+SCRIPT = pathlib.Path(__file__).with_name("replica_cases.py")
 TOLERANCE = 1e-5
 
 
 @functools.cache
 def findings(replicas, part):
-    """What `mirrored.py` finds, in one process for each number of replicas and part."""
+    """What `replica_cases.py` finds, in one process for each number of replicas and part."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, str(SCRIPT), str(replicas), part]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -61,7 +61,9 @@ class Fit:
         """Trains to the end or to the power cut. Returns the GAN, or None."""
         gan = self.make_gan(seed=seed, **self.options)
         checkpoint = Checkpoint(self.folder, resume=True, **checkpoint_options)
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, passes=self.passes, skip_batches=checkpoint.skip_batches())
+        dataset, _ = kerasgan.datasets.load(
+            IMAGES, 10, seed=1, passes=self.passes, skip_batches=checkpoint.skip_batches()
+        )
         callbacks = [self.notes, *callbacks, checkpoint]
         try:
             gan.fit(dataset, epochs=self.epochs, callbacks=callbacks, verbose=0)
@@ -111,15 +113,15 @@ def make_any(make_gan):
     return make
 
 
-@pytest.mark.parametrize("game", GAMES)
-def test_a_training_that_was_killed_ends_as_one_that_was_not(game, make_any, tmp_path):
-    straight = Fit(make_any, tmp_path / "straight", **game)
+@pytest.mark.parametrize("gan", GAMES)
+def test_a_training_that_was_killed_ends_as_one_that_was_not(gan, make_any, tmp_path):
+    straight = Fit(make_any, tmp_path / "straight", **gan)
     whole = straight.run()
-    stopped = Fit(make_any, tmp_path / "stopped", **game)
+    stopped = Fit(make_any, tmp_path / "stopped", **gan)
     assert stopped.run(Dies(after=12), every_steps=2) is None
     stopped.notes.batches.clear()
     resumed = stopped.run(seed=99, every_steps=2)
-    assert stopped.checkpoint.place.step == 11 and stopped.notes.batches[:4] == [4, 5, 6, 0]
+    assert stopped.checkpoint.position.step == 11 and stopped.notes.batches[:4] == [4, 5, 6, 0]
     assert same(whole, resumed)
     assert stopped.notes.epochs == straight.notes.epochs
 

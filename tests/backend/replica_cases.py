@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.penalties import R1, R2, GradientPenalty
+from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.updates import Alternating
 
 ORDERS = {
@@ -178,9 +178,9 @@ def watched():
     readings = []
     for strategy in (None, STRATEGY):
         gan = made(strategy, network=kerasgan.networks.dcgan, width=4)
-        gan.watch()
+        gan.record_diagnostics()
         fitted(gan)
-        readings.append(gan.vitals.read())
+        readings.append(gan.diagnostics.read())
     one, several = readings
     return {
         "steps": one.steps == several.steps == 4,
@@ -311,7 +311,9 @@ def played(folder, first, second):
     for strategy, stopping in ((first, True), (second, False)):
         gan = made(strategy, **options)
         checkpoint = kerasgan.callbacks.Checkpoint(folder, every_steps=1, resume=not stopping)
-        dataset, _ = kerasgan.datasets.load((IMAGES[..., 0], LABELS), batch_size=8, skip_batches=checkpoint.skip_batches())
+        dataset, _ = kerasgan.datasets.load(
+            (IMAGES[..., 0], LABELS), batch_size=8, skip_batches=checkpoint.skip_batches()
+        )
         with contextlib.suppress(KeyboardInterrupt):
             gan.fit(dataset, epochs=2, verbose=0, callbacks=[Stop(), checkpoint])
     return {name: array.astype("float64") for name, array in model_state.arrays(gan).items()}
