@@ -1,4 +1,4 @@
-"""The Evaluate callback in real fits of tiny games: what later callbacks see, and that looking changes nothing."""
+"""The Evaluate callback in real fits of tiny GANs: what later callbacks find, and that training stays the same."""
 
 import csv
 import math
@@ -24,12 +24,12 @@ def fit(gan, images, *callbacks, epochs=3):
 
 def halves(images):
     """Classifies by which half of the picture is brighter."""
-    bright = images.numpy().reshape(len(images), 2, -1).sum(axis=2)
-    shares = np.exp(bright - bright.max(axis=1, keepdims=True))
+    sums = images.numpy().reshape(len(images), 2, -1).sum(axis=2)
+    shares = np.exp(sums - sums.max(axis=1, keepdims=True))
     return images.numpy().reshape(len(images), -1), shares / shares.sum(axis=1, keepdims=True)
 
 
-def test_the_history_holds_what_evaluate_says_of_the_samples(make_gan, images):
+def test_the_history_holds_the_values_of_evaluate(make_gan, images):
     watch = evaluate(images, metrics=("fid", "kid", "recall", "js"), extractor=features.model(halves))
     gan = make_gan()
     history = fit(gan, images, watch)
@@ -37,12 +37,12 @@ def test_the_history_holds_what_evaluate_says_of_the_samples(make_gan, images):
     chosen = images[np.random.default_rng(0).permutation(64)]
     found = evaluation.evaluate(chosen, gan.generate(64, seed=0), features.model(halves), subsets=2)
     last = [history[f"val_{name}"][-1] for name in ("fid", "kid", "recall", "js")]
-    assert last == pytest.approx([found.frechet, found.kernel, found.recall, found.class_divergence])
-    assert watch.latest.frechet == last[0]
+    assert last == pytest.approx([found.fid, found.kid, found.recall, found.js])
+    assert watch.latest.fid == last[0]
 
 
 def test_the_worse_generator_has_the_higher_fid(make_gan, images):
-    """Real noise against a generator that has learnt nothing, and one that gives black only."""
+    """An untrained generator against one whose images are all black."""
     gan = make_gan()
     untrained = fit(gan, images, evaluate(images), epochs=1)["val_fid"][0]
     for weight in gan.generator.weights:
@@ -60,7 +60,7 @@ def test_training_is_the_same_without_it(make_gan, images):
     assert np.array_equal(plain.seed_generator.state, watched.seed_generator.state)
 
 
-def test_later_callbacks_see_the_figures(make_gan, images, tmp_path):
+def test_later_callbacks_find_the_values(make_gan, images, tmp_path):
     keep = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="val_fid", mode="min", save_best_only=True)
     stop = keras.callbacks.EarlyStopping("val_kid", mode="min", patience=1, min_delta=100.0)
     gan = make_gan()
@@ -71,30 +71,30 @@ def test_later_callbacks_see_the_figures(make_gan, images, tmp_path):
     assert [float(row["val_fid"]) for row in rows] == pytest.approx(history["val_fid"])
     best = keras.models.load_model(tmp_path / "best.keras")
     chosen = images[np.random.default_rng(0).permutation(64)]
-    again = evaluation.evaluate(chosen, best.generate(64, seed=0), "pixels", ["frechet"])
-    assert again.frechet == pytest.approx(keep.best, rel=1e-4)
+    again = evaluation.evaluate(chosen, best.generate(64, seed=0), "pixels", ["fid"])
+    assert again.fid == pytest.approx(keep.best, rel=1e-4)
 
 
-def test_between_evaluations_the_last_figures_are_repeated(make_gan, images, tmp_path):
+def test_between_evaluations_the_last_values_are_repeated(make_gan, images, tmp_path):
     history = fit(make_gan(), images, evaluate(images, every_epochs=3, log_dir=tmp_path, metrics=["fid"]), epochs=7)
     fid = history["val_fid"]
     assert fid[0] == fid[1] != fid[2] and fid[2] == fid[3] == fid[4] != fid[5] == fid[6]
     events = EventAccumulator(str(tmp_path / "evaluation")).Reload()
-    assert [event.step for event in events.Tensors("fid")] == [2, 6, 12]
+    assert [event.step for event in events.Tensors("samples_evaluation/fid")] == [2, 6, 12]
 
 
-def test_real_images_are_seen_once_and_can_be_shared(make_gan, images):
-    seen = []
+def test_features_of_real_images_are_extracted_once_and_can_be_shared(make_gan, images):
+    sizes = []
 
     def counts(batch):
-        seen.append(len(batch))
+        sizes.append(len(batch))
         return batch.numpy().reshape(len(batch), -1)
 
     fit(make_gan(), images, evaluate(images, counts, n=20), epochs=2)
-    assert seen == [20, 20, 20]
-    real = evaluation.see(images, counts)
+    assert sizes == [20, 20, 20]
+    real = evaluation.extract_real(images, counts)
     fit(make_gan(), images, evaluate(real, None), epochs=1)
-    assert seen[3:] == [64, 64]
+    assert sizes[3:] == [64, 64]
 
 
 def test_samples_that_are_not_finite_are_the_worst(make_gan, images):
@@ -127,7 +127,7 @@ def test_settings_out_of_range(images, call):
         (lambda images: evaluate(images, None), "a Keras model or a function"),
     ],
 )
-def test_what_is_refused_before_training(make_gan, images, callback, message):
+def test_refusals_before_training(make_gan, images, callback, message):
     gan = make_gan()
     before = gan.get_weights()
     with pytest.raises(ValueError, match=message):

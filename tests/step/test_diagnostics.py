@@ -1,4 +1,4 @@
-"""The vital signs that a watched game keeps: each against its meaning, computed another way."""
+"""The diagnostics of training steps, each against its definition computed another way."""
 
 import keras
 import numpy as np
@@ -6,20 +6,20 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.backend import vitals
+from kerasgan.step import DIAGNOSTICS, diagnostics
 
-ORDERS = ("alternating", "simultaneous", "one_stage")
+RULES = ("alternating", "simultaneous", "one_stage")
 
 
 def one_step(gan, images, labels=None):
-    gan.watch()
+    gan.record_diagnostics()
     data = tf.data.Dataset.from_tensors(images if labels is None else (images, labels))
     gan.fit(data, verbose=0)
-    return gan.vitals.read()
+    return gan.diagnostics.read()
 
 
 def gradient_norms(gan, images, latents):
-    """Both players' gradient norms of the simultaneous step, by a tape of our own."""
+    """Returns both networks' gradient norms of the simultaneous step, by a tape."""
     images = tf.constant(images)
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(latents, training=True)
@@ -32,46 +32,50 @@ def gradient_norms(gan, images, latents):
     ]
 
 
-@pytest.mark.parametrize("order", ("simultaneous", "one_stage"))
-def test_gradient_norms_are_those_of_a_tape(make_gan, images, order):
-    gan = make_gan(updates=order)
+@pytest.mark.parametrize("rule", ("simultaneous", "one_stage"))
+def test_gradient_norms_are_those_of_a_tape(make_gan, images, rule):
+    gan = make_gan(updates=rule)
     latents = keras.random.normal((64, 4), seed=make_gan().seed_generator)  # the first that training draws
     expected = gradient_norms(gan, images, latents)
     means = one_step(gan, images).means
     assert [means["d_grad_norm"], means["g_grad_norm"]] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_every_order_of_play_keeps_every_sign(make_gan, images, order):
-    reading = one_step(make_gan(updates=order, penalties="r1"), images)
-    assert set(reading.means) == set(vitals.NAMES) and reading.steps == 1
-    assert reading.broken_after is None and reading.broken == ()
-    assert all(value > 0 for value in reading.means.values())
+@pytest.mark.parametrize("rule", RULES)
+def test_every_update_rule_gives_all_diagnostics(make_gan, images, rule):
+    snapshot = one_step(make_gan(updates=rule, penalties="r1"), images)
+    assert set(snapshot.means) == set(DIAGNOSTICS) and snapshot.steps == 1
+    assert snapshot.not_finite_after is None and snapshot.not_finite == ()
+    assert all(value > 0 for value in snapshot.means.values())
 
 
-def test_means_are_over_the_steps_since_the_last_reading(make_gan, images):
+def test_means_are_over_the_steps_since_the_last_snapshot(make_gan, images):
     gan = make_gan(updates="simultaneous")
-    gan.watch()
+    gan.record_diagnostics()
     logs = gan.fit(images, batch_size=16, epochs=2, shuffle=False, verbose=0).history
-    reading = gan.vitals.read()
-    assert reading.steps == 8
-    assert reading.means["d_loss"] == pytest.approx(np.mean(logs["d_loss"]), rel=1e-5)
-    assert gan.vitals.read().steps == 0
+    snapshot = gan.diagnostics.read()
+    assert snapshot.steps == 8
+    assert snapshot.means["d_loss"] == pytest.approx(np.mean(logs["d_loss"]), rel=1e-5)
+    assert gan.diagnostics.read().steps == 0
 
 
 @pytest.mark.parametrize("steps_per_execution", (1, 3))
-def test_the_step_that_breaks_is_known(make_gan, images, steps_per_execution):
+def test_the_first_step_that_is_not_finite_is_known(make_gan, images, steps_per_execution):
     gan = make_gan(steps_per_execution=steps_per_execution)
-    gan.watch()
+    gan.record_diagnostics()
     gan.fit(images, batch_size=16, verbose=0)
-    gan.vitals.read()
+    gan.diagnostics.read()
     gan.discriminator.trainable_weights[-1].assign([np.nan])
     gan.fit(images, batch_size=16, verbose=0)
-    reading = gan.vitals.read()
-    assert reading.broken_after == 1 and "d_loss" in reading.broken and "real_diversity" not in reading.broken
-    gan.vitals.read()
-    gan.fit(images, batch_size=16, verbose=0)  # still broken, and said of the next reading too
-    assert gan.vitals.read().broken_after == 1
+    snapshot = gan.diagnostics.read()
+    assert (
+        snapshot.not_finite_after == 1
+        and "d_loss" in snapshot.not_finite
+        and "real_diversity" not in snapshot.not_finite
+    )
+    gan.diagnostics.read()
+    gan.fit(images, batch_size=16, verbose=0)  # still not finite, and so is the next snapshot
+    assert gan.diagnostics.read().not_finite_after == 1
 
 
 def brute_force(images, labels):
@@ -81,18 +85,18 @@ def brute_force(images, labels):
 
 def test_diversity_is_the_geometric_mean_over_pairs(images):
     labels = np.arange(64, dtype="int32") % 3
-    assert float(vitals.diversity(images)) == pytest.approx(brute_force(images, 64 * [0]), rel=1e-4)
-    assert float(vitals.diversity(images, labels)) == pytest.approx(brute_force(images, labels), rel=1e-4)
+    assert float(diagnostics.diversity(images)) == pytest.approx(brute_force(images, 64 * [0]), rel=1e-4)
+    assert float(diagnostics.diversity(images, labels)) == pytest.approx(brute_force(images, labels), rel=1e-4)
 
 
 def test_diversity_falls_when_some_images_are_alike(images):
     two_modes = np.where(np.arange(64)[:, None, None, None] < 32, images[0], images[1])
-    assert np.var(two_modes, axis=0).mean() > 0.2 * np.var(images, axis=0).mean()  # a variance forgives it
-    assert float(vitals.diversity(two_modes)) < 0.01 * float(vitals.diversity(images))
-    assert float(vitals.diversity(images[:1])) == 1.0  # no pair
+    assert np.var(two_modes, axis=0).mean() > 0.2 * np.var(images, axis=0).mean()  # a variance hardly shows it
+    assert float(diagnostics.diversity(two_modes)) < 0.01 * float(diagnostics.diversity(images))
+    assert float(diagnostics.diversity(images[:1])) == 1.0  # no pairs
 
 
-def test_a_step_that_a_loss_scale_skips_is_no_breakdown(images):
+def test_a_step_that_a_loss_scale_skips_counts_as_finite(images):
     keras.utils.set_random_seed(0)
     generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=16)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4, seed=0)
@@ -105,20 +109,20 @@ def test_a_step_that_a_loss_scale_skips_is_no_breakdown(images):
     assert np.isfinite(plain[1]) and 0 < means["g_grad_norm"] < 100  # without the scale of 8
 
 
-def test_watching_changes_nothing_that_is_learnt(make_gan, images):
-    for order in ORDERS:
-        plain, watched = make_gan(updates=order, penalties="r1"), make_gan(updates=order, penalties="r1")
-        watched.watch()
-        for gan in (plain, watched):
+def test_training_is_the_same_with_diagnostics(make_gan, images):
+    for rule in RULES:
+        plain, recorded = make_gan(updates=rule, penalties="r1"), make_gan(updates=rule, penalties="r1")
+        recorded.record_diagnostics()
+        for gan in (plain, recorded):
             gan.fit(images, batch_size=16, epochs=2, shuffle=False, verbose=0)
-        for one, other in zip(plain.get_weights(), watched.get_weights(), strict=True):
+        for one, other in zip(plain.get_weights(), recorded.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_a_watched_game_is_saved_as_any_other(make_gan, images, tmp_path):
+def test_a_model_with_diagnostics_is_saved_as_any_other(make_gan, images, tmp_path):
     gan = make_gan()
     one_step(gan, images)
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
-    assert loaded.vitals is None
+    assert loaded.diagnostics is None
     np.testing.assert_array_equal(loaded.generate(3, seed=0), gan.generate(3, seed=0))

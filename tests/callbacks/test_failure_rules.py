@@ -1,0 +1,159 @@
+"""Each failure rule on observations made for it."""
+
+import inspect
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgan
+from kerasgan.callbacks import failure_rules
+from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation
+
+SOUND = {
+    "d_loss": 1.3,
+    "g_loss": 0.8,
+    "d_real": 0.55,
+    "d_fake": 0.45,
+    "d_grad_norm": 1.0,
+    "g_grad_norm": 1.0,
+    "pairwise_accuracy": 0.6,
+    "logit_spread": 0.5,
+    "real_diversity": 0.3,
+    "fake_diversity": 0.2,
+}
+NEUTRAL_LOSS = 2 * np.log(2)
+NETWORKS = ("discriminator", "generator")
+
+
+def observations(count=8, weights=None, **diagnostics):
+    """Observations every 20 steps of sound training, but for some diagnostics: values, or functions of the number."""
+    made = [Observation(0, {}, weights_at(0))]
+    for number in range(1, count + 1):
+        own = {name: value(number) if callable(value) else value for name, value in diagnostics.items()}
+        made.append(Observation(20 * number, SOUND | own, (weights or weights_at)(number)))
+    return made
+
+
+def weights_at(number, growth=1.01, still=()):
+    sums = {name: np.array([4.0, 1.0]) * (1.0 if name in still else growth**number) for name in NETWORKS}
+    return {name: (each, np.array([1.0])) for name, each in sums.items()}
+
+
+def found(made, neutral_loss=NEUTRAL_LOSS):
+    return [failure.what for failure in failure_rules.failures(made, neutral_loss)]
+
+
+def test_sound_training_is_no_failure():
+    for count in range(1, 12):
+        assert found(observations(count)) == []
+
+
+def test_not_finite_names_the_step_and_the_values_and_is_the_only_failure():
+    made = observations(3, fake_diversity=1e-9)
+    made[-1] = Observation(60, SOUND, weights_at(3), not_finite_at=47, not_finite=("d_loss", "d_grad_norm"))
+    (failure,) = failure_rules.failures(made, NEUTRAL_LOSS)
+    assert failure.step == 47 and str(failure).startswith("step 47: not finite: d_loss and d_grad_norm held NaN")
+
+
+def test_weights_that_are_not_finite_are_found_even_if_no_loss_shows_it():
+    made = observations(2)
+    made[-1].weights["generator"][1][0] = np.nan  # a moving statistic, which training does not use
+    assert found(made) == ["not finite"]
+
+
+@pytest.mark.parametrize(("growth", "expected"), [(1.2, []), (2.0, ["runaway"])])
+def test_weights_that_grow_threefold_in_two_hundred_steps_run_away(growth, expected):
+    made = observations(10, weights=lambda n: weights_at(n, growth))
+    assert found(made) == expected  # growth is of sums of squares, so tenfold is 3.2
+
+
+def test_a_loss_far_above_that_of_guessing_is_runaway_if_it_lasts():
+    assert found(observations(d_loss=14.0)) == ["runaway"]
+    assert found(observations(d_loss=13.0)) == []
+    assert found(observations(d_loss=lambda n: 14.0 if n != 6 else 1.0)) == []
+    assert found(observations(d_loss=14.0), neutral_loss=0.0) == []  # a critic's loss has no such measure
+    assert found(observations(logit_spread=101.0)) == ["runaway"]
+    assert found(observations(logit_spread=101.0), neutral_loss=0.0) == []
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_whose_weights_do_not_change_is_dead(network):
+    assert found(observations(weights=lambda n: weights_at(n, still=[network]))) == [f"dead {network}"]
+    assert found(observations(4, weights=lambda n: weights_at(n, still=[network]))) == []  # not long enough
+
+
+def test_a_discriminator_with_the_same_logit_for_all_images_is_dead():
+    assert found(observations(logit_spread=0.0)) == ["dead discriminator"]
+    assert found(observations(logit_spread=lambda n: 0.0 if n != 6 else 0.1)) == []
+
+
+def test_a_discriminator_wins_if_its_loss_or_the_generators_gradient_has_vanished():
+    assert found(observations(pairwise_accuracy=1.0)) == []  # it leads, but both can still learn
+    assert found(observations(pairwise_accuracy=1.0, d_loss=0.01)) == ["winning discriminator"]
+    assert found(observations(pairwise_accuracy=0.9, d_loss=0.01)) == []
+    vanished = observations(pairwise_accuracy=1.0, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)
+    assert found(vanished, neutral_loss=0.0) == ["winning discriminator"]
+    assert found(observations(pairwise_accuracy=0.9, g_grad_norm=lambda n: 1.0 if n < 3 else 0.005)) == []
+
+
+def test_samples_that_lose_their_diversity_have_collapsed():
+    assert found(observations(fake_diversity=lambda n: 0.2 if n < 3 else 0.005)) == ["collapsed generator"]
+    assert found(observations(fake_diversity=lambda n: 0.2 if n < 3 else 0.01)) == []
+    assert found(observations(fake_diversity=0.005)) == []  # not yet diverse
+    assert found(observations(fake_diversity=1e-6)) == ["collapsed generator"]  # less than an untrained generator has
+    assert found(observations(fake_diversity=1e-9, real_diversity=0.0)) == []  # nothing to compare with
+
+
+def test_networks_that_circle_each_other_oscillate():
+    assert found(observations(20, pairwise_accuracy=lambda n: 0.95 if n % 8 < 4 else 0.05)) == ["oscillation"]
+    assert found(observations(20, pairwise_accuracy=lambda n: 0.7 if n % 8 < 4 else 0.4)) == []
+    assert found(observations(20, pairwise_accuracy=lambda n: 0.95 if n < 9 else 0.05)) == []
+
+
+def test_a_discriminator_overfits_if_the_gap_is_wide():
+    failure = failure_rules.overfitted_discriminator(7, 0.9, 0.5)
+    assert failure.what == "overfitted discriminator" and "0.90" in failure.evidence and "0.50" in failure.evidence
+    assert failure_rules.overfitted_discriminator(7, 0.75, 0.5) is None
+    assert failure_rules.overfitted_discriminator(7, np.nan, 0.5) is None
+
+
+# Advice
+
+
+@pytest.mark.parametrize("what", ADVICE)
+def test_a_failure_ends_with_its_advice(what):
+    assert str(Failure(1234, what, "evidence")) == f"step 1,234: {what}: evidence. Try: {ADVICE[what]}."
+
+
+def settings_in(advice):
+    """Returns the (name, value) of each setting in a piece of advice, such as augment='ada' or beta_1=0."""
+    found = re.findall(r"(\w+)=(\[[^\]]*\]|'[^']*'|[\d.]+)((?: or '[^']*')*)", advice)
+    return [(name, eval(each)) for name, value, others in found for each in [value, *re.findall(r"'[^']*'", others)]]
+
+
+@pytest.mark.parametrize("advice", sorted(set(ADVICE.values())))
+def test_every_name_in_a_piece_of_advice_exists(make_gan, advice):
+    compile_arguments = inspect.signature(kerasgan.GAN.compile).parameters
+    settings = settings_in(advice)
+    for name, value in settings:
+        if name in compile_arguments:
+            make_gan(**{name: value})
+        else:
+            keras.optimizers.Adam(**{name: value})
+    # No other name stands in quotes.
+    quoted = re.findall(r"['`]([^'`]*)['`]", re.sub(r"generator's|discriminator's", "", advice))
+    values = [each for _, value in settings for each in (value if isinstance(value, list) else [value])]
+    assert set(quoted) <= {value for value in values if isinstance(value, str)}
+
+
+def test_settings_are_found_in_advice():
+    advice = "objective='a' or 'b_c' with penalties=['r1', 'r2'], Adam with beta_1=0, or augment='ada'"
+    assert settings_in(advice) == [
+        ("objective", "a"),
+        ("objective", "b_c"),
+        ("penalties", ["r1", "r2"]),
+        ("beta_1", 0),
+        ("augment", "ada"),
+    ]

@@ -1,0 +1,213 @@
+"""The guard: planted failures in real fits, and what each policy does."""
+
+import logging
+import pathlib
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import keras_internals
+from kerasgan.callbacks import Checkpoint, Guard
+from kerasgan.callbacks.guard import another_seed
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from guarded import PLANTED, Plant, dead_discriminator, nan_weights, with_nan_from
+
+NETWORKS = ("discriminator", "generator")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return kerasgan.datasets.load("digits", 32, seed=0)[0].repeat(10)
+
+
+def fit(gan, data, *callbacks, epochs=1, **options):
+    return gan.fit(data, epochs=epochs, verbose=0, callbacks=list(callbacks), **options)
+
+
+@pytest.mark.parametrize("failure", [name for name, (_, act) in PLANTED.items() if act])
+def test_a_planted_failure_is_found_within_two_hundred_steps(make_gan, digits, failure):
+    expected, act = PLANTED[failure]
+    gan, guard = make_gan(width=64), Guard()
+    fit(gan, digits.take(400), Plant(200, act), guard)
+    first = next(each for each in guard.failures if each.what == expected)
+    assert 200 <= first.step <= 400
+    assert min(each.step for each in guard.failures) >= 200  # not one before it
+
+
+def test_nan_in_the_data_is_refused_before_it_is_trained_on(make_gan, digits):
+    gan = make_gan(width=64)
+    with pytest.raises(ValueError, match="Images must be finite"):
+        fit(gan, with_nan_from(digits, 40).take(80), Guard())
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+
+
+@pytest.mark.parametrize("updates", ("alternating", "one_stage"))
+def test_sound_training_is_no_failure(make_gan, digits, updates):
+    guard = Guard()
+    fit(make_gan(width=64, updates=updates, penalties="r1"), digits.take(500), guard)
+    assert guard.failures == []
+
+
+def test_the_dirac_gan_oscillates():
+    """Dirac-GAN: one real and one generated point, which circle each other without a penalty."""
+    gan = dirac()
+    guard = Guard(every_steps=2)
+    fit(gan, tf.data.Dataset.from_tensors(np.zeros((8, 1), "float32")).repeat(400), guard)
+    assert "oscillation" in [each.what for each in guard.failures]
+
+
+def dirac():
+    latents = keras.Input((1,))
+    outputs = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")(latents)
+    generator = keras.Model(latents, outputs)
+    discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=1, seed=0)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), updates="simultaneous")
+    return gan
+
+
+def test_a_failure_is_reported_once(make_gan, images, caplog, tmp_path):
+    guard = Guard(every_steps=1, log_dir=tmp_path)
+    with caplog.at_level(logging.WARNING):
+        fit(make_gan(), images, Plant(0, dead_discriminator), guard, epochs=12)
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("guard:")]
+    assert len(lines) == len(guard.failures) == 1 and "dead discriminator" in lines[0] and "Try:" in lines[0]
+    assert (tmp_path / "guard.log").read_text() == lines[0].removeprefix("guard: ") + "\n"
+    assert list((tmp_path / "guard").glob("events*"))
+
+
+def test_stop_ends_training_at_once(make_gan, images):
+    guard = Guard("stop", every_steps=1)
+    history = fit(make_gan(), images, Plant(4, nan_weights), guard, epochs=20)
+    assert len(history.epoch) == 3 and guard.failures[0].step in (5, 6)
+
+
+def test_a_rollback_restores_the_last_sound_state(make_gan, images, tmp_path):
+    checkpoint = Checkpoint(tmp_path, every_steps=1, every_epochs=None, keep=100)
+    guard = Guard("rollback", checkpoint, every_steps=2, max_rollbacks=2)
+    kept = {}
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            step = int(self.model.g_optimizer.iterations.numpy())
+            if guard.num_rollbacks == 1 and not kept:
+                kept.update(step=step, rate=float(self.model.g_optimizer.learning_rate))
+                kept["files"] = sorted(path.name for path in tmp_path.iterdir())
+                kept["weights"] = self.model.get_weights()
+
+    gan = make_gan()
+    rate = float(gan.g_optimizer.learning_rate)
+    fit(gan, images, Plant(7, nan_weights), guard, Keep(), checkpoint, batch_size=16, epochs=3)
+    assert kept["step"] == 6 and kept["files"][-1] == "step-00000006.checkpoint"
+    assert kept["rate"] == pytest.approx(0.5 * rate)
+    assert all(np.isfinite(weight).all() for weight in kept["weights"])
+
+
+def test_training_stops_after_the_last_rollback(make_gan, images, tmp_path):
+    checkpoint = Checkpoint(tmp_path, every_steps=1, every_epochs=None)
+    guard = Guard("rollback", checkpoint, every_steps=1, max_rollbacks=2, log_dir=tmp_path)
+    gan = make_gan()
+    rate = float(gan.g_optimizer.learning_rate)
+    fit(gan, images, Plant(3, always_broken), guard, checkpoint, batch_size=16, epochs=50)
+    assert guard.num_rollbacks == 2 and gan.stop_training
+    assert float(gan.g_optimizer.learning_rate) == pytest.approx(0.25 * rate)
+    lines = (tmp_path / "guard.log").read_text().splitlines()
+    assert sum("rolled back to step" in line for line in lines) == 2 and "training stops" in lines[-1]
+
+
+def always_broken(gan, first):
+    nan_weights(gan, first=True)
+
+
+def test_training_stops_without_a_checkpoint_to_roll_back_to(make_gan, images, tmp_path, caplog):
+    checkpoint = Checkpoint(tmp_path, every_epochs=100)
+    gan = make_gan()
+    fit(gan, images, Plant(0, nan_weights), Guard("rollback", checkpoint, every_steps=1), checkpoint, epochs=9)
+    assert gan.stop_training and "no checkpoint from before the failure" in caplog.text
+
+
+def test_schedules_are_scaled_too_and_stay_so_when_resumed(make_gan, images, tmp_path):
+    def new_gan():
+        schedules = [keras.optimizers.schedules.PolynomialDecay(0.1, 1000, 0.1) for _ in NETWORKS]  # always 0.1
+        return make_gan(d_optimizer=keras.optimizers.SGD(schedules[0]), g_optimizer=keras.optimizers.SGD(schedules[1]))
+
+    gan, checkpoint = new_gan(), Checkpoint(tmp_path, every_steps=1)
+    fit(gan, images, Plant(3, nan_weights), Guard("rollback", checkpoint, every_steps=1), checkpoint, batch_size=16)
+    assert float(gan.d_optimizer.learning_rate) == float(gan.g_optimizer.learning_rate) == pytest.approx(0.05)
+    before = gan.generator.get_weights()
+    fit(gan, images[:16], Guard(every_steps=1), batch_size=16)
+    moved = np.abs(before[-1] - gan.generator.get_weights()[-1]).max()
+
+    resumed, checkpoint = new_gan(), Checkpoint(tmp_path, every_steps=1, resume=True)
+    guard = Guard("rollback", checkpoint, every_steps=1)
+    fit(resumed, images, guard, checkpoint, batch_size=16, epochs=2)
+    assert guard.num_rollbacks == 1
+    assert float(resumed.d_optimizer.learning_rate) == pytest.approx(0.05) and moved > 0
+
+
+def test_latents_after_a_rollback_are_others(make_gan, images, tmp_path):
+    gan, checkpoint = make_gan(), Checkpoint(tmp_path, every_steps=1)
+    fit(gan, images, Plant(3, nan_weights), Guard("rollback", checkpoint, every_steps=1), checkpoint, batch_size=16)
+    state = np.array(gan.seed_generator.state)
+    assert state[0] not in (0, 1) and np.array_equal(state[0], seed_after_one(gan))
+
+
+def seed_after_one(gan):
+    return another_seed(gan.seed, 1, keras_internals.seed_generators(gan).index(gan.seed_generator))
+
+
+def test_a_discriminator_that_memorizes_is_found_by_its_gap():
+    """The generator is exact and stays so: its samples differ from the 32 real images only for one who knows these."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(16, "tanh", kernel_initializer="identity"), keras.layers.Reshape((4, 4, 1))]
+    generator = keras.Sequential([keras.Input((16,)), *layers])
+    _, discriminator = kerasgan.networks.mlp((4, 4, 1), latent_dim=16, width=256)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=16, seed=0)
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.SGD(1e-3))
+    real = np.tanh(np.random.default_rng(0).normal(size=(2, 32, 4, 4, 1))).astype("float32")
+    guard = Guard()
+    logs = fit(gan, real[0], guard, epochs=120, batch_size=32, validation_data=real[1]).history
+    assert np.allclose(logs["d_gap"], np.subtract(logs["d_real"], logs["val_d_real"]))
+    (found,) = guard.failures
+    third = next(epoch for epoch in range(2, 120) if min(logs["d_gap"][epoch - 2 : epoch + 1]) > 0.3)
+    assert found.what == "overfitted discriminator" and found.step == third + 1
+    assert f"mean D(x) is {logs['d_real'][third]:.2f} for the training images" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"policy": "ignore"},
+        {"policy": "rollback"},
+        {"every_steps": 0},
+        {"max_rollbacks": 0},
+        {"lr_factor": 0},
+        {"lr_factor": 1.5},
+    ],
+)
+def test_settings_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="Received: "):
+        Guard(**options)
+
+
+@pytest.mark.parametrize("name", ["num_rollbacks", "rolled_back"])
+def test_the_state_of_this_and_of_older_versions_is_restored(make_gan, name):
+    guard = Guard()
+    guard.set_model(make_gan())
+    guard.set_state({name: 2})
+    assert guard.num_rollbacks == 2 and guard.get_state() == {"num_rollbacks": 2}
+
+
+STATES = [None, {}, {"num_rollbacks": -1}, {"num_rollbacks": 99}, {"num_rollbacks": "1"}, {"rolled_back": True}]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_any_other_state_is_refused(state):
+    with pytest.raises(ValueError, match="The state must be one that Guard returned"):
+        Guard().set_state(state)
