@@ -79,14 +79,14 @@ PLANTED = {
 """For each failure what must be found, and how it is planted; NaN comes with the data."""
 
 
-def with_nan_from(dataset, step):
-    """Returns the dataset with a pixel of NaN in every batch from one on."""
+def with_nan_from(batches, step):
+    """Returns the first epoch of `batches`, with NaN in every batch from one on."""
     import tensorflow as tf
 
     def spoil(number, images):
         return tf.where(number < step, images, tf.concat([images[:1] * np.nan, images[1:]], axis=0))
 
-    return dataset.enumerate().map(spoil)
+    return batches.epoch(0).enumerate().map(spoil)
 
 
 def good_run(name, seed):
@@ -94,7 +94,7 @@ def good_run(name, seed):
     gan, dataset, guard, recipe = _game(name, seed, GOOD[name])
     gan.fit(dataset.repeat(recipe.passes_per_epoch), epochs=recipe.epochs, verbose=0, callbacks=[guard])
     steps = int(gan.g_optimizer.iterations.numpy())
-    return {"run": name, "seed": seed, "steps": steps, "found": [str(each) for each in guard.found]}
+    return {"run": name, "seed": seed, "steps": steps, "found": [str(each) for each in guard.failures]}
 
 
 def broken_run(failure, seed):
@@ -109,9 +109,9 @@ def broken_run(failure, seed):
         gan.fit(data, verbose=0, callbacks=[*plants, guard])
     except ValueError as error:
         refused = str(error)
-    steps = [each.step for each in guard.found if each.what == expected]
-    early = [str(each) for each in guard.found if each.step < BROKEN_AT]
-    found = {"refused by fit": refused, "found": [str(each) for each in guard.found], "before": early}
+    steps = [each.step for each in guard.failures if each.what == expected]
+    early = [str(each) for each in guard.failures if each.step < BROKEN_AT]
+    found = {"refused by fit": refused, "found": [str(each) for each in guard.failures], "before": early}
     after = 0 if refused else (steps[0] - BROKEN_AT if steps else None)
     return {"failure": failure, "seed": seed, "steps after": after, **found}
 

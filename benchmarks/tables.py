@@ -58,8 +58,8 @@ def modes_of_points(name, gan, seed):
     from kerasgan import datasets, metrics
 
     centres, sigma = {
-        "ring": (datasets.ring_centres(), datasets.RING_SIGMA),
-        "grid": (datasets.grid_centres(), datasets.GRID_SIGMA),
+        "ring": (datasets.ring_centers(), datasets.RING_SIGMA),
+        "grid": (datasets.grid_centers(), datasets.GRID_SIGMA),
     }[name]
     found = metrics.mode_coverage(gan.generate(2500, seed=seed), centres, sigma)
     return {"modes": found.modes, "high_quality": 100 * found.high_quality, "reverse_kl": found.reverse_kl}

@@ -19,14 +19,14 @@ from matplotlib.figure import Figure
 
 import kerasgan
 from kerasgan.callbacks import Equilibrium
-from kerasgan.datasets import RING_SIGMA, ring_centres
+from kerasgan.datasets import RING_SIGMA, ring_centers
 
 
 def modes_and_quality(points, least=20):
     """Returns how many modes have `least` good points, and the share of good ones, within 3 sigma of a mode."""
-    distances = np.linalg.norm(points[:, None] - ring_centres(), axis=-1)
+    distances = np.linalg.norm(points[:, None] - ring_centers(), axis=-1)
     good = distances.min(axis=1) <= 3 * RING_SIGMA
-    counts = np.bincount(distances.argmin(axis=1)[good], minlength=len(ring_centres()))
+    counts = np.bincount(distances.argmin(axis=1)[good], minlength=len(ring_centers()))
     return int(np.sum(counts >= least)), float(np.mean(good))
 
 
