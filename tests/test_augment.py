@@ -9,8 +9,8 @@ import tensorflow as tf
 import kerasgan
 from kerasgan import augment
 from kerasgan.augment import Adaptive, DiffAugment
-from kerasgan.backend import pieces
-from kerasgan.backend import tensorflow as engine
+from kerasgan.random import BatchRandom
+from kerasgan.step import TrainingStep, train_step
 
 EVERYTHING = Adaptive(policy=("color", "quarter_turn", "flip", "translation", "cutout"))
 SHAPES = [(16, 12, 1), (12, 12, 3)]
@@ -22,9 +22,12 @@ def pictures(shape, count=200, seed=0):
     return values.reshape(count, *shape).astype("float32")
 
 
+def random_numbers(seed=0):
+    return BatchRandom(keras.random.SeedGenerator(seed))
+
+
 def apply(augmentation, images, probability=1.0, seed=0):
-    draws = keras.random.SeedGenerator(seed)
-    return keras.ops.convert_to_numpy(augmentation.apply(tf.constant(images), draws, probability))
+    return keras.ops.convert_to_numpy(augmentation.apply(tf.constant(images), random_numbers(seed), probability))
 
 
 def translated(image, down, right):
@@ -46,7 +49,7 @@ def which(image, candidates):
 @pytest.mark.parametrize("shape", [(12, 12, 1), (12, 12, 3)])
 def test_probability_0_is_the_identity(shape, dtype):
     images = tf.cast(pictures(shape), dtype)
-    same = EVERYTHING.apply(images, keras.random.SeedGenerator(0), tf.constant(0.0))
+    same = EVERYTHING.apply(images, random_numbers(), tf.constant(0.0))
     assert same.dtype == images.dtype and same.shape == images.shape
     assert np.array_equal(same, images)
 
@@ -85,12 +88,12 @@ def test_contrast_keeps_the_mean_and_stretches_the_rest():
     assert 0.499 < factor.min() < 0.55 and 1.45 < factor.max() < 1.501
 
 
-def test_saturation_keeps_the_greys_and_stretches_the_colors():
+def test_saturation_keeps_the_gray_and_stretches_the_colors():
     images = pictures((16, 12, 3))
     stretched = apply(DiffAugment("saturation"), images)
-    grey = images.mean(axis=3, keepdims=True)
-    factor = np.std(stretched - grey, axis=(1, 2, 3)) / np.std(images - grey, axis=(1, 2, 3))
-    assert np.allclose(stretched, grey + factor[:, None, None, None] * (images - grey), atol=1e-5)
+    gray = images.mean(axis=3, keepdims=True)
+    factor = np.std(stretched - gray, axis=(1, 2, 3)) / np.std(images - gray, axis=(1, 2, 3))
+    assert np.allclose(stretched, gray + factor[:, None, None, None] * (images - gray), atol=1e-5)
     assert factor.min() < 0.1 and 1.9 < factor.max() < 2.001
     assert np.array_equal(apply(DiffAugment("saturation"), images[..., :1]), images[..., :1])
 
@@ -98,7 +101,7 @@ def test_saturation_keeps_the_greys_and_stretches_the_colors():
 def test_color_is_its_three_parts_one_after_the_other():
     images = pictures((16, 12, 3))
     apart = images
-    for part in augment.COLORS:  # the same draws, since every draw is made at every call
+    for part in augment.COLORS:  # the same random numbers, since all are drawn at every call
         apart = apply(DiffAugment(part), apart)
     assert np.allclose(apply(DiffAugment("color"), images), apart, atol=1e-5)
     assert np.array_equal(apply(DiffAugment("color"), images), apply(DiffAugment(augment.COLORS), images))
@@ -107,11 +110,11 @@ def test_color_is_its_three_parts_one_after_the_other():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_translation_shifts_by_whole_pixels_up_to_an_eighth(shape):
     images = pictures(shape)
-    moves = list(itertools.product(range(-2, 3), range(-2, 3)))  # an eighth of 12 is 1.5, of 16 it is 2
+    shifts = list(itertools.product(range(-2, 3), range(-2, 3)))  # an eighth of 12 is 1.5, of 16 it is 2
     met = set()
     for image, moved in zip(images, apply(DiffAugment("translation"), images), strict=True):
-        met.add(which(moved, {move: translated(image, *move) for move in moves}))
-    assert met == set(moves)
+        met.add(which(moved, {shift: translated(image, *shift) for shift in shifts}))
+    assert met == set(shifts)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -125,7 +128,7 @@ def test_cutout_is_a_box_of_half_of_each_side(shape):
     for covered, side in ((rows, shape[0]), (columns, shape[1])):
         runs = np.abs(np.diff(np.pad(covered, ((0, 0), (1, 1))).astype(int), axis=1)).sum(axis=1)
         assert set(runs) == {2}  # in one piece
-        lengths = [min(centre + side // 4, side) - max(centre - side // 4, 0) for centre in range(side + 1)]
+        lengths = [min(center + side // 4, side) - max(center - side // 4, 0) for center in range(side + 1)]
         assert set(covered.sum(axis=1)) == set(lengths) and max(lengths) == side // 2
         assert covered.sum(axis=1).mean() == pytest.approx(np.mean(lengths), rel=0.05)
 
@@ -163,40 +166,42 @@ def test_turns_flips_and_translations_compose():
         which(result, {(k, move): translated(turned[k], *move) for move in moves for k in turned})
 
 
-def test_draws_belong_to_the_seed_generator():
+def test_random_numbers_come_from_the_seed_generator():
     images = np.repeat(pictures((12, 12, 3), count=1), 8, axis=0)
     one, same, other = (apply(EVERYTHING, images, 0.8, seed) for seed in (0, 0, 1))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
     assert len({image.tobytes() for image in one}) == 8  # each image of a batch has numbers of its own
-    draws = keras.random.SeedGenerator(0)
-    first, second = (EVERYTHING.apply(tf.constant(images), draws, 0.8).numpy() for _ in range(2))
+    random = random_numbers()
+    first, second = (EVERYTHING.apply(tf.constant(images), random, 0.8).numpy() for _ in range(2))
     assert np.array_equal(first, one) and not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("shape", [(12, 12, 1), (12, 12, 3)])
 def test_the_gradient_is_that_of_a_linear_map(shape):
-    """With the draws fixed the map A is affine: the gradient of <weights, A(x)> along v is <weights, A(v) - A(0)>."""
+    """For fixed numbers the map A is affine: the derivative of <weights, A(x)> along v is <weights, A(v) - A(0)>."""
     images, weights, along = (pictures(shape, count=30, seed=seed) for seed in range(3))
     x = tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        total = tf.reduce_sum(weights * EVERYTHING.apply(x, keras.random.SeedGenerator(0), 0.8))
+        total = tf.reduce_sum(weights * EVERYTHING.apply(x, random_numbers(), 0.8))
     gradient = tape.gradient(total, x).numpy()
-    slope = np.sum(weights * (apply(EVERYTHING, along, 0.8) - apply(EVERYTHING, 0 * along, 0.8)), axis=(1, 2, 3))
-    assert np.allclose(np.sum(gradient * along, axis=(1, 2, 3)), slope, rtol=1e-4)
-    assert np.all(np.abs(slope) > 1)
+    derivative = np.sum(weights * (apply(EVERYTHING, along, 0.8) - apply(EVERYTHING, 0 * along, 0.8)), axis=(1, 2, 3))
+    assert np.allclose(np.sum(gradient * along, axis=(1, 2, 3)), derivative, rtol=1e-4)
+    assert np.all(np.abs(derivative) > 1)
 
 
 @pytest.mark.parametrize("shape", [(12, 12, 1), (16, 16, 3)])
-def test_compiled_it_is_the_same(shape, monkeypatch):
-    """XLA draws other numbers from the same seed, so both are handed theirs."""
-    numbers = tf.constant(np.random.default_rng(0).uniform(size=(20, 16)), tf.float32)
-    monkeypatch.setattr(augment.draws, "uniform", lambda shape, seed: tf.reshape(numbers, shape))
+def test_compiled_it_is_the_same(shape):
+    """XLA draws other numbers from the same seed, so both are given the same."""
+
+    class Numbers:
+        def uniform(self, shape):
+            return tf.reshape(tf.constant(np.random.default_rng(0).uniform(size=(20, 16)), tf.float32), shape)
 
     def step(images, probability):
         with tf.GradientTape() as tape:
             tape.watch(images)
-            changed = EVERYTHING.apply(images, None, probability)
+            changed = EVERYTHING.apply(images, Numbers(), probability)
         return changed, tape.gradient(changed, images, output_gradients=tf.square(changed))
 
     images = tf.constant(pictures(shape, count=20))
@@ -207,20 +212,20 @@ def test_compiled_it_is_the_same(shape, monkeypatch):
 
 def test_compiled_it_draws_anew_at_each_call():
     images = tf.constant(pictures((12, 12, 1), count=20))
-    draws = keras.random.SeedGenerator(0)
-    step = tf.function(lambda images: EVERYTHING.apply(images, draws, 0.8), jit_compile=True)
+    random = random_numbers()
+    step = tf.function(lambda images: EVERYTHING.apply(images, random, 0.8), jit_compile=True)
     first, second = step(images).numpy(), step(images).numpy()
     assert first.shape == (20, 12, 12, 1) and np.all(np.isfinite(first)) and not np.array_equal(first, second)
 
 
 def test_batches_of_unknown_size():
-    draws = keras.random.SeedGenerator(0)
-    step = tf.function(lambda x: EVERYTHING.apply(x, draws, 0.5), [tf.TensorSpec((None, 8, 8, 1))], autograph=False)
+    random = random_numbers()
+    step = tf.function(lambda x: EVERYTHING.apply(x, random, 0.5), [tf.TensorSpec((None, 8, 8, 1))], autograph=False)
     assert step(tf.zeros((3, 8, 8, 1))).shape == (3, 8, 8, 1) and step(tf.zeros((5, 8, 8, 1))).shape == (5, 8, 8, 1)
 
 
 @pytest.mark.parametrize(("logits", "sign"), [([1.0, 2, 3, 4, -1], 0), ([1.0] * 5, 1), ([1.0, 1, 1, -9, -9], -1)])
-def test_the_probability_moves_by_the_stated_step(logits, sign):
+def test_the_probability_changes_by_the_stated_step(logits, sign):
     ada = Adaptive(target=0.6, adjust_images=100)
     moved = float(ada.next_probability(tf.constant(0.4), tf.constant(logits)))
     assert moved == pytest.approx(0.4 + sign * 5 / 100, abs=1e-6)
@@ -273,21 +278,21 @@ def test_good_shapes():
     Adaptive("flip").check((12, 16, 3))
 
 
-# In the game
+# In training
 
 
 @pytest.mark.parametrize("objective", ["non_saturating", "relativistic"])
-def test_one_stage_equals_simultaneous_behind_an_augmentation(make_gan, images, objective):
-    rates = {f"{player}_optimizer": keras.optimizers.SGD for player in "dg"}
+def test_one_stage_equals_simultaneous_with_an_augmentation(make_gan, images, objective):
     one, other = (
         make_gan(
-            **{name: rate(0.05) for name, rate in rates.items()},
-            updates=order,
+            d_optimizer=keras.optimizers.SGD(0.05),
+            g_optimizer=keras.optimizers.SGD(0.05),
+            updates=updates,
             augment=DiffAugment(),
             objective=objective,
             penalties="r1",
         )
-        for order in ("one_stage", "simultaneous")
+        for updates in ("one_stage", "simultaneous")
     )
     start = one.get_weights()
     for gan in (one, other):
@@ -297,7 +302,7 @@ def test_one_stage_equals_simultaneous_behind_an_augmentation(make_gan, images, 
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
-def test_the_probability_of_a_game_moves_is_logged_and_goes_on_after_a_load(make_gan, images, tmp_path):
+def test_the_probability_changes_is_logged_and_is_saved(make_gan, images, tmp_path):
     gan = make_gan(augment=Adaptive(target=-0.9, adjust_images=6400), d_optimizer=keras.optimizers.SGD(0.0))
     logs = gan.fit(images, batch_size=16, epochs=3, verbose=0).history
     # Four steps of 16 images an epoch: p is 0.0025, 0.005, ... after each; the mean of the first epoch's is 0.00625.
@@ -317,28 +322,28 @@ class Recorder:
     initial_probability = 1.0
 
     def __init__(self):
-        self.seen = []
+        self.counts = []
 
     def check(self, image_shape):
-        """Any images will do."""
+        """Accepts any images."""
 
-    def apply(self, images, seed_generator, probability):
-        self.seen.append(len(images))
+    def apply(self, images, random, probability):
+        self.counts.append(len(images))
         return images
 
 
 @pytest.mark.parametrize(
-    ("updates", "seen"),
+    ("updates", "counts"),
     [("alternating", [32, 32, 16]), ("simultaneous", [32, 32]), ("one_stage", [32, 32])],
 )
-def test_all_that_the_discriminator_sees_is_augmented(make_gan, images, updates, seen):
-    """Real and generated images together, the points of two penalties, and those of a generator's step of its own."""
+def test_all_images_of_the_discriminator_are_augmented(make_gan, images, updates, counts):
+    """Real and generated images together, the points of two penalties, and the images of a separate generator step."""
     recorder = Recorder()
     gan = make_gan(updates=updates, augment=recorder, penalties=("r1", "r2"))
-    engine.train_step(gan, tf.constant(images[:16]))
-    assert recorder.seen == seen
+    train_step(gan, tf.constant(images[:16]))
+    assert recorder.counts == counts
     gan.generate(4)
-    assert recorder.seen == seen
+    assert recorder.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -353,38 +358,38 @@ def test_all_that_the_discriminator_sees_is_augmented(make_gan, images, updates,
         ("hinge", 1.0, 0.0, 1),
     ],
 )
-def test_the_probability_follows_how_sure_the_discriminator_is(make_gan, objective, real, fake, direction):
-    """Sure is: above the logit that says nothing, or above the generated images where only differences count."""
+def test_the_probability_follows_the_logits_of_real_images(make_gan, objective, real, fake, direction):
+    """They are compared with the neutral logit, or with the generated images' where only differences count."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gan = make_gan(objective=objective, augment=Adaptive(adjust_images=64))
     gan.augment_probability.assign(0.4)
-    pieces.adapt(gan, tf.fill([16], real), tf.fill([16], fake))
+    TrainingStep(gan)._update_augmentation(tf.fill([16], real), tf.fill([16], fake))
     np.testing.assert_allclose(gan.augment_probability, 0.4 + direction * 0.25, atol=1e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["diffaugment", "ada"])
-def test_a_lazy_penalty_behind_it_compiles(make_gan, images, name):
+def test_a_lazy_penalty_with_it_compiles(make_gan, images, name):
     gan = make_gan(augment=name, penalties=kerasgan.penalties.R1(1.0, every=2), jit_compile=True)
     logs = gan.fit(images, batch_size=16, verbose=0).history
     assert np.isfinite(logs["loss"]).all()
 
 
-def test_validation_logs_hold_what_was_measured(make_gan, images):
+def test_validation_logs_hold_what_is_computed_there(make_gan, images):
     logs = make_gan(augment="ada", penalties="r1").fit(images, validation_data=images[:32], verbose=0).history
-    measured = {"loss", "d_loss", "g_loss", "d_real", "d_fake"}
-    assert {name for name in logs if name.startswith("val_")} == {f"val_{name}" for name in measured}
-    assert measured | {"d_penalty", "augment_probability"} <= set(logs)
+    computed = {"loss", "d_loss", "g_loss", "d_real", "d_fake"}
+    assert {name for name in logs if name.startswith("val_")} == {f"val_{name}" for name in computed}
+    assert computed | {"d_penalty", "augment_probability"} <= set(logs)
 
 
-def test_weights_of_a_game_without_it_do_not_switch_it_off(make_gan, tmp_path):
+def test_weights_of_a_gan_without_it_do_not_switch_it_off(make_gan, tmp_path):
     make_gan().save_weights(tmp_path / "plain.weights.h5")
     gan = make_gan(augment=DiffAugment())
     gan.load_weights(tmp_path / "plain.weights.h5")
     assert float(gan.augment_probability) == 1.0
 
 
-def test_games_on_points_refuse_it(make_gan):
+def test_gans_of_points_refuse_it(make_gan):
     with pytest.raises(ValueError, match="Augmentation needs images"):
         make_gan(image_shape=(2,), augment="diffaugment")

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.backend import tensorflow as engine
 from kerasgan.ema import EMA
+from kerasgan.step import train_step
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_average_worked_by_hand(make, images):
     average = weights(gan.averaged_generator)
     assert all(np.array_equal(a, b) for a, b in zip(average, weights(gan.generator), strict=True))
     for step in range(1, 7):
-        engine.train_step(gan, tf.constant(images))
+        train_step(gan, tf.constant(images))
         half_life = min(128, 0.5 * 64 * step)
         keep = 0.5 ** (64 / half_life)
         average = [keep * a + (1 - keep) * w for a, w in zip(average, weights(gan.generator), strict=True)]
@@ -53,7 +53,7 @@ def test_a_round_counts_the_generators_images(make, images):
     """With k discriminator steps the generator draws a k-th of the batch."""
     gan = make(EMA(half_life_images=16, warm_up=None), updates=kerasgan.updates.Alternating(4))
     before = weights(gan.averaged_generator)[0]
-    engine.train_step(gan, tf.constant(images))
+    train_step(gan, tf.constant(images))
     expected = 0.5 * before + 0.5 * weights(gan.generator)[0]
     assert np.allclose(weights(gan.averaged_generator)[0], expected, atol=1e-6)
 
@@ -71,7 +71,7 @@ def test_samples_come_from_the_average(make, images, tmp_path):
     assert np.allclose(drawn, served["output_0"], atol=1e-5)
 
 
-def test_averaging_does_not_change_the_game(make, images):
+def test_averaging_does_not_change_training(make, images):
     plain, averaged = make(None), make(EMA())
     for gan in (plain, averaged):
         gan.fit(images, shuffle=False, epochs=2, verbose=0)

@@ -66,8 +66,8 @@ def test_minimax_would_cancel_the_generator_out_of_a_total_loss():
 
 
 @pytest.mark.parametrize(
-    ("objective", "d_loss", "g_loss", "d_slopes", "g_slope"),
-    [  # at a real logit of 0.3 and a fake one of -0.4: the losses, and their slopes by (real, fake) and by fake
+    ("objective", "d_loss", "g_loss", "d_gradients", "g_gradient"),
+    [  # at a real logit of 0.3 and a fake one of -0.4: the losses, and their gradients by (real, fake) and by fake
         (objectives.LeastSquares(), (0.49 + 0.16) / 2, 1.96 / 2, (-0.7, -0.4), -1.4),
         (objectives.Hinge(), 0.7 + 0.6, 0.4, (-1.0, 1.0), -1.0),
         (objectives.Wasserstein(), -0.7, 0.4, (-1.0, 1.0), -1.0),
@@ -89,17 +89,17 @@ def test_minimax_would_cancel_the_generator_out_of_a_total_loss():
     ],
     ids=str,
 )
-def test_hand_worked_values_and_slopes(objective, d_loss, g_loss, d_slopes, g_slope):
+def test_hand_worked_values_and_gradients(objective, d_loss, g_loss, d_gradients, g_gradient):
     real, fake = tf.constant([0.3], tf.float64), tf.constant([-0.4], tf.float64)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch((real, fake))
         d, g = objective.d_loss(real, fake), objective.g_loss(real, fake)
     assert float(d[0]) == pytest.approx(d_loss, rel=1e-6) and float(g[0]) == pytest.approx(g_loss, rel=1e-6)
-    assert [float(each[0]) for each in tape.gradient(d, (real, fake))] == pytest.approx(d_slopes, rel=1e-5)
-    assert float(tape.gradient(g, fake)[0]) == pytest.approx(g_slope, rel=1e-5)
+    assert [float(each[0]) for each in tape.gradient(d, (real, fake))] == pytest.approx(d_gradients, rel=1e-5)
+    assert float(tape.gradient(g, fake)[0]) == pytest.approx(g_gradient, rel=1e-5)
 
 
-def test_which_have_an_honest_total_loss():
+def test_which_have_a_total_loss():
     """Those whose two losses are never negative, and no others."""
     random = np.random.default_rng(0)
     real, fake = (random.normal(size=1000).astype("float32") * 5 for _ in range(2))
@@ -130,6 +130,6 @@ def test_names_and_values():
         objectives.get(objectives.Minimax)
 
 
-def test_values_survive_serialisation():
+def test_values_survive_serialization():
     written = keras.saving.serialize_keras_object(objectives.Minimax())
     assert keras.saving.deserialize_keras_object(written) == objectives.Minimax()

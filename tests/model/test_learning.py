@@ -66,7 +66,7 @@ def test_a_broken_objective_does_not(objective):
 
 
 def test_the_bell_is_learned():
-    """In the mean no sample is further than a seventh of the width from where it should be; before, nearly four."""
+    """The mean distance between quantiles of samples and data, in standard deviations of the data."""
     recipe = recipes.get("bell")
     dataset, info = datasets.load("bell", recipe.batch_size)
     gan = recipes.build(recipe, info, 0)
@@ -93,7 +93,7 @@ class Point(keras.Model):
 
 
 def distance_from_equilibrium(penalties, steps=400):
-    """Trains the Dirac-GAN: data at 0, the generator at theta = 1, D(x) = psi x with psi = 1. Returns |(theta, psi)|."""
+    """Trains the Dirac-GAN: data at 0, the generator at theta = 1, D(x) = psi x, psi = 1. Returns |(theta, psi)|."""
     discriminator = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
     )

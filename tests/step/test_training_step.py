@@ -1,12 +1,12 @@
-"""The laws of the training step: which weights move when, on which samples, by how much."""
+"""The laws of the training step: which weights change when, on which samples, by how much."""
 
 import keras
 import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan.backend import pieces
-from kerasgan.backend import tensorflow as engine
+from kerasgan import random, updates
+from kerasgan.step import TrainingStep, train_step
 
 RATE = 0.5
 
@@ -19,56 +19,56 @@ def weights_of(network):
     return [variable.numpy().copy() for variable in network.trainable_variables]
 
 
-def moved(before, network):
+def changed(before, network):
     return [not np.array_equal(old, new.numpy()) for old, new in zip(before, network.trainable_variables, strict=True)]
 
 
 @pytest.fixture
-def scalar_game():
-    """A game on numbers that can be worked by hand: D(x) = w x + b, G(z) = c whatever z (its kernel is 0)."""
+def scalar_gan():
+    """A GAN of numbers that can be worked by hand: D(x) = w x + b, G(z) = c whatever z (its kernel is 0)."""
 
-    def make(updates):
+    def make(rule):
         generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
         discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         generator.layers[0].bias.assign([0.5])
         discriminator.set_weights([np.array([[0.3]]), np.array([0.1])])
         gan = kerasgan.GAN(generator, discriminator, latent_dim=1, seed=0)
-        gan.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE), updates=updates)
+        gan.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE), updates=rule)
         return gan
 
     return make
 
 
-def test_a_discriminator_step_moves_the_discriminator_alone(make_gan, images):
+def test_a_discriminator_step_changes_the_discriminator_alone(make_gan, images):
     gan = make_gan()
     d_before, g_before = weights_of(gan.discriminator), weights_of(gan.generator)
-    engine.discriminator_step(gan, keras.ops.convert_to_tensor(images))
-    assert all(moved(d_before, gan.discriminator))
-    assert not any(moved(g_before, gan.generator))
+    TrainingStep(gan).update_discriminator(keras.ops.convert_to_tensor(images))
+    assert all(changed(d_before, gan.discriminator))
+    assert not any(changed(g_before, gan.generator))
 
 
-def test_a_generator_step_moves_the_generator_alone(make_gan, images):
+def test_a_generator_step_changes_the_generator_alone(make_gan, images):
     gan = make_gan()
     d_before, g_before = weights_of(gan.discriminator), weights_of(gan.generator)
-    engine.generator_step(gan, keras.ops.convert_to_tensor(images))
-    assert not any(moved(d_before, gan.discriminator))
-    assert all(moved(g_before, gan.generator))
+    TrainingStep(gan).update_generator(keras.ops.convert_to_tensor(images))
+    assert not any(changed(d_before, gan.discriminator))
+    assert all(changed(g_before, gan.generator))
 
 
 @pytest.mark.parametrize("d_steps", [1, 2, 3])
-def test_a_round_is_k_discriminator_steps_and_one_generator_step(make_gan, images, d_steps):
-    gan = make_gan(updates=kerasgan.updates.Alternating(d_steps))
+def test_alternating_makes_k_discriminator_steps_and_one_generator_step(make_gan, images, d_steps):
+    gan = make_gan(updates=updates.Alternating(d_steps))
     gan.fit(images, batch_size=16, epochs=1, verbose=0)
     assert gan.g_optimizer.iterations.numpy() == 4
     assert gan.d_optimizer.iterations.numpy() == 4 * d_steps
 
 
 @pytest.mark.parametrize("d_steps", [1, 2])
-def test_the_round_worked_by_hand(scalar_game, d_steps):
-    """Each discriminator step on its own minibatch, in order; then the generator, judged by the updated D."""
+def test_alternating_worked_by_hand(scalar_gan, d_steps):
+    """Each discriminator step on its own minibatch, in order; then the generator, evaluated by the updated D."""
     images = np.array([[1.0], [2.0], [-1.0], [4.0]], "float32")
-    gan = scalar_game(kerasgan.updates.Alternating(d_steps))
-    logs = engine.train_step(gan, keras.ops.convert_to_tensor(images))
+    gan = scalar_gan(updates.Alternating(d_steps))
+    logs = train_step(gan, keras.ops.convert_to_tensor(images))
 
     w, b, c, d_losses = 0.3, 0.1, 0.5, []
     for real in np.split(images[:, 0].astype("float64"), d_steps):
@@ -77,30 +77,30 @@ def test_the_round_worked_by_hand(scalar_game, d_steps):
         w_gradient = -np.mean(sigmoid(-on_real) * real) + sigmoid(on_fake) * c
         b_gradient = -np.mean(sigmoid(-on_real)) + sigmoid(on_fake)
         w, b = w - RATE * w_gradient, b - RATE * b_gradient
-    judged = w * c + b
-    c_moved = c + RATE * sigmoid(-judged) * w
+    updated_logit = w * c + b
+    new_c = c + RATE * sigmoid(-updated_logit) * w
 
     assert gan.discriminator.get_weights()[0].item() == pytest.approx(w, rel=1e-5)
     assert gan.discriminator.get_weights()[1].item() == pytest.approx(b, rel=1e-5)
-    assert gan.generator.get_weights()[1].item() == pytest.approx(c_moved, rel=1e-5)
+    assert gan.generator.get_weights()[1].item() == pytest.approx(new_c, rel=1e-5)
     assert float(logs["d_loss"]) == pytest.approx(np.mean(d_losses), rel=1e-5)
-    assert float(logs["g_loss"]) == pytest.approx(np.log1p(np.exp(-judged)), rel=1e-5)
+    assert float(logs["g_loss"]) == pytest.approx(np.log1p(np.exp(-updated_logit)), rel=1e-5)
 
 
 def test_every_step_draws_new_latents(make_gan, images):
-    gan = make_gan(updates=kerasgan.updates.Alternating(2))
+    gan = make_gan(updates=updates.Alternating(2))
     before = gan.seed_generator.state.numpy()[1]
-    engine.train_step(gan, keras.ops.convert_to_tensor(images))
+    train_step(gan, keras.ops.convert_to_tensor(images))
     assert gan.seed_generator.state.numpy()[1] == before + 3
 
 
 def test_a_batch_that_does_not_divide_is_split_as_evenly_as_it_can_be():
-    parts = [images for images, _ in pieces.split(keras.ops.arange(11), None, 3)]
+    parts = [images for images, _ in updates._split(keras.ops.arange(11), None, 3)]
     assert [len(part) for part in parts] == [3, 4, 4]
     assert np.concatenate(parts).tolist() == list(range(11))
 
 
-def test_losses_of_layers_are_charged_once(images):
+def test_losses_of_layers_count_once(images):
     """A weight penalty in D counts once a step, though D is called on real and on generated images."""
     generator, _ = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8, depth=1)
 
@@ -114,7 +114,7 @@ def test_losses_of_layers_are_charged_once(images):
         )
         gan = kerasgan.GAN(generator, discriminator, latent_dim=4, seed=0)
         gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
-        engine.discriminator_step(gan, keras.ops.convert_to_tensor(images))
+        TrainingStep(gan).update_discriminator(keras.ops.convert_to_tensor(images))
         return discriminator.get_weights()[0]
 
     difference = step(keras.regularizers.L2(1.0)) - step(None)
@@ -124,7 +124,7 @@ def test_losses_of_layers_are_charged_once(images):
 def test_xla_computes_the_same_step(make_gan, images, monkeypatch):
     # Compiled by XLA, TensorFlow's random generator draws other numbers from the same seed: fix them.
     latents = np.random.default_rng(1).normal(size=(32, 4)).astype("float32")
-    monkeypatch.setattr(pieces, "draw_latents", lambda game, images: keras.ops.convert_to_tensor(latents))
+    monkeypatch.setattr(random.BatchRandom, "normal", lambda self, shape: keras.ops.convert_to_tensor(latents))
     plain, compiled = (
         make_gan(d_optimizer=keras.optimizers.SGD(0.1), g_optimizer=keras.optimizers.SGD(0.1), jit_compile=jit)
         for jit in (False, True)
