@@ -5,6 +5,7 @@ import configparser
 import importlib
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import zlib
@@ -12,6 +13,7 @@ import zlib
 import pytest
 
 import kerasgan
+import kerasgan_cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -94,6 +96,18 @@ def test_extras_that_are_named_exist(page):
         name for names in re.findall(r'pip install (?:-e )?"\.\[([\w,]+)\]"', PAGES[page]) for name in names.split(",")
     }
     assert named <= set(extras)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_are_shown_are_commands(page):
+    bash = re.findall(r"^```bash\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
+    lines = [line for block in bash for line in block.splitlines()]
+    spans = re.findall(r"`([^`]+)`", without_code(PAGES[page]).replace("\n", " "))
+    for command in [*lines, *spans]:
+        words = shlex.split(command.split(" && ")[-1], comments=True)
+        words = words[next((number for number, word in enumerate(words) if "=" not in word), 0) :]
+        if words[:1] == ["kerasgan"] and words[1:] not in ([], ["--help"], ["--version"]):
+            kerasgan_cli.parser().parse_args(words[1:])  # wrong ones end with SystemExit
 
 
 def test_every_example_is_listed():
