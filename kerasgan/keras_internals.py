@@ -174,7 +174,7 @@ class EpochAdapter(DataAdapter):
 
     def __init__(self, batches: Any, initial_epoch: int = 0, steps_per_epoch: int | None = None):
         self.batches = batches
-        self.epoch = initial_epoch
+        self.epoch: int = initial_epoch
         self._offset, self._skip = 0, 0
         if batches.skip_batches:
             first, self._skip = divmod(batches.skip_batches, len(batches))
@@ -194,35 +194,35 @@ class EpochAdapter(DataAdapter):
         skip, self._skip = self._skip, 0
         return self.batches.epoch(number, skip)
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return iter(self.next_epoch())
 
-    def get_tf_dataset(self):
+    def get_tf_dataset(self) -> Any:
         return self
 
-    def get_numpy_iterator(self):
+    def get_numpy_iterator(self) -> Any:
         return (batch if isinstance(batch, tuple) else (batch,) for batch in self.next_epoch())
 
-    def get_jax_iterator(self):
+    def get_jax_iterator(self) -> Any:
         return self.get_numpy_iterator()
 
-    def get_torch_dataloader(self):
+    def get_torch_dataloader(self) -> Any:
         raise ValueError("kerasgan trains on TensorFlow or on JAX. Received: the Keras backend 'torch'.")
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> int | None:
         return len(self.batches)
 
     @property
-    def batch_size(self):
+    def batch_size(self) -> int | None:
         return self.batches.batch_size
 
     @property
-    def has_partial_batch(self):
+    def has_partial_batch(self) -> bool | None:
         return False
 
     @property
-    def partial_batch_size(self):
+    def partial_batch_size(self) -> int | None:
         return None
 
 

@@ -5,6 +5,7 @@ replicas use the same latents, and all of them together use those of one device 
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -32,11 +33,11 @@ class BatchRandom:
         """Returns the same source for batches of several parts."""
         return dataclasses.replace(self, parts=parts)
 
-    def normal(self, shape) -> Any:
+    def normal(self, shape: Sequence[Any]) -> Any:
         """Draws from N(0, 1), float32; the first axis of the shape is that of the samples."""
         return self._share(keras.random.normal, shape)
 
-    def uniform(self, shape) -> Any:
+    def uniform(self, shape: Sequence[Any]) -> Any:
         """Draws from U(0, 1), float32; the first axis of the shape is that of the samples."""
         return self._share(keras.random.uniform, shape)
 

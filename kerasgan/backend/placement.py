@@ -15,7 +15,7 @@ class SingleDevice:
     is_single: bool = True
     count: int = 1
 
-    def scope(self) -> contextlib.AbstractContextManager:
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Returns the context in which variables are made."""
         return contextlib.nullcontext()
 
@@ -59,6 +59,8 @@ class SingleDevice:
         """Returns whether these data have been distributed already."""
         return False
 
-    def distribute(self, x: Any, y: Any, gan: Any, batch_size: int | None, minibatches: int, options: Any) -> tuple:
+    def distribute(
+        self, x: Any, y: Any, gan: Any, batch_size: int | None, minibatches: int, options: Any
+    ) -> tuple[Any, Any]:
         """Returns the data of `fit` or `evaluate` as they are."""
         return x, y

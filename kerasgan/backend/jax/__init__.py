@@ -83,7 +83,7 @@ def mean_logs(logs: dict[str, Any]) -> dict[str, Any]:
     return logs
 
 
-def gather(tensors: tuple) -> tuple:
+def gather(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
     """Returns tensors as they are: they are of the whole batch."""
     return tensors
 

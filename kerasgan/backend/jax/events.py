@@ -6,6 +6,8 @@ import os
 import pathlib
 import socket
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,7 +27,7 @@ class EventFile:
         folder: where it stands; made if it is not there.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike[str]):
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -37,7 +39,7 @@ class EventFile:
         self._file.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         self.flush()
 
-    def scalar(self, name, value, step):
+    def scalar(self, name: str, value: Any, step: int) -> None:
         """Writes a number as the scalar `name` of a step."""
         from tensorboard.compat.proto.tensor_pb2 import TensorProto
         from tensorboard.plugins.scalar import metadata
@@ -45,7 +47,7 @@ class EventFile:
         tensor = TensorProto(dtype=_FLOAT, float_val=[float(value)], tensor_shape={})
         self._write(name, tensor, metadata.create_summary_metadata(display_name=None, description=None), step)
 
-    def image(self, name, picture, step):
+    def image(self, name: str, picture: np.ndarray, step: int) -> None:
         """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
         from tensorboard.compat.proto.tensor_pb2 import TensorProto
         from tensorboard.plugins.image import metadata
@@ -59,11 +61,11 @@ class EventFile:
         tensor = TensorProto(dtype=_STRING, string_val=strings, tensor_shape=shape)
         self._write(name, tensor, metadata.create_summary_metadata(display_name=None, description=None), step)
 
-    def flush(self):
+    def flush(self) -> None:
         """Makes everything written so far readable."""
         self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
@@ -79,12 +81,12 @@ class Summaries:
     def __init__(self):
         self._default, self._records = None, True
 
-    def create_file_writer(self, folder):
+    def create_file_writer(self, folder: Any) -> Any:
         """Returns a writer to a folder; the file is made by the first scalar."""
         return _Writer(self, folder)
 
     @contextlib.contextmanager
-    def record_if(self, condition):
+    def record_if(self, condition: Any) -> Iterator[None]:
         """Writes nothing within, unless `condition()` holds."""
         before, self._records = self._records, condition()
         try:
@@ -92,12 +94,12 @@ class Summaries:
         finally:
             self._records = before
 
-    def scalar(self, name, value, step):
+    def scalar(self, name: str, value: Any, step: int) -> None:
         """Writes a number as the scalar `name` of a step."""
         if self._default is not None and self._records:
             self._default.opened().scalar(name, np.asarray(value), step)
 
-    def histogram(self, name, data, step):
+    def histogram(self, name: str, data: Any, step: int) -> None:
         """Refuses, as there is none without TensorFlow."""
         raise ValueError(
             f"Histograms of weights are written by TensorFlow. Received: histogram_freq above 0 for {name!r} on "
@@ -122,11 +124,11 @@ class _Writer:
         finally:
             self._summaries._default = before
 
-    def flush(self):
+    def flush(self) -> None:
         if self._file is not None:
             self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -16,7 +16,9 @@ from jax import numpy as jnp
 from . import scopes
 
 
-def run_step(model: keras.Model, step: Callable[[Any], dict], state: tuple, data: Any) -> tuple[dict, tuple]:
+def run_step(
+    model: keras.Model, step: Callable[[Any], dict[str, Any]], state: Any, data: Any
+) -> tuple[dict[str, Any], Any]:
     """Runs a step of Keras's, `step(data)`, on the state of all variables; returns its logs and the new state."""
     trainable, non_trainable, *optimizer, metrics = state  # without the optimizers' in a test
     parts = [model.trainable_variables, model.non_trainable_variables]
@@ -40,7 +42,9 @@ def state_scope(model: keras.Model) -> Iterator[None]:
     scopes.assign(variables, [scope.state_mapping[id(variable)] for variable in variables])
 
 
-def vjp(function: Callable[..., tuple[Any, Any]], variables: Sequence[Any], *inputs: Any) -> tuple[Any, Callable, Any]:
+def vjp(
+    function: Callable[..., tuple[Any, Any]], variables: Sequence[Any], *inputs: Any
+) -> tuple[Any, Callable[..., Any], Any]:
     """Evaluates `function(*inputs)` and keeps the way back, as `kerasgan.backend.tensorflow.gradients.vjp`."""
 
     def pure(shifts, *inputs):

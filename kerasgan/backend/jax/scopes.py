@@ -1,6 +1,8 @@
 """Scopes in which JAX reads, assigns and differentiates Keras's variables."""
 
 import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import keras
@@ -22,28 +24,35 @@ class Scope(keras.StatelessScope):
         shifts: dict of the ids of those that are differentiated to their shifts.
     """
 
-    def __init__(self, variables, kept, shifts=None):
+    def __init__(self, variables: Sequence[Any], kept: dict[int, Any], shifts: Mapping[int, Any] | None = None):
         super().__init__(collect_losses=True)
-        self.variables, self.state_mapping, self.shifts = variables, kept, shifts or {}
+        self.variables: Sequence[Any] = variables
+        self.state_mapping: dict[int, Any] = kept
+        self.shifts: dict[int, Any] = dict(shifts or {})
 
-    def get_current_value(self, variable):
+    def get_current_value(self, variable: Any) -> Any:
         value, shift = super().get_current_value(variable), self.shifts.get(id(variable))
         return value if shift is None else value + shift
 
-    def add_update(self, update):
+    def add_update(self, update: tuple[Any, Any]) -> None:
         variable, value = update
         super().add_update((variable, jax.lax.stop_gradient(value)))
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._token = current.set(self)
         return super().__enter__()
 
-    def __exit__(self, *args, **options):
+    def __exit__(self, *args: Any, **options: Any) -> None:
         current.reset(self._token)
         super().__exit__(*args, **options)
 
 
-def isolated(function, variables, shifts, values=None):
+def isolated(
+    function: Callable[[], Any],
+    variables: Sequence[Any],
+    shifts: Sequence[Any],
+    values: Mapping[int, Any] | None = None,
+) -> tuple[Any, list[Any]]:
     """Runs `function()` in a scope within, in which these variables are read with these shifts.
 
     Args:
@@ -59,11 +68,12 @@ def isolated(function, variables, shifts, values=None):
         return result, [scope.state_mapping[id(variable)] for variable in outer.variables]
 
 
-def value(variable):
+def value(variable: Any) -> Any:
     """Returns what a variable holds here, within scopes as elsewhere, as an array of JAX's."""
     return jnp.asarray(variable.value)
 
 
-def assign(variables, values):
+def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Gives variables these values."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -50,9 +50,7 @@ class ArrayEpochs:
         """Whether batches are pairs (images, labels)."""
         return self._labels is not None
 
-    def batches(
-        self, first: int, count: int, functions: tuple = (), rows: Callable | None = None
-    ) -> tf.data.Dataset:
+    def batches(self, first: int, count: int, functions: tuple = (), rows: Callable | None = None) -> tf.data.Dataset:
         """Returns `count` batches from number `first` on, with the functions applied to each."""
         first_pass, skip = divmod(first, self.batches_per_pass)
         last_pass = (first + max(count, 1) - 1) // self.batches_per_pass

@@ -19,7 +19,7 @@ class EventFile:
         folder: where it stands; made if it is not there.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike[str]):
         self._writer = tf.summary.create_file_writer(str(folder))
 
     def scalar(self, name: str, value: float, step: int) -> None:

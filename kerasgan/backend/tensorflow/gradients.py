@@ -12,17 +12,19 @@ from kerasgan import keras_internals
 from . import replicas
 
 
-def run_step(model: keras.Model, step: Callable[[Any], dict], data: Any) -> dict:
+def run_step(model: keras.Model, step: Callable[[Any], dict[str, Any]], data: Any) -> dict[str, Any]:
     """Runs a step of Keras's, `step(data)`, and returns its logs. Variables change in place."""
     return step(data)
 
 
-def state_scope(model: keras.Model) -> contextlib.AbstractContextManager:
+def state_scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
     """Returns the context in which a step changes variables; here there is nothing to prepare."""
     return contextlib.nullcontext()
 
 
-def vjp(function: Callable[..., tuple[Any, Any]], variables: Sequence[Any], *inputs: Any) -> tuple[Any, Callable, Any]:
+def vjp(
+    function: Callable[..., tuple[Any, Any]], variables: Sequence[Any], *inputs: Any
+) -> tuple[Any, Callable[..., Any], Any]:
     """Evaluates `function(*inputs)`, which returns (outputs, anything else), and keeps the way back.
 
     Args:

@@ -49,7 +49,7 @@ def mean_logs(logs: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(logs, tf.unstack(together, num=len(logs)), strict=True))
 
 
-def gather(tensors: tuple) -> tuple:
+def gather(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
     """Returns a tuple of tensors (batch, ...) of the whole batch, in the order of the replicas; None stays None."""
     if replica()[0] == 1:
         return tensors
@@ -61,7 +61,9 @@ def sync_statistics(*networks: keras.Model) -> None:
     """Gives all replicas the mean of their moving statistics, where batch norm is of each replica's images alone."""
     if replica()[0] == 1:
         return
-    norms = [layer for network in networks for layer in keras_internals.all_layers(network) if _is_unsynchronized(layer)]
+    norms = [
+        layer for network in networks for layer in keras_internals.all_layers(network) if _is_unsynchronized(layer)
+    ]
     variables = [getattr(layer, name) for layer in norms for name in _STATISTICS]
     for variable, value in zip(variables, mean([variable.value for variable in variables]), strict=True):
         variable.assign(value)
@@ -72,7 +74,7 @@ def _is_unsynchronized(layer):
 
 
 def fold(seed_generator: keras.random.SeedGenerator) -> None:
-    """Makes a layer's own seed generator give each replica other numbers, as for dropout: there are no shares to take."""
+    """Makes a layer's own seed generator, as for dropout, give each replica other numbers."""
 
     def fold_in(seed):
         count, number = replica()

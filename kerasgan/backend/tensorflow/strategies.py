@@ -179,8 +179,8 @@ class StrategyReplicas(SingleDevice):
         if not hasattr(x, "epoch"):
             raise ValueError(
                 "Under a distribution strategy images come as an array, as kerasgan.datasets.Batches or as a "
-                f"tf.data.Dataset. Received: {type(x).__name__}. kerasgan.datasets.load makes batches of arrays, folders "
-                "and named sets."
+                f"tf.data.Dataset. Received: {type(x).__name__}. kerasgan.datasets.load makes batches of arrays, "
+                "folders and named sets."
             )
         epochs = (options["initial_epoch"], options["steps_per_epoch"])
         return distribution.DistributedBatches(x, self.strategy, self.here, minibatches, *epochs), None
