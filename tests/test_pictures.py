@@ -31,8 +31,8 @@ def constant_images(values, size, channels=1):
 def test_tile_lays_images_row_by_row():
     picture = pictures.tile(constant_images([-1.0, -0.6, 0.2, 0.6, 1.0], 300), columns=3, padding=2)
     assert picture.shape == (2 * 302 + 2, 3 * 302 + 2, 1) and picture.dtype == np.uint8
-    centres = picture[152::302, 152::302, 0]
-    assert centres.tolist() == [[0, 51, 153], [204, 255, pictures.PADDING_SHADE]]
+    centers = picture[152::302, 152::302, 0]
+    assert centers.tolist() == [[0, 51, 153], [204, 255, pictures.PADDING_SHADE]]
 
 
 def test_tile_pads_between_and_around():
@@ -91,7 +91,7 @@ def blue_pixels(picture):
 
 
 @pytest.mark.parametrize("shape", [(50,), (50, 1), (50, 2), (50, 3)])
-def test_points_make_a_colour_picture(shape):
+def test_points_make_a_color_picture(shape):
     picture = pictures.points_picture(np.random.default_rng(0).normal(size=shape))
     assert picture.shape == (480, 480, 3) and picture.dtype == np.uint8
     assert len(blue_pixels(picture)) > 50

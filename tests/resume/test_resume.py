@@ -1,4 +1,4 @@
-"""`kerasgan train --resume`, signals, and what strangers' runs can do: nothing."""
+"""`kerasgan train --resume`, signals, and runs made by strangers, which can do nothing."""
 
 import json
 import os
@@ -7,15 +7,17 @@ import subprocess
 import sys
 import warnings
 
+import forked
 import keras
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from kerasgan import callbacks, cli
+import kerasgan_cli
+from kerasgan import callbacks
 from kerasgan.resume import checkpoint_files, interrupts
-from kerasgan.runs import run_folder, training
+from kerasgan.runs import plans, record, run_folder
 
 RECIPE = {
     "title": "small",
@@ -37,11 +39,11 @@ def settings(tmp_path):
 
 
 def train(settings, log_dir):
-    return cli.main(["train", "--settings", str(settings), "--log-dir", str(log_dir)])
+    return kerasgan_cli.main(["train", "--settings", str(settings), "--log-dir", str(log_dir)])
 
 
 def resume(run, *more):
-    return cli.main(["train", "--resume", str(run), *more])
+    return kerasgan_cli.main(["train", "--resume", str(run), *more])
 
 
 def refused(capsys, run, *more):
@@ -87,22 +89,27 @@ def test_a_signal_stops_with_a_checkpoint_and_says_how_to_go_on(settings, tmp_pa
     printed = capsys.readouterr().out
     assert "Epoch 2/3" in printed and "Epoch 1/3" not in printed and "samples.png" in printed
     assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT} <= {path.name for path in run.iterdir()}
-    assert resume(run) == 0 and "has come to its end" in capsys.readouterr().out
+    assert resume(run) == 0 and "is finished" in capsys.readouterr().out
 
 
 def refused_by(capsys, *arguments):
     capsys.readouterr()
-    assert cli.main([str(argument) for argument in arguments]) == 2
+    assert kerasgan_cli.main([str(argument) for argument in arguments]) == 2
     return capsys.readouterr().err
+
+
+INTERRUPTS = f"""
+import runpy, signal
+deferred = runpy.run_path({interrupts.__file__!r})["deferred"]
+"""
+"""Imports one file, which needs no other of the package: in a process of its own all of them would take seconds."""
 
 
 @pytest.mark.parametrize("number", interrupts.SIGNALS)
 def test_the_second_signal_stops_at_once(number):
-    code = f"""
-import signal
-from kerasgan.resume import interrupts
+    code = f"""{INTERRUPTS}
 signal.signal({int(number)}, signal.default_int_handler)
-with interrupts.deferred(lambda number: print("asked", number, flush=True)):
+with deferred(lambda number: print("asked", number, flush=True)):
     signal.raise_signal({int(number)})
     print("goes on", flush=True)
     signal.raise_signal({int(number)})
@@ -114,11 +121,9 @@ with interrupts.deferred(lambda number: print("asked", number, flush=True)):
 
 
 def test_ignored_signals_stay_ignored():
-    code = """
-import signal
-from kerasgan.resume import interrupts
+    code = f"""{INTERRUPTS}
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-with interrupts.deferred(lambda number: print("asked")):
+with deferred(lambda number: print("asked")):
     signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
 """
@@ -142,10 +147,10 @@ with interrupts.deferred(lambda number: print("asked")):
     ],
 )
 def test_a_resumed_run_takes_no_new_settings(more, tmp_path, capsys):
-    assert "goes on as it was planned" in refused(capsys, tmp_path, *more)
+    assert "keeps its settings" in refused(capsys, tmp_path, *more)
 
 
-def test_what_is_no_run_and_what_is_damaged(tmp_path, capsys, settings):
+def test_folders_that_are_not_runs_and_damaged_settings(tmp_path, capsys, settings):
     assert "RUN must be the folder of a run" in refused(capsys, tmp_path / "nowhere")
     assert "RUN must be the folder of a run" in refused(capsys, settings)
     run = tmp_path / "run"
@@ -160,15 +165,17 @@ def test_what_is_no_run_and_what_is_damaged(tmp_path, capsys, settings):
 @pytest.mark.parametrize(
     "dataset", [None, 3, {}, {"num_images": 10**30, "fingerprint": "a"}, {"num_images": 1797, "fingerprint": 3}]
 )
-def test_settings_that_do_not_tell_the_data(dataset, tmp_path, capsys):
+def test_settings_that_do_not_identify_the_data(dataset, tmp_path, capsys):
     (tmp_path / run_folder.SETTINGS).write_text(json.dumps({"recipe": RECIPE, "dataset": dataset}))
-    assert "must tell its data apart" in refused(capsys, tmp_path)
+    assert "must identify its data" in refused(capsys, tmp_path)
 
 
 def test_other_data_other_links_and_other_processes(stopped, tmp_path, capsys):
     kept = json.loads((stopped / run_folder.SETTINGS).read_text())
-    (stopped / run_folder.SETTINGS).write_text(json.dumps(kept | {"dataset": kept["dataset"] | {"fingerprint": "0" * 64}}))
-    assert "the data that it was begun with" in refused(capsys, stopped)
+    (stopped / run_folder.SETTINGS).write_text(
+        json.dumps(kept | {"dataset": kept["dataset"] | {"fingerprint": "0" * 64}})
+    )
+    assert "the data with which it started" in refused(capsys, stopped)
     (stopped / run_folder.SETTINGS).write_text(json.dumps(kept))
     with run_folder.claim(stopped):
         assert "one process at a time" in refused(capsys, stopped)
@@ -196,7 +203,7 @@ def test_where_all_are_damaged_it_says_so(stopped, capsys):
 
 
 @pytest.mark.slow
-def test_without_a_checkpoint_it_begins_at_the_beginning(stopped, capsys):
+def test_without_a_checkpoint_it_starts_again(stopped, capsys):
     for path in checkpoint_files.files(stopped / run_folder.CHECKPOINTS):
         path.unlink()
     assert resume(stopped) == 0
@@ -204,7 +211,7 @@ def test_without_a_checkpoint_it_begins_at_the_beginning(stopped, capsys):
 
 
 @pytest.mark.slow
-def test_other_versions_are_told(stopped):
+def test_other_versions_give_a_warning(stopped):
     kept = json.loads((stopped / run_folder.SETTINGS).read_text())
     assert set(kept) >= {"versions", "commit", "flags", "devices"} and len(kept["dataset"]["fingerprint"]) == 64
     (stopped / run_folder.SETTINGS).write_text(json.dumps(kept | {"versions": kept["versions"] | {"keras": "3.0"}}))
@@ -240,7 +247,7 @@ def test_settings_are_read_within_bounds(tmp_path):
         run_folder.read_settings(tmp_path)
     file.unlink()
     os.mkfifo(file)
-    with pytest.raises(ValueError, match="no plain file"):
+    with pytest.raises(ValueError, match="not a plain file"):
         run_folder.read_settings(tmp_path)
 
 
@@ -266,7 +273,7 @@ SETTINGS = st.one_of(
 
 
 def fuzz_settings(run, examples):
-    """Any bytes are settings that make a plan and name their data, or are refused in a sentence."""
+    """Any bytes are settings that make a plan and identify their data, or are refused in a sentence."""
     counted = {"taken": 0, "refused": 0}
 
     @settings_of_hypothesis(
@@ -277,10 +284,10 @@ def fuzz_settings(run, examples):
         (run / run_folder.SETTINGS).write_bytes(content)
         try:
             read = run_folder.read_settings(run)
-            planned = training.plan(read, {}, None, False)
+            plan = plans.make_plan(read, {}, None, False)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                training._kept_facts(read, planned.recipe)
+                record.recorded_data(read, plan.recipe)
         except (ValueError, OSError) as error:
             assert str(error)
             counted["refused"] += 1
@@ -336,32 +343,32 @@ def test_settings_are_written_whole(tmp_path, monkeypatch):
 
 
 def test_many_processes_that_start_at_once_get_folders_of_their_own(tmp_path):
-    code = f"""
-import sys
-from kerasgan.runs import run_folder
-sys.stdin.readline()  # all at once
-for _ in range(10):
-    run = run_folder.create({str(tmp_path / "logs")!r}, "x")
-    with run_folder.claim(run):
-        (run / "mine").touch(exist_ok=False)
-    print(run.name)
-"""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(12)]
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    names = [name for process in processes for name in process.communicate()[0].split()]
-    assert len(names) == len(set(names)) == 120 == len(list((tmp_path / "logs").iterdir()))
+    begin, end = os.pipe()
+
+    def make_folders():
+        os.close(end)
+        os.read(begin, 1)  # until the last process has closed the other end: all start at once
+        for _ in range(10):
+            run = run_folder.create(tmp_path, "x")
+            with run_folder.claim(run):
+                (run / "mine").touch(exist_ok=False)
+
+    processes = [forked.start(make_folders) for _ in range(12)]
+    os.close(end)
+    assert [forked.exit_code(process) for process in processes] == [0] * 12
+    os.close(begin)
+    assert len(list(tmp_path.glob("*-x/mine"))) == 120 == len(list(tmp_path.iterdir()))
 
 
 def test_a_claim_ends_with_its_process(tmp_path):
-    code = f"""
-import os, signal
-from kerasgan.runs import run_folder
-with run_folder.claim({str(tmp_path)!r}):
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
-    with run_folder.claim(tmp_path), pytest.raises(ValueError, match="one process at a time"), run_folder.claim(tmp_path):
+    def killed():
+        with run_folder.claim(tmp_path):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert forked.exit_code(forked.start(killed)) == -signal.SIGKILL
+    with (
+        run_folder.claim(tmp_path),
+        pytest.raises(ValueError, match="one process at a time"),
+        run_folder.claim(tmp_path),
+    ):
         pass

@@ -1,12 +1,6 @@
 """The benchmark of precision, steps per execution and XLA counts what it says."""
 
-import pathlib
-import sys
-
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
-
 import settings as benchmark
 
 from kerasgan import datasets

@@ -1,4 +1,4 @@
-"""Disks that fail under a training: it costs a warning, and nothing that was learnt."""
+"""Disks that fail during training: a warning, and nothing learned is lost."""
 
 import os
 import pathlib
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tensorflow.python.ops import summary_ops_v2
 
-from kerasgan import cli
-from kerasgan.resume import checkpoint_files, model_state
+import kerasgan_cli
 from kerasgan.callbacks import Checkpoint, ImageGrid, LatentWalk
+from kerasgan.resume import checkpoint_files, model_state
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
 
@@ -60,7 +60,9 @@ def train(make_gan, folder, *before, epochs=6, **options):
         callbacks = [*before, Checkpoint(folder, **options)]
         history = gan.fit(IMAGES, batch_size=32, epochs=epochs, callbacks=callbacks, verbose=0)
     assert len(history.epoch) == epochs  # to the end
-    found = [checkpoint_files.read(path, model_state.spec(gan)) for path in checkpoint_files.files(folder)]  # every one is sound
+    found = [
+        checkpoint_files.read(path, model_state.spec(gan)) for path in checkpoint_files.files(folder)
+    ]  # every one is sound
     messages = [str(each.message) for each in caught if each.category is UserWarning]
     return [int(each.path.stem.removeprefix("step-")) for each in found], messages
 
@@ -123,7 +125,7 @@ def test_permission_taken_away(make_gan, tmp_path, monkeypatch):
     folder, real_open = tmp_path / "checkpoints", open
 
     def denied(path, *arguments, **options):
-        if pathlib.Path(path).name.startswith(".step"):
+        if pathlib.Path(path).name.startswith(f".{os.getpid()}.step"):
             raise PermissionError(13, "Permission denied", str(path))
         return real_open(path, *arguments, **options)
 
@@ -138,7 +140,7 @@ def test_permission_taken_away(make_gan, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_pictures_that_cannot_be_written_cost_no_training(make_gan, tmp_path):
     (tmp_path / "images").write_text("a file in the way")
-    pictures = [ImageGrid(tmp_path, n=4), LatentWalk(tmp_path, rows=1, steps=2)]
+    pictures = [ImageGrid(tmp_path, n=4), LatentWalk(tmp_path, rows=1, frames=2)]
     steps, messages = train(make_gan, tmp_path / "checkpoints", *pictures, epochs=2)
     assert steps == [2, 1] and messages and all("images" in message for message in messages)
 
@@ -147,12 +149,12 @@ def test_pictures_that_cannot_be_written_cost_no_training(make_gan, tmp_path):
 def test_a_run_on_a_small_disk_keeps_its_last_good_state(disk, capsys):
     """The whole command: the disk fills up while it trains, and when there is room again it ends."""
     with pytest.warns(UserWarning, match="could be written"):
-        assert cli.main(["train", "bell", "--epochs", "8", "--log-dir", str(disk)]) == 2
+        assert kerasgan_cli.main(["train", "bell", "--epochs", "8", "--log-dir", str(disk)]) == 2
     run = disk / "00001-bell"
     printed = capsys.readouterr()
     assert "Epoch 8/8" in printed.out
     assert "No space left" in printed.err and f"kerasgan train --resume {run}" in printed.err
     assert checkpoint_files.peek(run / "checkpoints")["epoch"] >= 1
     assert mount("-o", "remount,size=8m", str(disk))
-    assert cli.main(["train", "--resume", str(run)]) == 0
+    assert kerasgan_cli.main(["train", "--resume", str(run)]) == 0
     assert (run / "saved_model").is_dir() and (run / "samples.png").exists()

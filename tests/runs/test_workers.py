@@ -51,7 +51,7 @@ def ended(processes, within=300):
     return [process.returncode for process in processes], printed
 
 
-def alone(*arguments):
+def single(*arguments):
     """Runs `kerasgan train` in one process, on one device."""
     command = [sys.executable, "-m", "kerasgan", "train", *map(str, arguments)]
     finished = subprocess.run(command, capture_output=True, text=True)
@@ -59,8 +59,8 @@ def alone(*arguments):
     return finished.stdout
 
 
-def remembered(run):
-    """All that a finished run remembers, its last losses among it."""
+def last_state(run):
+    """All arrays of a finished run's last checkpoint, the last losses among them."""
     gan = keras.models.load_model(run / run_folder.MODEL)
     newest = checkpoint_files.files(run / run_folder.CHECKPOINTS)[0]
     return checkpoint_files.read(newest, model_state.spec(gan)).arrays
@@ -68,7 +68,7 @@ def remembered(run):
 
 def losses(run):
     """The means behind the logs of the last epoch."""
-    arrays = {name: each for name, each in remembered(run).items() if name.startswith(model_state.METRICS)}
+    arrays = {name: each for name, each in last_state(run).items() if name.startswith(model_state.METRICS)}
     return {name: float(each) for name, each in arrays.items()}
 
 
@@ -81,7 +81,7 @@ def killed_in(epoch, victim, processes, log_dir):
     processes[victim].send_signal(signal.SIGKILL)
 
 
-GAMES = {
+MODELS = {
     "the plainest": NO_PICTURES,
     "one stage, averaged, labels": NO_PICTURES
     | {"updates": "one_stage", "objective": "relativistic", "gamma": 0.1, "ema_half_life_images": 500.0}
@@ -93,16 +93,18 @@ GAMES = {
 
 
 @pytest.mark.parametrize(
-    "game", [pytest.param(game, marks=[] if game == "the plainest" else pytest.mark.slow) for game in GAMES]
+    "model", [pytest.param(model, marks=[] if model == "the plainest" else pytest.mark.slow) for model in MODELS]
 )
-def test_two_processes_are_one_job(tmp_path, game):
+def test_two_processes_are_one_job(tmp_path, model):
     """The chief writes the run, the other nothing; the losses are those of one process."""
-    settings = small(tmp_path, **GAMES[game])
+    settings = small(tmp_path, **MODELS[model])
     codes, printed = ended(start(2, tmp_path, "--settings", settings, "--log-dir", tmp_path / "job"))
     assert codes == [0, 0], printed
-    alone("--settings", settings, "--log-dir", tmp_path / "one")
+    single("--settings", settings, "--log-dir", tmp_path / "one")
     (run,), (reference,) = ((tmp_path / name).iterdir() for name in ("job", "one"))
-    assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT, run_folder.SETTINGS} <= {path.name for path in run.iterdir()}
+    assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT, run_folder.SETTINGS} <= {
+        path.name for path in run.iterdir()
+    }
     assert run_folder.read_settings(run)["replicas"] == 2
     assert printed[1][0] == "" and "samples.png" in printed[0][0] and "d_loss: " in printed[0][0]
     assert not [path for path in (tmp_path / "temporary").iterdir() if path.name.startswith("kerasgan-worker-")]
@@ -123,15 +125,15 @@ def test_a_worker_that_is_killed_ends_the_job_and_it_is_resumed(tmp_path, victim
     codes, printed = ended(job, within=60)
     assert time.monotonic() - began < 60 and codes[victim] == -signal.SIGKILL and codes[1 - victim] == 2
     said = printed[1 - victim][1].splitlines()[-1]
-    assert "A job of several workers ends with the first that is gone" in said and "--resume" in said
+    assert "A job of several workers ends when one of them is lost" in said and "--resume" in said
     (whole,), (cut,) = ((tmp_path / name).iterdir() for name in ("whole", "cut"))
 
     shutil.copytree(cut, tmp_path / "copy")
     codes, printed = ended(start(2, tmp_path, "--resume", cut))
     assert codes == [0, 0], printed
-    expected, found = remembered(whole), remembered(cut)
+    expected, found = last_state(whole), last_state(cut)
     assert all(np.array_equal(expected[name], found[name]) for name in expected)
-    alone("--resume", tmp_path / "copy")
+    single("--resume", tmp_path / "copy")
     assert losses(tmp_path / "copy") == pytest.approx(losses(whole), abs=1e-4)
 
 
@@ -173,7 +175,7 @@ def stub(folder, name, text):
 
 def test_what_the_cluster_would_start(tmp_path):
     """The SLURM script on a cluster of two machines, in which `srun` starts each process here, with --dry-run."""
-    script = pathlib.Path(__file__).parents[1] / "docs" / "kerasgan.sbatch"
+    script = pathlib.Path(__file__).parents[2] / "docs" / "kerasgan.sbatch"
     options = dict(re.findall(r"^#SBATCH --([a-z-]+)=(\S+)", script.read_text(), re.MULTILINE))
     assert options["ntasks-per-node"] == "1"  # TF_CONFIG names one process a machine
     stub(tmp_path, "scontrol", '[ "$*" = "show hostnames node[1-2]" ] && printf "node1\\nnode2\\n"')
@@ -195,7 +197,7 @@ def test_what_the_cluster_would_start(tmp_path):
 
 @pytest.mark.slow
 def test_the_example_ends_with_the_same_weights_on_both(tmp_path):
-    script = pathlib.Path(__file__).parents[1] / "examples" / "workers.py"
+    script = pathlib.Path(__file__).parents[2] / "examples" / "workers.py"
     servers, processes = [f"localhost:{port}" for port in free_ports(2)], []
     folder = str(script.parent)
     code = f"import sys; sys.path.insert(0, {folder!r}); import workers; workers.main({str(tmp_path)!r}, 1, 1)"

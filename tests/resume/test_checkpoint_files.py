@@ -1,14 +1,15 @@
-"""Checkpoint files: whole or not at all, and nothing read that was not written."""
+"""Checkpoint files: whole or not at all, and nothing is read that was not written."""
 
 import hashlib
 import json
 import os
 import pickle
-import subprocess
-import sys
+import signal
+import time
 import tracemalloc
 import warnings
 
+import forked
 import ml_dtypes
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_the_newest_is_the_highest_step_and_the_last_are_kept(tmp_path):
     for step in (9, 100_000_000, 10, 99_999_999):
         write(tmp_path, step)
     assert newest(tmp_path) == (100_000_000, [])
-    (tmp_path / ".step-00000010.checkpoint.1").write_bytes(b"left by one that was killed")
+    (tmp_path / ".1.step-00000010.checkpoint").write_bytes(b"left by a killed process")
     checkpoint_files.prune(tmp_path, keep=2)
     assert sorted(os.listdir(tmp_path)) == ["step-100000000.checkpoint", "step-99999999.checkpoint"]
 
@@ -79,7 +80,10 @@ def test_the_best_stays(tmp_path):
 
 def test_no_checkpoints_are_no_mistake(tmp_path):
     assert checkpoint_files.newest(tmp_path, SPEC) is None
-    assert checkpoint_files.newest(tmp_path / "nowhere", SPEC) is None and checkpoint_files.peek(tmp_path / "nowhere") is None
+    assert (
+        checkpoint_files.newest(tmp_path / "nowhere", SPEC) is None
+        and checkpoint_files.peek(tmp_path / "nowhere") is None
+    )
 
 
 # Damage
@@ -245,30 +249,22 @@ def test_a_folder_whose_parent_is_lost_is_not_made_elsewhere(tmp_path):
     assert not (tmp_path / "lost").exists()
 
 
-KILLED = """
-import sys, numpy as np
-from kerasgan.resume import checkpoint_files
-array = np.zeros(500_000, "float32")
-print("ready", flush=True)
-for step in range(1, 10**6):
-    array[:] = step
-    checkpoint_files.write(sys.argv[1], step, {"a": array}, {"step": step})
-    checkpoint_files.prune(sys.argv[1], 3)
-"""
+def write_for_ever(folder):
+    array = np.zeros(500_000, "float32")
+    for step in range(1, 10**6):
+        array[:] = step
+        checkpoint_files.write(folder, step, {"a": array}, {"step": step})
+        checkpoint_files.prune(folder, 3)
 
 
 def kill_writers(folder, kills, seed):
     """Kills a process that does nothing but write, at random moments; returns how often it was in a write."""
     spec, torn, random = {"a": ((500_000,), "float32")}, 0, np.random.default_rng(seed)
     for _ in range(kills):
-        writer = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE)
-        writer.stdout.readline()
-        try:
-            writer.wait(timeout=random.uniform(0.0, 0.3))
-        except subprocess.TimeoutExpired:
-            writer.kill()
-            writer.wait()
-        writer.stdout.close()
+        writer = forked.start(lambda: write_for_ever(folder))
+        time.sleep(random.uniform(0.0, 0.3))
+        os.kill(writer, signal.SIGKILL)
+        assert forked.exit_code(writer) == -signal.SIGKILL
         torn += any(name.startswith(".") for name in os.listdir(folder))
         with warnings.catch_warnings():
             warnings.simplefilter("error")

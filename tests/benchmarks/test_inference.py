@@ -1,15 +1,9 @@
 """The benchmark of inference compares what draws the same images; and drawing in pieces costs one trace."""
 
-import pathlib
-import sys
-
+import inference
 import numpy as np
 import pytest
 import tensorflow as tf
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
-
-import inference
 
 
 def test_all_contestants_draw_the_same_images(make_gan, tmp_path):

@@ -1,3 +1,5 @@
+"""Exports agree with the model, and need neither Keras nor kerasgan."""
+
 import json
 import subprocess
 import sys
@@ -8,9 +10,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import datasets
+from kerasgan import datasets, export
 from kerasgan.runs import recipes
-from kerasgan import export as exporting
 
 WITHOUT_KERAS = """
 import sys
@@ -59,8 +60,8 @@ def test_endpoints_agree_with_the_model_at_any_batch_size(exported, images):
         assert np.allclose(logits, gan.discriminator(images[:n])[:, 0], atol=1e-5)
 
 
-def test_a_game_without_rules_is_exported(tmp_path):
-    """As one that was loaded with `compile=False`."""
+def test_a_model_that_is_not_compiled_is_exported(tmp_path):
+    """For example one that was loaded with `compile=False`."""
     generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4)
     gan.export(tmp_path)
@@ -85,13 +86,13 @@ def test_exporting_does_not_change_the_model(make_gan, images, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(gan.weights, twin.weights, strict=True))
 
 
-def test_other_formats_hold_the_network_that_draws(make_gan, tmp_path, monkeypatch):
-    """With an averaged generator that one, as everywhere else."""
+def test_other_formats_hold_the_network_that_generates(tmp_path, monkeypatch):
+    """The averaged generator if there is one."""
     generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4, ema=kerasgan.ema.EMA(100))
     exported = []
     monkeypatch.setattr(keras.Model, "export", lambda self, *given, **options: exported.append(self))
-    exporting.export(gan, tmp_path / "gan.onnx", format="onnx")
+    export.export(gan, tmp_path / "gan.onnx", format="onnx")
     assert exported == [gan.averaged_generator]
 
 

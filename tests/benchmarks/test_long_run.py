@@ -1,13 +1,9 @@
 """A run that goes on and on keeps to its threads, open files and memory: the benchmark `long_run.py`, shortened."""
 
 import pathlib
-import sys
-
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import long_run
+import pytest
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Kills trainings at random moments, resumes them, and tells how they ended, as JSON.
+"""Kills trainings at random moments, resumes them, and prints how they ended, as JSON.
 
 Run as a program: `killing.py FOLDER KILLS SEED EPOCHS SETTINGS`, the last of them JSON, settings besides those below.
 The processes are forked from one that has imported TensorFlow but not begun to use it, which saves seconds for each.
@@ -14,9 +14,9 @@ import signal
 import sys
 import time
 
-from kerasgan import cli
+import kerasgan_cli
 from kerasgan.resume import checkpoint_files
-from kerasgan.runs import run_folder, training
+from kerasgan.runs import results, run_folder, training
 
 RECIPE = {
     "title": "to be killed",
@@ -42,8 +42,8 @@ def start(arguments):
         os.dup2(out, 1)
         sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"))
         training.CHECKPOINT_SECONDS = 0.0  # after every call into the training step
-        training._export = lambda gan, folder: None  # seconds each, and nothing that is compared
-        os._exit(cli.main(arguments))
+        results.export = lambda gan, folder: None  # seconds each, and nothing that is compared
+        os._exit(kerasgan_cli.main(arguments))
     except BaseException as error:
         os.write(2, repr(error).encode())
         os._exit(99)
@@ -76,7 +76,7 @@ def kill_and_resume(log_dir, settings, kills, total, dice):
         left = kills - counted["kills"]
         if not wait_to_kill(process, log_dir, left, total, dice):
             return run_in(log_dir), counted
-        look_after(run_in(log_dir), process, counted)
+        count_files(run_in(log_dir), process, counted)
 
 
 def wait_to_kill(process, log_dir, left, total, dice):
@@ -111,11 +111,11 @@ def wait_for_a_write(folder, process):
 
 
 def is_in_a_write(folder, process):
-    return folder.is_dir() and any(name.endswith(f".{process}") for name in os.listdir(folder))
+    return folder.is_dir() and any(name.startswith(f".{process}.") for name in os.listdir(folder))
 
 
-def look_after(run, process, counted):
-    """Counts what a kill has left behind."""
+def count_files(run, process, counted):
+    """Counts what a kill has left."""
     counted["kills"] += 1
     folder = run / run_folder.CHECKPOINTS if run else None
     found = checkpoint_files.files(folder) if run else []

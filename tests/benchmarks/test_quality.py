@@ -1,13 +1,7 @@
 """The quality benchmark counts and prints what it says."""
 
-import pathlib
-import sys
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
-
 import quality
 import tables
 

@@ -13,7 +13,7 @@ import pytest
 from helpers import needs_shared, shared_folder
 from PIL import Image
 
-EXAMPLES = sorted(pathlib.Path(__file__).parents[1].joinpath("examples").glob("*.py"))
+EXAMPLES = sorted(pathlib.Path(__file__).parents[2].joinpath("examples").glob("*.py"))
 LONGEST = 80
 
 
@@ -36,7 +36,7 @@ def says(capsys, pattern):
     return re.search(pattern, " ".join(capsys.readouterr().out.split()))
 
 
-def colours(path):
+def colors(path):
     return len(np.unique(np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3), axis=0))
 
 
@@ -44,7 +44,7 @@ def colours(path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_is_a_short_file_that_docstring_what_it_is(path):
+def test_is_a_short_file_that_says_what_it_is(path):
     text = path.read_text()
     tree = ast.parse(text)
     docstring = ast.get_docstring(tree)
@@ -60,7 +60,7 @@ def test_is_a_short_file_that_docstring_what_it_is(path):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_imports_only_what_a_user_can(path):
-    """Public names of kerasgan: no private ones, no engine, no neighbour among the examples."""
+    """Public names of kerasgan: no private ones, no engine, no other example the examples."""
     imported = [
         f"{node.module}.{name.name}" if isinstance(node, ast.ImportFrom) else name.name
         for node in ast.walk(ast.parse(path.read_text()))
@@ -68,7 +68,7 @@ def test_imports_only_what_a_user_can(path):
         for name in node.names
     ]
     assert "kerasgan" in imported
-    assert not [name for name in imported if re.search(r"\._|backend|kerasgan\.training", name)]
+    assert not [name for name in imported if re.search(r"\._|backend|kerasgan\.runs\.training", name)]
     assert not {path.stem for path in EXAMPLES} & {name.split(".")[0] for name in imported}
 
 
@@ -79,7 +79,7 @@ def test_imports_only_what_a_user_can(path):
 def test_bell(tmp_path, capsys):
     to_best, to_half = example("bell").main(tmp_path / "new", epochs=10)
     assert to_best < 0.3 and to_half < 0.2
-    assert left(tmp_path) == {"new/bell.png"} and colours(tmp_path / "new" / "bell.png") > 20
+    assert left(tmp_path) == {"new/bell.png"} and colors(tmp_path / "new" / "bell.png") > 20
     assert says(capsys, r"within 0\.\d+ of D\*.*within 0\.\d+ of 1/2")
 
 
@@ -87,7 +87,7 @@ def test_bell(tmp_path, capsys):
 def test_classes(tmp_path, capsys):
     obeyed, varied = example("classes").main(tmp_path)
     assert obeyed > 0.9 and 0.6 < varied < 1.2
-    assert {"classes.png", "sevens.png"} < left(tmp_path) and colours(tmp_path / "classes.png") > 20
+    assert {"classes.png", "sevens.png"} < left(tmp_path) and colors(tmp_path / "classes.png") > 20
     assert says(capsys, r"reads \d+ % of the drawn ones as the digit that was asked for")
 
 
@@ -145,7 +145,7 @@ def test_ring_counts_modes():
     """The data itself has 8 modes and 1 - exp(-9/2) = 98.9 % within 3 sigma; a far point is no good one."""
     module = example("ring")
     normal = np.random.default_rng(0).normal(size=(8, 2000, 2))
-    exact = module.ring_centres()[:, None] + module.RING_SIGMA * normal
+    exact = module.ring_centers()[:, None] + module.RING_SIGMA * normal
     modes, good = module.modes_and_quality(exact.reshape(-1, 2))
     assert modes == 8 and good == pytest.approx(1 - np.exp(-4.5), abs=0.005)
     assert module.modes_and_quality(exact[:3].reshape(-1, 2))[0] == 3

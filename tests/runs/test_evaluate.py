@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import cli, datasets, features, metrics, pictures
+import kerasgan_cli
+from kerasgan import datasets, features, metrics, pictures
 from kerasgan.runs import evaluate, run_folder
 
 
 @pytest.fixture
 def make_run(make_gan, tmp_path, monkeypatch):
-    """Makes a run's folder with an untrained game in it; classifiers train little and are kept for the test alone."""
+    """Makes a run's folder with an untrained model. Classifiers train only a little, and are kept only for the test."""
     monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(importlib.import_module("kerasgan.features.classifier"), "LEAST_IMAGES", 3000)
 
@@ -28,7 +29,7 @@ def make_run(make_gan, tmp_path, monkeypatch):
 
 
 def evaluated(capsys, *arguments):
-    code = cli.main(["evaluate", *map(str, arguments)])
+    code = kerasgan_cli.main(["evaluate", *map(str, arguments)])
     printed = capsys.readouterr()
     assert code == 0, printed.err
     return printed.out
@@ -36,7 +37,7 @@ def evaluated(capsys, *arguments):
 
 def refused(capsys, *arguments):
     try:
-        code = cli.main(["evaluate", *map(str, arguments)])
+        code = kerasgan_cli.main(["evaluate", *map(str, arguments)])
     except SystemExit as stopped:  # argparse's own way
         code = stopped.code
     printed = capsys.readouterr()
@@ -53,10 +54,10 @@ def test_the_same_command_gives_the_same_table(make_run, tmp_path, capsys):
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures == json.loads((tmp_path / "b.json").read_text())
     assert figures["dataset"] == "digits" and figures["split"] == "train" and figures["seed"] == 0
-    assert figures["precision"] == 0.0 and figures["class_divergence"] > 0.1 and figures["classifier_accuracy"] > 0.5
-    assert "| precision " in first and f"{figures['frechet']:.4g}" in first
+    assert figures["precision"] == 0.0 and figures["js"] > 0.1 and figures["classifier_accuracy"] > 0.5
+    assert "| precision " in first and f"{figures['fid']:.4g}" in first
     evaluated(capsys, run, "--n", 100, "--seed", 1, "--json", tmp_path / "c.json")
-    assert json.loads((tmp_path / "c.json").read_text())["frechet"] != figures["frechet"]
+    assert json.loads((tmp_path / "c.json").read_text())["fid"] != figures["fid"]
 
 
 def test_the_figures_are_those_of_the_samples(make_run, tmp_path, capsys):
@@ -65,8 +66,8 @@ def test_the_figures_are_those_of_the_samples(make_run, tmp_path, capsys):
     generated = keras.models.load_model(run / run_folder.MODEL).generate(100, seed=3).reshape(100, -1)
     real = datasets.load_arrays("digits", 100, seed=3)[0].reshape(100, -1)
     found = json.loads((tmp_path / "a.json").read_text())
-    assert found["frechet"] == pytest.approx(metrics.frechet_distance(real, generated))
-    assert found["class_divergence"] is None
+    assert found["fid"] == pytest.approx(metrics.frechet_distance(real, generated))
+    assert found["js"] is None
 
 
 def test_no_more_samples_than_real_images(make_run, capsys):
@@ -74,7 +75,7 @@ def test_no_more_samples_than_real_images(make_run, capsys):
     assert "50 generated against 50 real" in printed and "digits (train[:50])" in printed
 
 
-def test_mixtures_are_judged_by_their_modes(make_run, tmp_path, capsys):
+def test_mixtures_are_evaluated_by_their_modes(make_run, tmp_path, capsys):
     run = make_run("ring", (2,), network="mlp")
     printed = evaluated(capsys, run, "--n", 500, "--json", tmp_path / "a.json")
     figures = json.loads((tmp_path / "a.json").read_text())
@@ -101,7 +102,7 @@ def test_samples_read_back(tmp_path, channels):
     assert np.array_equal(read, expected)
 
 
-def test_the_samples_written_are_those_judged(make_run, tmp_path, capsys):
+def test_the_samples_written_are_those_evaluated(make_run, tmp_path, capsys):
     run = make_run()
     options = ("--n", 20, "--features", "pixels", "--seed", 5)
     evaluated(capsys, run, *options, "--samples", tmp_path / "samples")
@@ -147,16 +148,16 @@ def test_a_recipes_image_size_holds_for_the_real_images_and_the_classifier(make_
     assert "classifier (digits)" in evaluated(capsys, run, "--n", 100)
 
 
-def test_what_is_usual():
+def test_default_features():
     def info(shape, num_classes):
         return datasets.DatasetInfo("any", shape, num_classes, 10, None)
 
-    assert evaluate._usual(info((8, 8, 3), 10)) == "classifier"
-    assert evaluate._usual(info((8, 8, 3), None)) == "inception"
-    assert evaluate._usual(info((1,), None)) == evaluate._usual(info((2,), 8)) == "pixels"
+    assert evaluate._default_features(info((8, 8, 3), 10)) == "classifier"
+    assert evaluate._default_features(info((8, 8, 3), None)) == "inception"
+    assert evaluate._default_features(info((1,), None)) == evaluate._default_features(info((2,), 8)) == "pixels"
 
 
 def test_the_command_line_knows_all_features():
-    parser = cli._parser()
+    parser = kerasgan_cli.parser()
     for name in features.NAMES:
         assert parser.parse_args(["evaluate", "run", "--features", name]).features == name

@@ -1,15 +1,11 @@
 """The benchmark of the input counts what it says."""
 
 import pathlib
-import sys
 
+import input as benchmark
 import numpy as np
 import pytest
 import tensorflow as tf
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
-
-import input as benchmark
 
 from kerasgan.datasets import load, raw
 
