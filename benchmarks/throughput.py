@@ -1,31 +1,44 @@
 """Images a second of one training step: `python benchmarks/throughput.py` (needs `pip install ".[bench]"`).
 
-For three pairs of networks and two precisions it times, on the same networks and batch, kerasgan's orders of play, a
+For three pairs of networks and two precisions it times, on the same networks and batch, kerasgan's update rules, a
 two-pass step written as the keras.io DCGAN example has it, and the step of PyTorch's DCGAN example (default layout and
 channels last; `bfloat16` under autocast). All contestants take turns in every round, so that a noisy machine hits all
 alike; TensorFlow and PyTorch each have a process of their own, since their threads get in each other's way. The limit
 is the one-stage step's arithmetic, counted layer by layer, over the machine's own rate of multiplying 2048x2048
 matrices, measured in the same run. Prints a table and writes JSON to `benchmarks/results/`.
+
+`--against CHECKOUT` compares kerasgan's own rows with those of another checkout instead, such as `git worktree add
+../before COMMIT` makes one: each row is timed right before and right after the other's, and the ratio is that of each
+round. It prints, and writes nothing.
 """
 
 import argparse
+import functools
 import json
 import multiprocessing
 import os
 import pathlib
 import statistics
+import sys
 import time
 
 import pairs
 
 BATCH = 64
-ORDERS = ("alternating", "simultaneous", "one_stage")
+RULES = ("alternating", "simultaneous", "one_stage")
 MATRICES, SIDE = "matrix product", 2048
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
+def kerasgan_steps(checkout, pair):
+    """Returns the rows of kerasgan alone, of another checkout."""
+    sys.path.insert(0, checkout)
+    steps = tensorflow_steps(pair)
+    return {key: step for key, step in steps.items() if key[0].startswith("kerasgan")}
+
+
 def tensorflow_steps(pair):
-    """Returns the contestants of TensorFlow as functions that play one step and wait for it."""
+    """Returns the contestants of TensorFlow as functions that run one step and wait for it."""
     import keras
     import numpy as np
     import peers
@@ -40,10 +53,10 @@ def tensorflow_steps(pair):
         shape, latent_dim = discriminator.input_shape[1:], generator.input_shape[-1]
         images = tf.constant(np.random.default_rng(0).uniform(-1, 1, (BATCH, *shape)).astype("float32"))
         steps["keras.io", precision] = _waits(peers.keras_io_step(generator, discriminator, latent_dim), images)
-        for order in ORDERS:
+        for rule in RULES:
             gan = kerasgan.GAN(*pairs.PAIRS[pair](), latent_dim=latent_dim, seed=0)
-            gan.compile(updates=order)
-            steps[f"kerasgan {order}", precision] = _waits(tf.function(gan.train_step, autograph=False), images)
+            gan.compile(updates=rule)
+            steps[f"kerasgan {rule}", precision] = _waits(tf.function(gan.train_step, autograph=False), images)
         matrix = tf.cast(tf.random.stateless_normal((SIDE, SIDE), seed=[0, 0]), precision)
         product = tf.function(lambda matrix: tf.reduce_max(matrix @ matrix))
         steps[MATRICES, precision] = lambda product=product, matrix=matrix: float(product(matrix))
@@ -105,6 +118,24 @@ def compare(pair, workers, rounds, times):
     return speeds
 
 
+def compare_checkouts(pair, pipes, rounds, times):
+    """Prints the ratio of this checkout's images a second to the other's, of each row: median and range."""
+    for pipe in pipes:
+        pipe.send(pair)
+    names, _ = (pipe.recv() for pipe in pipes)
+    print(f"\n{pair}, batch {BATCH}: this checkout to the other\n\n| step | precision | ratio |\n|---|---|---|")
+    for name in names:
+        ratios = []
+        for number in range(rounds):
+            seconds = {}
+            for pipe in pipes if number % 2 else pipes[::-1]:
+                pipe.send((name, times))
+                seconds[id(pipe)] = pipe.recv()
+            ratios.append(seconds[id(pipes[1])] / seconds[id(pipes[0])])
+        spread = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f})"
+        print(f"| {name[0]} | {name[1]} | {spread} |", flush=True)
+
+
 def report(pair, speeds):
     """Prints a pair's table as Markdown, and returns it as a dict."""
     generator, discriminator = pairs.PAIRS[pair]()
@@ -132,13 +163,22 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=3, help="steps of a contestant in a round (default: %(default)s)")
     parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
+    parser.add_argument("--against", metavar="CHECKOUT", help="compare kerasgan's rows with those of another checkout")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     context, workers = multiprocessing.get_context("spawn"), []
-    for make_steps in [tensorflow_steps] + ([] if options.no_torch else [torch_steps]):
+    contestants = [tensorflow_steps] + ([] if options.no_torch else [torch_steps])
+    if options.against:
+        here = str(pathlib.Path(__file__).resolve().parents[1])
+        contestants = [functools.partial(kerasgan_steps, checkout) for checkout in (here, options.against)]
+    for make_steps in contestants:
         here, there = context.Pipe()
         context.Process(target=work, args=(there, make_steps), daemon=True).start()
         workers.append(here)
+    if options.against:
+        for pair in options.pairs:
+            compare_checkouts(pair, workers, options.rounds, options.steps)
+        return
     tables = [report(pair, compare(pair, workers, options.rounds, options.steps)) for pair in options.pairs]
     for pipe in workers:
         pipe.send(None)
