@@ -194,7 +194,7 @@ def fit(folder, make_gan, epochs=3, dies=None, seed=0, passes=2, **options):
     gan, checkpoint = make_gan(seed=seed, **options), Checkpoint(folder, every_steps=1, resume=True)
     skip_batches = checkpoint.skip_batches()
     dataset, _ = kerasgan.datasets.load(PIXELS, 10, seed=1, skip_batches=skip_batches)
-    listed = [*([] if dies is None else [Dies(dies)]), callbacks.Guard(every=2), checkpoint]
+    listed = [*([] if dies is None else [Dies(dies)]), callbacks.Guard(every_steps=2), checkpoint]
     try:
         gan.fit(dataset.repeat(passes), epochs=epochs, callbacks=listed, verbose=0)
     except RuntimeError:
@@ -233,9 +233,9 @@ def test_a_rollback_gives_back_the_weights_of_its_checkpoint(tmp_path, make_gan,
                 self.seen = self.model.generator.get_weights()
 
     gan, checkpoint, plants, sees = make_gan(), Checkpoint(tmp_path, every_steps=1), Plants(), Sees()
-    guard = callbacks.Guard("rollback", checkpoint, log_dir=tmp_path, every=1)
+    guard = callbacks.Guard("rollback", checkpoint, log_dir=tmp_path, every_steps=1)
     gan.fit(images, batch_size=16, callbacks=[plants, guard, sees, checkpoint], verbose=0)
-    assert guard.rolled_back == 1 and "not finite" in (tmp_path / "guard.log").read_text()
+    assert guard.num_rollbacks == 1 and "not finite" in (tmp_path / "guard.log").read_text()
     assert all(np.array_equal(one, other) for one, other in zip(plants.kept, sees.seen, strict=True))
     assert all(np.isfinite(weight).all() for weight in gan.get_weights())
     assert int(gan.g_optimizer.iterations) == 3  # one of four steps was taken back
@@ -245,22 +245,26 @@ def test_every_callback_writes_what_it_writes_elsewhere(tmp_path, make_gan, imag
     listed = [
         callbacks.Equilibrium(images, log_dir=tmp_path),
         callbacks.Evaluate(images, "pixels", log_dir=tmp_path, n=32, options={"subsets": 2}),
-        callbacks.Guard(log_dir=tmp_path, every=1),
+        callbacks.Guard(log_dir=tmp_path, every_steps=1),
         callbacks.TensorBoard(tmp_path, update_freq=1),
         callbacks.ImageGrid(tmp_path, n=4, real=images),
-        callbacks.LatentWalk(tmp_path, rows=1, steps=3),
+        callbacks.LatentWalk(tmp_path, rows=1, frames=3),
     ]
     history = make_gan().fit(images, batch_size=32, epochs=2, validation_data=images, callbacks=listed, verbose=0)
     assert {"js_bound", "val_fid", "val_d_loss", "d_gap"} <= set(history.history)
-    found = {folder: events(tmp_path / folder) for folder in ("train", "validation", "images", "guard", "evaluation")}
-    assert [step for step, _ in found["images"]["samples"]] == [2, 4]
-    width, height, png = found["images"]["samples"][0][1].string_val
+    runs = ("train/discriminator", "validation/discriminator", "images", "guard", "evaluation")
+    found = {run: events(tmp_path / run) for run in runs}
+    assert [step for step, _ in found["images"]["samples/grid"]] == [2, 4]
+    width, height, png = found["images"]["samples/grid"][0][1].string_val
     with Image.open(io.BytesIO(png)) as picture:
         assert picture.size == (int(width), int(height))
-    losses = [tensor.float_val[0] for _, tensor in found["train"]["epoch_d_loss"]]
+    line = [(step, tensor.float_val[0]) for step, tensor in found["train/discriminator"]["losses/loss"]]
+    assert [step for step, _ in line] == [1, 2, 2, 3, 4, 4]  # each batch, and the end of each epoch
+    losses = [line[2][1], line[5][1]]
     np.testing.assert_allclose(losses, history.history["d_loss"], rtol=1e-6)
-    assert len(found["train"]["batch_d_loss"]) == len(found["guard"]["d_grad_norm"]) == 4
-    assert len(found["validation"]["epoch_d_loss"]) == len(found["evaluation"]["fid"]) == 2
+    assert len(found["guard"]["training_diagnostics/d_grad_norm"]) == 4
+    assert len(found["validation/discriminator"]["losses/loss"]) == 2
+    assert len(found["evaluation"]["samples_evaluation/fid"]) == 2
 
 
 def events(folder):

@@ -392,7 +392,7 @@ def callbacks():
             history = fitted(
                 gan,
                 callbacks=[
-                    kerasgan.callbacks.Guard("rollback", checkpoint, log_dir=folder, every=1),
+                    kerasgan.callbacks.Guard("rollback", checkpoint, log_dir=folder, every_steps=1),
                     keras.callbacks.TerminateOnNaN(),
                     keras.callbacks.EarlyStopping("val_d_loss", patience=5, mode="min"),
                     keras.callbacks.ReduceLROnPlateau("d_loss", patience=1, min_delta=10.0, mode="min"),
@@ -421,16 +421,16 @@ def going_back():
 
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if self.model.g_optimizer.iterations.numpy() == 5 and not guard.rolled_back:
+            if self.model.g_optimizer.iterations.numpy() == 5 and not guard.num_rollbacks:
                 kernel = self.model.generator.trainable_variables[0]
                 kernel.assign(kernel * np.nan)
 
     with tempfile.TemporaryDirectory() as folder:
         gan, checkpoint = made(STRATEGY), kerasgan.callbacks.Checkpoint(folder, every_steps=1)
-        guard = kerasgan.callbacks.Guard("rollback", checkpoint, every=1)
+        guard = kerasgan.callbacks.Guard("rollback", checkpoint, every_steps=1)
         fitted(gan, epochs=4, callbacks=[Break(), guard, checkpoint])
         rates = [float(optimizer.learning_rate.numpy()) for optimizer in (gan.d_optimizer, gan.g_optimizer)]
-    return {"times": guard.rolled_back, "rates": rates, "sound": bool(np.isfinite(gan.generate(4, seed=0)).all())}
+    return {"times": guard.num_rollbacks, "rates": rates, "sound": bool(np.isfinite(gan.generate(4, seed=0)).all())}
 
 
 def main(count, *parts):

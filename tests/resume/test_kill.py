@@ -17,12 +17,12 @@ KILLING = pathlib.Path(__file__).with_name("killing.py")
 def epochs_of(run):
     """The logs of every epoch as TensorBoard has them; an epoch that was ended twice must have ended the same."""
     logs = {}
-    events = EventAccumulator(str(run / "train"), size_guidance={"tensors": 0}).Reload()
-    for tag in events.Tags()["tensors"]:
-        if tag.startswith("epoch_"):
+    for part in ("train", "train/discriminator", "train/generator"):
+        events = EventAccumulator(str(run / part), size_guidance={"tensors": 0}).Reload()
+        for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
                 value = event.tensor_proto.SerializeToString()
-                assert logs.setdefault((tag, event.step), value) == value
+                assert logs.setdefault((part, tag, event.step), value) == value
     return logs
 
 
@@ -41,7 +41,7 @@ def kill(folder, kills, seed, epochs, **more):
     last = [checkpoint_files.files(run / run_folder.CHECKPOINTS)[0] for run in (straight, killed)]
     assert last[0].name == last[1].name and last[0].read_bytes() == last[1].read_bytes()
     logs = epochs_of(straight)
-    assert logs == epochs_of(killed) and len({step for _, step in logs}) == epochs
+    assert logs == epochs_of(killed) and len({step for *_, step in logs}) == epochs
     assert (straight / run_folder.SAMPLES).read_bytes() == (killed / run_folder.SAMPLES).read_bytes()
     assert counted["kills"] == kills and counted["lost"] == counted["unsound"] == 0, counted
     return counted
