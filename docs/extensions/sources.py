@@ -1,7 +1,7 @@
 """How the API reference reads the sources: an extension of griffe, which mkdocstrings uses.
 
-Classes decorated with `frozen_config` are shown with their fields as arguments, as dataclasses are, and a section
-"Example" with an interactive session is shown as code.
+Classes decorated with `frozen_config` are shown with their fields as arguments, as dataclasses are. A section "Example"
+with an interactive session is shown as code, and the titles that Google's style does not know are set in bold.
 """
 
 import re
@@ -12,7 +12,8 @@ import griffe
 class Sources(griffe.Extension):
     def on_object(self, *, obj, **kwargs):
         if obj.docstring is not None:
-            obj.docstring.value = re.sub(r"^Example:$(?=\n    )", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            text = re.sub(r"^Example:$(?=\n    )", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            obj.docstring.value = re.sub(r"^(Example|Reference):", r"**\1:**", text, flags=re.MULTILINE)
 
     def on_class(self, *, cls, **kwargs):
         if any(str(decorator.value).endswith("frozen_config") for decorator in cls.decorators):

@@ -50,11 +50,16 @@ def public_names(module):
 
 
 def identifiers():
-    """Returns what the reference renders, and whether its members are rendered with it."""
+    """Returns what the reference renders, and whether its members are rendered with it.
+
+    A function that has the name of its file, such as `kerasgan.networks.mlp`, is rendered from that file.
+    """
     found = {}
     for page in (DOCS / "api").glob("*.md"):
         for block in re.finditer(r"^::: (\S+)\n((?:    .*\n)*)", page.read_text() + "\n", re.MULTILINE):
-            found[block[1]] = "members: false" not in block[2]
+            heading = re.search(r"^ +heading: (\S+)", block[2], re.MULTILINE)
+            assert heading is None or block[1] == f"{heading[1]}.{heading[1].rpartition('.')[2]}"
+            found[heading[1] if heading else block[1]] = "members: false" not in block[2]
     return found
 
 
@@ -176,4 +181,12 @@ def test_the_site_builds_and_has_every_public_name(tmp_path):
     anchors = {line.split()[0] for line in zlib.decompress(inventory).decode().splitlines()}
     for name in MODULES:
         module = importlib.import_module(f"kerasgan.{name}")
-        assert {f"{module.__name__}.{each}" for each in public_names(module)} <= anchors
+        for each in public_names(module):
+            assert {f"{module.__name__}.{each}", f"{module.__name__}.{each}.{each}"} & anchors, f"{name}.{each}"
+
+
+def test_no_file_is_rendered_in_place_of_a_function_of_its_name():
+    text = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+    rendered = re.findall(r"^::: kerasgan\.(\S+)$", text, re.MULTILINE)
+    files = [name for name in rendered if (ROOT / "kerasgan" / (name.replace(".", "/") + ".py")).exists()]
+    assert set(files) <= set(MODULES)
