@@ -73,3 +73,24 @@ def get(kind: str, received: Any, known: Mapping[str, type], members: Collection
             f"Pass one of the names {sorted(known)} or an instance such as {next(iter(known.values())).__name__}()."
         )
     return received
+
+
+def check_saveable(values: Mapping[str, Any]) -> None:
+    """Checks that values can be written into a `.keras` file and read back.
+
+    Args:
+        values: a dict of the arguments of `compile` to frozen values, tuples of these, or None.
+
+    Raises:
+        ValueError: for a value of a class that is neither decorated with `frozen_config` nor has a `get_config` of its
+            own. A subclass does not inherit the decoration: Keras would write it, and not find it again.
+    """
+    for name, value in values.items():
+        for kind in map(type, value if isinstance(value, tuple) else (value,)):
+            is_registered = keras.saving.get_registered_name(kind) != kind.__name__
+            if kind is not type(None) and not is_registered and "get_config" not in vars(kind):
+                raise ValueError(
+                    "A GAN is saved with the values that it was compiled with, so their classes must be decorated with "
+                    f"@kerasgan.frozen_config. Received: {name} of the class {kind.__name__}, which is not. Decorate "
+                    "the class, and compile again with a new value."
+                )

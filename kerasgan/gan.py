@@ -7,7 +7,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasgan import augment, backend, fit_data, keras_internals, objectives, optimizers, penalties, sampling, step, updates
+from kerasgan import (
+    augment,
+    backend,
+    configs,
+    fit_data,
+    keras_internals,
+    objectives,
+    optimizers,
+    penalties,
+    sampling,
+    step,
+    updates,
+)
 from kerasgan.ema import EMA
 from kerasgan.export import export
 from kerasgan.validation import images as image_checks
@@ -132,8 +144,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
                 updates with a discriminator that does not evaluate each image by itself; or for what several replicas
                 cannot do: loss scaling, XLA, optimizers that accumulate gradients or were made elsewhere.
         """
-        settings = {"objective": objective, "penalties": penalties, "updates": updates, "augment": augment}
-        objective, penalties, updates, augment = _values_of(settings)
+        objective, penalties, updates, augment = _values_of(objective, penalties, updates, augment)
         if augment is not None:
             augment.check(self.image_shape)
         network_checks.check_combination(self.discriminator, objective, penalties)
@@ -347,10 +358,9 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
-        values = {
-            name: getattr(self, name)
-            for name in ("d_optimizer", "g_optimizer", "objective", "penalties", "updates", "augment")
-        }
+        frozen = {name: getattr(self, name) for name in ("objective", "penalties", "updates", "augment")}
+        configs.check_saveable(frozen)
+        values = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer} | frozen
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
@@ -422,14 +432,9 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
             )
 
 
-def _values_of(settings):
-    """Returns the objective, the penalties, the update rule and the augmentation that settings name."""
-    return (
-        objectives.get(settings["objective"]),
-        penalties.get(settings["penalties"]),
-        updates.get(settings["updates"]),
-        augment.get(settings["augment"]),
-    )
+def _values_of(objective, given_penalties, rule, augmentation):
+    """Returns the values that the arguments of `compile` stand for."""
+    return objectives.get(objective), penalties.get(given_penalties), updates.get(rule), augment.get(augmentation)
 
 
 def _copy(network):

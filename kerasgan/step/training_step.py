@@ -32,6 +32,7 @@ def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
     """
     with backend.state_scope(gan):
         logs = gan.updates.play(TrainingStep(gan), images, labels)
+        _check_losses(logs)
         backend.sync_statistics(gan.discriminator, gan.generator)
         if gan.ema is not None:
             whole_batch = backend.replica()[0] * forward.batch_size(images)
@@ -227,6 +228,16 @@ class TrainingStep:
         first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, labels)]
         whole = backend.gather((*first, real_logits, fake_logits))
         return diagnostics.of_discriminator(self.gan, gradients, *whole)
+
+
+def _check_losses(logs):
+    """Checks that an update rule has returned the logs of both networks."""
+    missing = [name for name in ("d_loss", "g_loss") if name not in (logs or {})]
+    if missing:
+        raise ValueError(
+            f"The logs of an update rule must hold both losses. Received: logs without {missing}. Return the logs of "
+            "step.update_discriminator and step.update_generator together: d_logs | g_logs."
+        )
 
 
 def _two_backward_passes(d_pullback, fake_images, d_upstream, g_upstream):
