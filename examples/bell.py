@@ -1,8 +1,8 @@
-"""One bell learns another: the picture that GANs are explained with, computed instead of drawn by hand.
+"""One bell curve learns another: the picture that GANs are explained with, computed instead of drawn by hand.
 
-You learn: that the discriminator converges to D*(x) = p(x) / (p(x) + q(x)), that the generator moves its bell q up
-the slope of D, and that both come to rest where q = p and D = 1/2. The generator is one affine map of N(0, 1), so that
-its q is a bell at all times; all it has to learn are the mean and the width.
+You learn: that the discriminator converges to D*(x) = p(x) / (p(x) + q(x)), that the generator moves its bell q along
+the gradient of D, and that both converge to q = p and D = 1/2. The generator is one affine map of N(0, 1), so that its
+q is always a bell; it learns the mean and the width.
 
 Run:      python examples/bell.py [FOLDER]
 Takes:    11 seconds on two CPU cores.
@@ -24,11 +24,11 @@ P = np.exp(-0.5 * ((X - BELL_MEAN) / BELL_SIGMA) ** 2) / (BELL_SIGMA * np.sqrt(2
 
 
 def curves(gan, samples=100_000):
-    """Returns q, D and D* at X. q is a histogram of samples, smoothed; D* is NaN where there are next to none."""
+    """Returns q, D and D* at X. q is a smoothed histogram of samples; D* is NaN where there are almost none."""
     step = X[1] - X[0]
     edges = np.append(X, X[-1] + step) - step / 2
     histogram = np.histogram(gan.generate(samples, seed=0, batch_size=samples), edges)[0] / (samples * step)
-    kernel = np.exp(-0.5 * (np.arange(-16, 17) / 4) ** 2)  # a bell of width 0.05
+    kernel = np.exp(-0.5 * (np.arange(-16, 17) / 4) ** 2)  # a Gaussian of width 0.05
     q = np.convolve(histogram, kernel / kernel.sum(), mode="same")
     d = kerasgan.theory.sigmoid(gan.discriminator.predict(X[:, None], verbose=0)[:, 0])
     return q, d, np.where(P + q > 0.02, kerasgan.theory.optimal_discriminator(P, q), np.nan)
@@ -49,28 +49,28 @@ def draw(path, panels):
 
 def main(folder="tensorboard_logs/example-bell", epochs=60):
     keras.utils.set_random_seed(0)
-    dataset, _ = kerasgan.datasets.load("bell", batch_size=500)
+    batches, _ = kerasgan.datasets.load("bell", batch_size=500)
     constant = keras.initializers.Constant
     bell = keras.layers.Dense(1, kernel_initializer=constant(0.4), bias_initializer=constant(0.7))  # q = N(0.7, 0.4^2)
     _, discriminator = kerasgan.networks.mlp((1,), latent_dim=1, width=32, depth=2)
     gan = kerasgan.GAN(keras.Sequential([keras.Input((1,)), bell]), discriminator, latent_dim=1)
     gan.compile(keras.optimizers.Adam(beta_1=0.5), keras.optimizers.SGD(), steps_per_execution=10)
 
-    def play(steps, d_rate, g_rate):  # a player whose rate is 0 stands still
+    def train(steps, d_rate, g_rate):  # a network whose rate is 0 does not change
         gan.d_optimizer.learning_rate, gan.g_optimizer.learning_rate = d_rate, g_rate
-        gan.fit(dataset.repeat(), steps_per_epoch=steps, verbose=0)
+        gan.fit(batches.repeat(epochs), steps_per_epoch=steps, verbose=0)
         return curves(gan)
 
-    panels = {"1. Near the start": play(20, d_rate=1e-3, g_rate=0.0)}
-    panels["2. D trained, G at rest: D is near D*"] = at_rest = play(epochs * 20, d_rate=3e-3, g_rate=0.0)
-    panels["3. G moved up the slope of D"] = play(10, d_rate=0.0, g_rate=1e-2)
-    for rate in (1e-2, 3e-3, 1e-3):  # smaller and smaller, as the two would otherwise circle each other
-        panels["4. The end: q = p, and D = 1/2"] = end = play(epochs * 30, d_rate=rate / 3, g_rate=rate)
+    panels = {"1. Near the start": train(20, d_rate=1e-3, g_rate=0.0)}
+    panels["2. D trained, G fixed: D is near D*"] = g_fixed = train(epochs * 20, d_rate=3e-3, g_rate=0.0)
+    panels["3. G trained, D fixed: q moves"] = train(10, d_rate=0.0, g_rate=1e-2)
+    for rate in (1e-2, 3e-3, 1e-3):  # decreasing, since at a constant rate training circles
+        panels["4. The end: q = p, and D = 1/2"] = end = train(epochs * 30, d_rate=rate / 3, g_rate=rate)
     draw(pathlib.Path(folder) / "bell.png", panels)
-    to_best = float(np.nanmax(np.abs(at_rest[1] - at_rest[2])))
+    to_best = float(np.nanmax(np.abs(g_fixed[1] - g_fixed[2])))
     to_half = float(np.mean(np.abs(end[1] - 0.5)[~np.isnan(end[2])]))
     print(
-        f"Trained against a generator at rest, D is within {to_best:.3f} of D* wherever there are samples. At the end "
+        f"Trained with a fixed generator, D is within {to_best:.3f} of D* wherever there are samples. At the end "
         f"q is within {np.max(np.abs(end[0] - P)):.3f} of p, and D on average within {to_half:.3f} of 1/2."
     )
     return to_best, to_half

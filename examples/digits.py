@@ -1,11 +1,11 @@
-"""Handwritten digits, from the data to a SavedModel: the whole road in ten lines.
+"""Handwritten digits, from the data to a SavedModel, in ten lines.
 
 You learn: how a GAN is built, compiled and fitted like any Keras model, watched in TensorBoard, saved and exported.
 
 Run:      python examples/digits.py [FOLDER]
-Takes:    21 seconds on two CPU cores; needs no download, scikit-learn brings the digits along.
+Takes:    21 seconds on two CPU cores; needs no download, scikit-learn contains the digits.
 Writes:   into FOLDER (tensorboard_logs/example-digits): event files, the grids of samples in images/, samples.png,
-          gan.keras (to train on from) and saved_model/ (to serve).
+          gan.keras (to continue training) and saved_model/ (to serve).
 Watch:    tensorboard --host localhost --logdir tensorboard_logs
 """
 
@@ -21,7 +21,7 @@ from kerasgan import callbacks, pictures
 def main(folder="tensorboard_logs/example-digits", epochs=6, passes_per_epoch=20):
     folder = pathlib.Path(folder)
     keras.utils.set_random_seed(0)
-    dataset, info = kerasgan.datasets.load("digits", batch_size=64)
+    batches, info = kerasgan.datasets.load("digits", batch_size=64)
     generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
     gan.compile(
@@ -30,10 +30,10 @@ def main(folder="tensorboard_logs/example-digits", epochs=6, passes_per_epoch=20
         steps_per_execution=20,
     )
     history = gan.fit(
-        dataset.repeat(passes_per_epoch),
+        batches.repeat(passes_per_epoch),
         epochs=epochs,
         verbose=2,
-        callbacks=[keras.callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(dataset)))],
+        callbacks=[keras.callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],
     )
     pictures.save_png(folder / "samples.png", pictures.tile(gan.generate(64, seed=0)))
     gan.save(folder / "gan.keras")

@@ -1,12 +1,13 @@
-"""Your own photos: a folder of any sizes and formats, made into squares and learnt.
+"""Your own photos: a folder of any sizes and formats, cropped to squares and learned.
 
-You learn: that a folder needs no preparation, what is done with photos (centre-cropped, resized, transparency laid over
-white, broken files named and left out), and how to look at what the generator does between its samples.
+You learn: that a folder needs no preparation, how photos are processed (center crop, resizing, white behind
+transparency, broken files named and left out), and how to see the images between the generator's samples.
 
 Run:      python examples/photos.py [FOLDER [PHOTOS]]
-          PHOTOS is the folder of photos; without it a few hundred pictures of coloured shapes are drawn for the run.
+          PHOTOS is the folder of photos; without it a few hundred pictures of colored shapes are drawn for the run.
 Takes:    56 seconds on two CPU cores with those; good samples of real photos take hours and a GPU.
-Writes:   into FOLDER (tensorboard_logs/example-photos): grids of samples in images/, walks in latent_walk/, gan.keras.
+Writes:   into FOLDER (tensorboard_logs/example-photos): grids of samples in images/, interpolations in
+          latent_walk/, and gan.keras.
 """
 
 import pathlib
@@ -42,15 +43,15 @@ def main(folder="tensorboard_logs/example-photos", photos=None, epochs=90, image
     with tempfile.TemporaryDirectory() as drawn:
         if photos is None:
             draw_photos(pathlib.Path(drawn), count)
-        dataset, info = kerasgan.datasets.load(photos or drawn, batch_size=32, image_size=image_size)
-    print(f"{info.num_images} photos, brought to {info.image_shape}; left out: {', '.join(info.skipped) or 'none'}")
+        batches, info = kerasgan.datasets.load(photos or drawn, batch_size=32, image_size=image_size)
+    print(f"{info.num_images} photos, resized to {info.image_shape}; left out: {', '.join(info.skipped) or 'none'}")
 
     generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
     gan.compile(*(keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=5)
-    real = np.concatenate(list(dataset.take(2).as_numpy_iterator()))
+    real = np.concatenate([np.asarray(images) for images in batches.take(2)])
     gan.fit(
-        dataset,
+        batches,
         epochs=epochs,
         verbose=0,
         callbacks=[
@@ -63,7 +64,7 @@ def main(folder="tensorboard_logs/example-photos", photos=None, epochs=90, image
     real_spread, spread = np.std(real, axis=0).mean(), np.std(gan.generate(64, seed=0), axis=0).mean()
     print(
         f"Generated photos differ from each other {spread / real_spread:.0%} as much as real ones do (the standard "
-        f"deviation of a pixel); near 0% all would be the same.\nThe samples: {folder / 'images'}"
+        f"deviation of a pixel); near 0% all are the same.\nThe samples: {folder / 'images'}"
     )
     return info
 

@@ -1,12 +1,12 @@
-"""Serving a generator where neither Keras nor kerasgan is installed: TensorFlow alone draws the same samples.
+"""Serving a generator without Keras and kerasgan: TensorFlow alone generates the same samples.
 
-You learn: what `gan.export` leaves behind, how a program that has never heard of the model calls it, and how to be
-sure that it gets what `gan.generate` gives: the same seed draws the same samples.
+You learn: which files `gan.export` writes, how a program without the model's code calls it, and how to verify that its
+samples are those of `gan.generate`: the same seed gives the same samples.
 
 Run:      python examples/serve.py [FOLDER]
 Takes:    13 seconds on two CPU cores.
-Writes:   into FOLDER (tensorboard_logs/example-serve): saved_model/ with kerasgan.json, which says what the numbers
-          mean, and served.npz, what the other program drew.
+Writes:   into FOLDER (tensorboard_logs/example-serve): saved_model/ with kerasgan.json, which describes inputs and
+          outputs, and served.npz, the samples of the other program.
 """
 
 import json
@@ -22,7 +22,7 @@ import kerasgan
 CLIENT = """
 import sys
 
-sys.modules["keras"] = sys.modules["kerasgan"] = None  # as if they were not installed: importing them fails
+sys.modules["keras"] = sys.modules["kerasgan"] = None  # importing them fails, as if they were not installed
 
 import numpy as np
 import tensorflow as tf
@@ -38,15 +38,15 @@ np.savez(served, images=images, logits=logits)
 def main(folder="tensorboard_logs/example-serve", epochs=2, passes_per_epoch=20):
     folder = pathlib.Path(folder)
     keras.utils.set_random_seed(0)
-    dataset, info = kerasgan.datasets.load("digits")
+    batches, info = kerasgan.datasets.load("digits")
     generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
     gan.compile(*(keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=20)
-    gan.fit(dataset.repeat(passes_per_epoch), epochs=epochs, verbose=2)
+    gan.fit(batches.repeat(passes_per_epoch), epochs=epochs, verbose=2)
 
     gan.export(folder / "saved_model")
     print("kerasgan.json:", json.loads((folder / "saved_model" / "kerasgan.json").read_text()))
-    # A fresh process, isolated (-I) from this one's folders and environment, knows only the exported folder.
+    # A new process, isolated (-I) from this one's folders and environment, has only the exported folder.
     subprocess.run([sys.executable, "-I", "-c", CLIENT, folder / "saved_model", folder / "served.npz"], check=True)
 
     served, images = np.load(folder / "served.npz"), gan.generate(16, seed=7)
@@ -54,8 +54,8 @@ def main(folder="tensorboard_logs/example-serve", epochs=2, passes_per_epoch=20)
     difference = float(np.max(np.abs(served["images"] - images)))
     of_logits = float(np.max(np.abs(served["logits"] - logits)))
     print(
-        f"TensorFlow alone drew {served['images'].shape} images in {images.min():.2f} to {images.max():.2f}, which "
-        f"differ from gan.generate's by at most {difference:.1e}; the logits by {of_logits:.1e}."
+        f"TensorFlow alone generated {served['images'].shape} images in {images.min():.2f} to {images.max():.2f}, "
+        f"which differ from gan.generate's by at most {difference:.1e}; the logits by {of_logits:.1e}."
     )
     return difference, of_logits
 

@@ -1,12 +1,13 @@
-"""Several machines train one game: each draws its part of the batch, and all end with the same weights.
+"""Several machines train one GAN: each computes its share of the batch, and all end with the same weights.
 
-You learn: how a game is built under MultiWorkerMirroredStrategy, who writes what, and how to see that all of it agrees.
+You learn: how a GAN is built under MultiWorkerMirroredStrategy, which worker writes files, and how to verify that all
+agree.
 
 Run:      python examples/workers.py [FOLDER]
           on each machine, with TF_CONFIG to tell which it is; to try it on one, in two terminals:
           TF_CONFIG='{"cluster": {"worker": ["localhost:2222", "localhost:2223"]},
                       "task": {"type": "worker", "index": 0}}' python examples/workers.py
-          and the same with "index": 1. Without TF_CONFIG it is a job of one.
+          and the same with "index": 1. Without TF_CONFIG there is one worker.
 Takes:    45 seconds on two CPU cores, for two workers; needs no download.
 Writes:   into FOLDER (tensorboard_logs/example-workers): samples.png and gan.keras, from the first worker alone.
 """
@@ -22,12 +23,12 @@ from kerasgan import pictures
 
 
 def main(folder="tensorboard_logs/example-workers", epochs=4, passes_per_epoch=5):
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before anything else of TensorFlow
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before any other call of TensorFlow
     worker, workers = strategy.cluster_resolver.task_id or 0, max(1, len(servers(strategy)))
     keras.utils.set_random_seed(0)
 
-    # The batch is that of all workers together; `fit` has each read its own part of it.
-    dataset, info = kerasgan.datasets.load("digits", batch_size=64, passes=passes_per_epoch)
+    # The batch is that of all workers together; in `fit` each reads its own share of it.
+    batches, info = kerasgan.datasets.load("digits", batch_size=64, passes=passes_per_epoch)
     with strategy.scope():
         generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2)
         gan = kerasgan.GAN(generator, discriminator, latent_dim=64, seed=0)
@@ -35,10 +36,12 @@ def main(folder="tensorboard_logs/example-workers", epochs=4, passes_per_epoch=5
             d_optimizer=keras.optimizers.Adam(5e-4, beta_1=0.5),
             g_optimizer=keras.optimizers.Adam(5e-4, beta_1=0.5),
         )
-    gan.fit(dataset, epochs=epochs, verbose=2 if worker == 0 else 0)
+    gan.fit(batches, epochs=epochs, verbose=2 if worker == 0 else 0)
 
     total = sum(float(abs(weight).sum()) for weight in gan.get_weights())
-    print(f"Worker {worker} of {workers} ends with weights whose sizes add up to {total:.4f}, as all others do.")
+    print(
+        f"Worker {worker} of {workers} ends with weights whose absolute values add up to {total:.4f}, the same on all."
+    )
     if worker == 0:
         folder = pathlib.Path(folder)
         pictures.save_png(folder / "samples.png", pictures.tile(gan.generate(64, seed=0)))
@@ -48,7 +51,7 @@ def main(folder="tensorboard_logs/example-workers", epochs=4, passes_per_epoch=5
 
 
 def servers(strategy):
-    """The addresses of all workers."""
+    """Returns the addresses of all workers."""
     return strategy.cluster_resolver.cluster_spec().as_dict().get("worker", [])
 
 
