@@ -1,7 +1,7 @@
 """How time and memory grow: `python benchmarks/growth.py`.
 
 One-stage steps in float32 of a DCGAN of width 64: for 28x28x1 pixels with batches of 16 to 512, and with batches of 64
-for 32, 64 and 128 pixels in colour. Each in a process of its own, whose peak of resident memory is read at its end; the
+for 32, 64 and 128 pixels in color. Each in a process of its own, whose peak of resident memory is read at its end; the
 import of TensorFlow and Keras alone takes what the first line says. Everything is kept as JSON in
 `benchmarks/results/growth.json`.
 """

@@ -1,8 +1,8 @@
-"""Does the guard cry wolf, and does it see the wolf? `python benchmarks/guarded.py`.
+"""False alarms of the guard, and how soon it finds failures: `python benchmarks/guarded.py`.
 
-Twenty runs that are fine (five recipes, four seeds each, as `kerasgan train` has them; MNIST for one epoch) must raise
-no finding. Then the digits recipe is broken in five ways at step 400, with four seeds each: how soon is that found?
-Everything is kept as JSON in `benchmarks/results/guard.json`.
+Twenty sound runs (five recipes, four seeds each, with the settings of `kerasgan train`; MNIST for one epoch) must raise
+no failure. Then the digits recipe is broken in five ways at step 400, with four seeds each: how soon is that found?
+All results are saved as JSON in `benchmarks/results/guard.json`.
 """
 
 import argparse
@@ -22,11 +22,11 @@ BROKEN_AT, LAST = 400, 800
 
 
 class Plant(keras.callbacks.Callback):
-    """Does something to a game at a training step and before every later one.
+    """Changes a model at a training step and before every later one.
 
     Args:
         step: the training step.
-        act: a function of the game and of whether this is the first time.
+        act: a function of the model and of whether this is the first time.
     """
 
     def __init__(self, step, act):
@@ -51,13 +51,13 @@ def rates_times(d_factor, g_factor):
 
 
 def dead_discriminator(gan, first):
-    """Takes all that the discriminator knows, at every step."""
+    """Sets the discriminator's weights to 0, at every step."""
     for weight in gan.discriminator.trainable_weights:
         weight.assign(np.zeros(weight.shape))
 
 
-def deaf_generator(gan, first):
-    """Makes the generator deaf to the latents, again and again: its first layer, and batch norms, which amplify."""
+def constant_generator(gan, first):
+    """Makes the generator ignore the latents, at every step: its first layer, and batch norms, which amplify."""
     first_kernel, *others = gan.generator.trainable_weights
     for weight in [first_kernel, *(each for each in others if each.name == "gamma")]:
         weight.assign(np.zeros(weight.shape))
@@ -73,10 +73,10 @@ PLANTED = {
     "learning rates times 100": ("runaway", rates_times(100, 100)),
     "dead discriminator": ("dead discriminator", dead_discriminator),
     "winning discriminator": ("winning discriminator", rates_times(10, 1e-3)),
-    "collapsed generator": ("collapsed generator", deaf_generator),
+    "collapsed generator": ("collapsed generator", constant_generator),
     "NaN in the data": ("not finite", None),
 }
-"""For each failure what must be found, and how it is planted; NaN comes with the data."""
+"""For each failure the rule that must find it, and how it is caused; NaN comes with the data."""
 
 
 def with_nan_from(batches, step):
@@ -90,22 +90,22 @@ def with_nan_from(batches, step):
 
 
 def good_run(name, seed):
-    """Returns what the guard finds in a run that is fine."""
-    gan, dataset, guard, recipe = _game(name, seed, GOOD[name])
-    gan.fit(dataset.repeat(recipe.passes_per_epoch), epochs=recipe.epochs, verbose=0, callbacks=[guard])
+    """Returns the failures that the guard finds in a sound run."""
+    gan, batches, guard, recipe = _set_up(name, seed, GOOD[name])
+    gan.fit(batches.repeat(recipe.passes_per_epoch), epochs=recipe.epochs, verbose=0, callbacks=[guard])
     steps = int(gan.g_optimizer.iterations.numpy())
     return {"run": name, "seed": seed, "steps": steps, "found": [str(each) for each in guard.failures]}
 
 
 def broken_run(failure, seed):
-    """Returns what is found in a run of digits that is broken at step `BROKEN_AT`, and by which step."""
-    gan, dataset, guard, _ = _game("digits", seed, {})
+    """Returns the failures found in a run of digits that is broken at step `BROKEN_AT`, and after how many steps."""
+    gan, batches, guard, _ = _set_up("digits", seed, {})
     expected, act = PLANTED[failure]
-    dataset = dataset.repeat(20).take(LAST)
+    batches = batches.repeat(20).take(LAST)
     plants = [] if act is None else [Plant(BROKEN_AT, act)]
     refused = None
     try:
-        data = dataset if act else with_nan_from(dataset, BROKEN_AT)
+        data = batches if act else with_nan_from(batches, BROKEN_AT)
         gan.fit(data, verbose=0, callbacks=[*plants, guard])
     except ValueError as error:
         refused = str(error)
@@ -116,7 +116,7 @@ def broken_run(failure, seed):
     return {"failure": failure, "seed": seed, "steps after": after, **found}
 
 
-def _game(name, seed, changes):
+def _set_up(name, seed, changes):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -124,8 +124,8 @@ def _game(name, seed, changes):
     from kerasgan.runs import recipes
 
     recipe = dataclasses.replace(recipes.get(name), **changes)
-    dataset, info = datasets.load(recipe.source, recipe.batch_size, seed=seed)
-    return recipes.build(recipe, info, seed), dataset, callbacks.Guard(), recipe
+    batches, info = datasets.load(recipe.source, recipe.batch_size, seed=seed)
+    return recipes.build(recipe, info, seed), batches, callbacks.Guard(), recipe
 
 
 def main():
@@ -140,7 +140,7 @@ def main():
         good = [pool.submit(good_run, name, seed) for seed in range(options.seeds) for name in GOOD]
         broken = [pool.submit(broken_run, failure, seed) for failure in PLANTED for seed in range(options.seeds)]
         good, broken = ([each.result() for each in runs] for runs in (good, broken))
-    print(f"{sum(not run['found'] for run in good)} of {len(good)} good runs without a finding")
+    print(f"{sum(not run['found'] for run in good)} of {len(good)} sound runs without a failure")
     for run in good:
         print(f"  {run['run']} seed {run['seed']}, {run['steps']:,} steps: {run['found'] or 'nothing'}")
     for failure in PLANTED:

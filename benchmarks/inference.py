@@ -1,4 +1,4 @@
-"""Images a second from a trained generator: `python benchmarks/inference.py`.
+"""Images per second from a trained generator: `python benchmarks/inference.py`.
 
 For each pair of networks and batch size: `gan.generate` from latents and from a seed, the SavedModel's signatures
 `serving_default` and `generate` as another process would call them, and Keras's own `predict` of the same generator.
@@ -25,15 +25,15 @@ def contestants(gan, saved, images, batch_size, seed=0):
     Args:
         gan: a `GAN` without classes.
         saved: its SavedModel, loaded.
-        images: how many, a multiple of `batch_size`.
-        batch_size: how many at a time. The SavedModel's `generate` draws each batch from a seed of its own: seed,
-            seed + 1 ...
-        seed: int; all but that one draw the same images.
+        images: number of images, a multiple of `batch_size`.
+        batch_size: images in a batch. The SavedModel's `generate` draws the batches with seed, seed + 1 ...
+        seed: int; all functions but that one draw the same images.
     """
+    import keras
     import numpy as np
     import tensorflow as tf
 
-    latents = gan._latents(images, seed, None)
+    latents = keras.ops.convert_to_numpy(keras.random.normal((images, gan.latent_dim), seed=seed))
     starts = range(0, images, batch_size)
     serve, generate = saved.signatures["serving_default"], saved.signatures["generate"]
     n = tf.constant(batch_size)
@@ -56,10 +56,10 @@ def contestants(gan, saved, images, batch_size, seed=0):
 
 
 def compare(gan, images, batch_sizes, rounds):
-    """Returns the images a second of each contestant in each round, as {batch size: {name: [...]}}.
+    """Returns the images per second of each contestant in each round, as {batch size: {name: [...]}}.
 
     Args:
-        images: how many are drawn at a time, at most; 16 batches where that is fewer.
+        images: the most images that are drawn in a call; at most 16 batches.
     """
     import tensorflow as tf
 

@@ -1,11 +1,11 @@
 """Does the input keep up with the step? `python benchmarks/input.py`.
 
-Photos are drawn for the purpose, and loaded in three ways, each in a process of its own: into memory, into a file of
-the cache folder (as where they are too many for memory), and from that file at a later start. For each: the seconds of
-`load`, the memory beyond that of TensorFlow and kerasgan (resident, at its peak, after all of it has been gone
-through), and the images a second of the pipeline alone, as they are and mirrored at random, against those of the
-training step (one-stage, float32) of the DCGAN for that size. All take turns in every round, so that a noisy machine
-hits all alike. Prints a table and writes JSON to `benchmarks/results/`.
+Photos are drawn for the benchmark, and loaded in three ways, each in its own process: into memory, into a file of the
+cache folder (as for photos that do not fit into memory), and from that file at a later start. For each: the seconds of
+`load`, the memory beyond that of TensorFlow and kerasgan (resident, at its peak, after one pass through the data), and
+the images per second of the pipeline alone, as they are and mirrored at random, next to those of the training step
+(one-stage, float32) of the DCGAN for that size. All take turns in every round, so that a noisy machine affects all.
+Prints a table and writes JSON to `benchmarks/results/`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import pairs
 BATCH = 64
 SHAPES = {"dcgan-28": (28, 28, 1), "dcgan-64": (64, 64, 3)}
 SHARES = {"in memory": 1.0, "to disk": 0.0, "from disk": 0.0}
-"""The share of the memory that photos may take in each way of loading them; the ways in the order they are gone."""
+"""The share of the memory that photos may take in each way of loading them, in the order of the ways."""
 
 
 def draw_photos(folder, count, shape):
@@ -45,24 +45,25 @@ def loaded(folder, shape, way):
     """Loads the photos in one of the ways of `SHARES`.
 
     Returns:
-        A tuple (datasets, seconds): the batches of one pass for each of "as they are" and "mirrored", and the seconds
+        A tuple (pipelines, seconds): the `Batches` for each of "as they are" and "mirrored", and the seconds
         of the first `load`.
     """
     from kerasgan import datasets
-    from kerasgan.datasets import raw
+    from kerasgan.datasets import source
 
-    raw.MEMORY_SHARE = SHARES[way]
-    how = {"image_size": shape[:2], "channels": shape[2]}
+    source.MEMORY_SHARE = SHARES[way]
+    options = {"image_size": shape[:2], "channels": shape[2]}
     start = time.perf_counter()
-    plain, _ = datasets.load(folder, BATCH, **how)
+    plain, _ = datasets.load(folder, BATCH, **options)
     seconds = time.perf_counter() - start
-    return {"as they are": plain, "mirrored": datasets.load(folder, BATCH, flip=True, **how)[0]}, seconds
+    return {"as they are": plain, "mirrored": datasets.load(folder, BATCH, flip=True, **options)[0]}, seconds
 
 
-def images_per_second(dataset, batches):
-    """Runs through so many batches, in as many passes as it takes, and does nothing with them."""
+def images_per_second(batches, count):
+    """Reads `count` batches, in as many passes as needed, and does nothing with them."""
     start = time.perf_counter()
-    found = dataset.repeat().take(batches).reduce(0, lambda count, images: count + len(images))
+    passes = -(-count // len(batches))
+    found = batches.repeat(passes).take(count).epoch(0).reduce(0, lambda total, images: total + len(images))
     return int(found) / (time.perf_counter() - start)
 
 
@@ -76,17 +77,17 @@ def memory_mib(kind):
 
 
 def feed(pipe, folder, shape, way):
-    """A process that loads the photos, says what that took, and times its pipelines when it is asked."""
+    """A process that loads the photos, reports the cost, and times its pipelines on request."""
     from kerasgan import datasets
 
-    datasets.load("digits")  # what comes with the first use of TensorFlow does not count
+    datasets.load("digits")  # the memory of the first use of TensorFlow does not count
     before = memory_mib("VmRSS")
     pipelines, seconds = loaded(folder, shape, way)
-    for dataset in pipelines.values():
-        images_per_second(dataset, len(dataset))
+    for batches in pipelines.values():
+        images_per_second(batches, len(batches))
     pipe.send({"seconds": seconds, "mib": before and memory_mib("VmHWM") - before})
-    while (batches := pipe.recv()) is not None:
-        pipe.send({name: images_per_second(dataset, batches) for name, dataset in pipelines.items()})
+    while (count := pipe.recv()) is not None:
+        pipe.send({name: images_per_second(batches, count) for name, batches in pipelines.items()})
 
 
 def step(pipe, pair):
@@ -100,17 +101,17 @@ def step(pipe, pair):
     gan = kerasgan.GAN(generator, discriminator, latent_dim=generator.input_shape[-1], seed=0)
     gan.compile(updates="one_stage")
     images = tf.constant(np.random.default_rng(0).uniform(-1, 1, (BATCH, *gan.image_shape)).astype("float32"))
-    play = tf.function(gan.train_step, autograph=False)
-    float(play(images)["g_loss"])
+    train_step = tf.function(gan.train_step, autograph=False)
+    float(train_step(images)["g_loss"])
     pipe.send({})
     while pipe.recv() is not None:
         start = time.perf_counter()
-        float(play(images)["g_loss"])
+        float(train_step(images)["g_loss"])
         pipe.send({"step": BATCH / (time.perf_counter() - start)})
 
 
 def compare(pair, images, rounds, batches):
-    """Returns what each way took to load, and its speeds and those of the step in each round."""
+    """Returns the cost of loading in each way, and the speeds of each way and of the step in each round."""
     context, workers, took, speeds = multiprocessing.get_context("spawn"), {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KERASGAN_CACHE"] = str(pathlib.Path(folder, "cache"))
@@ -132,7 +133,7 @@ def compare(pair, images, rounds, batches):
 
 
 def as_rows(took, speeds):
-    """Returns one dict for each line of the table: medians, and how many times as fast as the step the pipeline is."""
+    """Returns one dict for each line of the table: medians, and the speed of the pipeline relative to the step."""
     base = statistics.median(each["step"] for each in speeds["step"])
     rows = []
     for way, found in speeds.items():

@@ -1,9 +1,9 @@
-"""Does a long run stay as it began? `python benchmarks/long_run.py`.
+"""Does a long run keep its speed and memory? `python benchmarks/long_run.py`.
 
-20,000 steps of a small game on the digits, with everything on that a long run has: grids and a walk after every epoch
-of 500 steps, metrics after every second, checkpoints (the last three and the best), the guard, TensorBoard. After each
-epoch the resident memory, threads, open files and images a second are read off `/proc` (Linux); the first three epochs,
-in which TensorFlow warms up, are left out of the comparison. Everything is kept as JSON in
+20,000 steps of a small GAN on the digits, with every callback of a long run: grids and a walk after every epoch of 500
+steps, metrics after every second epoch, checkpoints (the last three and the best), the guard, TensorBoard. After each
+epoch the resident memory, threads, open files and images per second are read from `/proc` (Linux); the first three
+epochs, in which TensorFlow warms up, are left out of the comparison. All results are saved as JSON in
 `benchmarks/results/long-run.json`.
 """
 
@@ -32,27 +32,27 @@ def measured():
 
 
 def run(epochs, folder):
-    """Trains, and returns what was measured after each epoch."""
+    """Trains, and returns the measurements after each epoch."""
     import keras
 
     import kerasgan
     from kerasgan import callbacks
 
-    dataset, info = kerasgan.datasets.load("digits", BATCH, seed=0)
+    batches, info = kerasgan.datasets.load("digits", BATCH, seed=0)
     held_out, _, _ = kerasgan.datasets.load_arrays("digits", n=500)
     keras.utils.set_random_seed(0)
     networks = kerasgan.networks.mlp(info.image_shape, latent_dim=16, width=64)
     gan = kerasgan.GAN(*networks, latent_dim=16, ema=kerasgan.ema.EMA(10_000), seed=0)
     gan.compile(penalties=("r1", "r2"), updates="one_stage")
-    readings, begun = [], []
+    readings, started = [], []
 
     def read(epoch, logs):
-        seconds = time.perf_counter() - begun.pop()
+        seconds = time.perf_counter() - started.pop()
         readings.append({"epoch": epoch, "images_a_second": STEPS * BATCH / seconds, **measured()})
         print(json.dumps(readings[-1]), flush=True)
 
     watch = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()), on_epoch_end=read
+        on_epoch_begin=lambda epoch, logs: started.append(time.perf_counter()), on_epoch_end=read
     )
     everything = [
         callbacks.Guard(log_dir=folder),
@@ -63,7 +63,8 @@ def run(epochs, folder):
         watch,
         callbacks.Checkpoint(pathlib.Path(folder) / "checkpoints", monitor="val_fid"),
     ]
-    gan.fit(dataset.repeat(), steps_per_epoch=STEPS, epochs=epochs, verbose=0, callbacks=everything)
+    longer = batches.repeat(-(-STEPS // len(batches))).take(STEPS)
+    gan.fit(longer, epochs=epochs, verbose=0, callbacks=everything)
     return readings
 
 
@@ -74,7 +75,7 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:
         readings = run(options.epochs, folder)
-    # Two epochs each: every second one takes metrics.
+    # Two epochs each: metrics are computed in every second one.
     first, last = readings[WARM_UP : WARM_UP + 2], readings[-2:]
     print(f"\n| means of two | epochs {WARM_UP + 1} and {WARM_UP + 2} | the last two |\n|---|---|---|")
     for name in list(readings[0])[1:]:

@@ -1,9 +1,9 @@
 """Where a step's time goes: `python benchmarks/operations.py`.
 
 The ten operations that take the most time in one-stage steps on the pairs of `pairs.py`, batch 64, by TensorFlow's own
-profiler: before (every layer and optimizer as Keras computes it) and after (`kerasgan.backend.fast`), each by its name
-in the graph and its kind. Milliseconds a step; operations that run side by side add up to more than the step.
-Everything is kept as JSON in `benchmarks/results/operations.json`.
+profiler: before (every layer and optimizer as Keras computes it) and after (`kerasgan.backend.tensorflow`), each by its
+name in the graph and its kind. Milliseconds per step; operations that run in parallel add up to more than the step.
+All results are saved as JSON in `benchmarks/results/operations.json`.
 """
 
 import argparse
@@ -17,21 +17,21 @@ import pairs
 
 BATCH, STEPS, MOST = 64, 5, 10
 AROUND = ("TFE_", "Execut", "Eager", "KernelAndDevice", "train_step", "FunctionRun", "ThreadpoolListener")
-"""What the profiler lists besides operations: calls that hold them."""
+"""Entries of the profiler that are not operations, but calls that contain them."""
 
 
 def milliseconds(pair, fast):
-    """Returns a dict of operations to milliseconds a step, the slowest first, and the whole step's."""
+    """Returns the milliseconds per step of each operation, a dict, the slowest first, and of the whole step."""
     import numpy as np
     import tensorflow as tf
 
     import kerasgan
-    from kerasgan.backend import fast as forms
+    from kerasgan import backend
 
-    kept = forms.call, forms.apply
+    kept = backend.call_network, backend.apply
     if not fast:
-        forms.call = lambda network, inputs, training: network(inputs, training=training)
-        forms.apply = lambda optimizer, gradients, variables: optimizer.apply(gradients, variables)
+        backend.call_network = lambda network, inputs, training: network(inputs, training=training)
+        backend.apply = lambda optimizer, gradients, variables: optimizer.apply(gradients, variables)
     try:
         generator, discriminator = pairs.PAIRS[pair]()
         gan = kerasgan.GAN(generator, discriminator, latent_dim=generator.input_shape[-1], seed=0)
@@ -42,7 +42,7 @@ def milliseconds(pair, fast):
         for _ in range(3):
             float(step(images)["g_loss"])
     finally:
-        forms.call, forms.apply = kept
+        backend.call_network, backend.apply = kept
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         for _ in range(STEPS):

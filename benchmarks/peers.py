@@ -1,4 +1,4 @@
-"""The steps that kerasgan is timed against, on the same networks and batch.
+"""The steps of other libraries that kerasgan is compared with, on the same networks and batch.
 
 Written from the structure of the peers' public examples (the keras.io DCGAN example; PyTorch's DCGAN example), not from
 their code.
@@ -32,8 +32,8 @@ def keras_io_step(generator, discriminator, latent_dim):
             d_adam.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
             latents = keras.random.normal((batch_size, latent_dim), seed=self.seeds)
             with tf.GradientTape() as tape:
-                judged = self.discriminator(self.generator(latents, training=True), training=True)
-                g_loss = loss(tf.ones((batch_size, 1)), judged)
+                logits = self.discriminator(self.generator(latents, training=True), training=True)
+                g_loss = loss(tf.ones((batch_size, 1)), logits)
             weights = self.generator.trainable_weights
             g_adam.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
             self.d_mean.update_state(d_loss)
@@ -47,7 +47,7 @@ def keras_io_step(generator, discriminator, latent_dim):
 
 
 def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_last):
-    """The step of PyTorch's DCGAN example: D on real, D on fake, D moves; G judged on the same fakes; G moves."""
+    """The step of PyTorch's DCGAN example: D on real, D on fake, update of D; D on the same fakes; update of G."""
     import torch
 
     layout = {"memory_format": torch.channels_last} if channels_last else {}
@@ -76,7 +76,7 @@ def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_
 
 
 def _torch_of(network):
-    """The same layers in PyTorch, freshly initialised."""
+    """The same layers in PyTorch, newly initialized."""
     from torch import nn
 
     parts, shape = [], network.input_shape

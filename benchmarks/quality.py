@@ -1,8 +1,8 @@
 """Sample quality against published tables: `python benchmarks/quality.py ring`.
 
 Trains each row of a table once for each seed (of data, weights and latents alike), every run in a process of its own,
-and prints the paper's rows beside ours, as mean and standard error. The same command gives the same table. Figures are
-taken after every epoch and kept with the rest as JSON in `benchmarks/results/`: the curve shows how far a run has come.
+and prints the paper's rows next to ours, as mean and standard error. The same command gives the same table. Figures are
+computed after every epoch and saved with the rest as JSON in `benchmarks/results/`: the curve shows the convergence.
 
 - `ring`, `grid`: the protocol of PacGAN (Lin et al., 2017, arXiv:1712.04086, table 1; 10 trials): after training, 2,500
   samples; high quality = within 3 sigma of the nearest mode; a mode is found if it has one such sample; reverse KL
@@ -11,7 +11,7 @@ taken after every epoch and kept with the rest as JSON in `benchmarks/results/`:
   steps of batch 100).
 - `mnist`: the recipe against a plain DCGAN of the same widths after the same 180,000 images.
 - `photos`: the recipe for photos against the same plain DCGAN, at 32x32 pixels and half the width, on your own folder.
-- `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe in the three orders of play, after the same
+- `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe with the three update rules, after the same
   images, with the seconds of `fit` of each; those of MNIST after 180,000.
 - `stacked-mnist`: 128,000 stacked images, 26,000 samples, as VEEGAN (Srivastava et al., 2017, arXiv:1705.07761) has it;
   a MNIST classifier names the mode. Deviations: the recipe's networks, and its number of epochs, of which the hour of a
@@ -34,7 +34,7 @@ import tables
 
 
 def run(name, row, seed, epochs, threads, folder):
-    """Trains one row of a table, and returns what its samples are worth after each epoch, and the seconds of `fit`."""
+    """Trains one row of a table, and returns the figures of its samples after each epoch, and the seconds of `fit`."""
     import keras
     import tensorflow as tf
 
@@ -46,37 +46,37 @@ def run(name, row, seed, epochs, threads, folder):
     table = tables.TABLES[name]
     recipe = dataclasses.replace(recipes.get(table.recipe), **table.rows[row])
     recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
-    judged = functools.partial(table.judge, folder) if table.needs_folder else table.judge
-    dataset, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=seed)
+    compute = functools.partial(table.figures, folder) if table.needs_folder else table.figures
+    batches, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=seed)
     gan = recipes.build(recipe, info, seed)
-    curve, judging = [], [0.0]
+    curve, spent = [], [0.0]
     start = time.perf_counter()
 
-    def judge(epoch, logs):
-        begun = time.perf_counter()
-        figures = judged(gan, seed)
+    def evaluate(epoch, logs):
+        now = time.perf_counter()
+        figures = compute(gan, seed)
         images = int(gan.g_optimizer.iterations.numpy()) * recipe.batch_size
-        curve.append({"images": images, "seconds": begun - start - judging[0], **figures})
-        judging[0] += time.perf_counter() - begun
+        curve.append({"images": images, "seconds": now - start - spent[0], **figures})
+        spent[0] += time.perf_counter() - now
         print(json.dumps({"row": row, "seed": seed, **curve[-1]}), flush=True)
 
     gan.fit(
-        dataset.repeat(recipe.passes_per_epoch),
+        batches.repeat(recipe.passes_per_epoch),
         epochs=recipe.epochs,
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=judge)],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=evaluate)],
     )
     return {"row": row, "seed": seed, **curve[-1], "curve": curve}
 
 
 def prepare(name, folder):
-    """Has the classifier trained once, on one core, before all runs share it."""
+    """Trains the classifier once, on one core, before all runs share it."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    if tables.TABLES[name].judge in (tables.digits, tables.stacked_modes):
+    if tables.TABLES[name].figures in (tables.digits, tables.stacked_modes):
         tables._mnist_classifier()
-    elif tables.TABLES[name].judge is tables.small_digits:
+    elif tables.TABLES[name].figures is tables.small_digits:
         tables._small_digits()
     elif tables.TABLES[name].needs_folder:
         tables._photos_classifier(folder)

@@ -1,10 +1,10 @@
-"""What it costs to share a batch: `python benchmarks/replicas.py`.
+"""The cost of distributing a batch: `python benchmarks/replicas.py`.
 
 One-stage steps of the DCGAN of 28x28 pixels in `fit`, always with the same global batch: on one device, under a
 strategy with a single replica, and on 2 and 4 virtual devices, into which TensorFlow splits the CPU. These share its
-cores, so that nothing can become faster: the efficiency, images a second to those of one device, says what the sharing
-itself takes away. Each number of devices has a process of its own, and all take turns in every round, so that a noisy
-machine hits all alike. Prints a table and writes JSON to `benchmarks/results/`.
+cores, so nothing can become faster: the efficiency, images per second relative to one device, is the cost of
+distributing. Each number of devices has its own process, and all take turns in every round, so that a noisy machine
+affects all. Prints a table and writes JSON to `benchmarks/results/`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ WAYS = {"one device": 0, "1 replica": 1, "2 replicas": 2, "4 replicas": 4}
 
 
 def contestant(replicas, batch):
-    """Returns a function from a number of steps to the images a second of `fit`; 0 replicas for no strategy."""
+    """Returns a function from a number of steps to the images per second of `fit`; 0 replicas for no strategy."""
     import contextlib
 
     import numpy as np
@@ -39,12 +39,12 @@ def contestant(replicas, batch):
         gan = kerasgan.GAN(generator, discriminator, latent_dim=generator.input_shape[-1], seed=0)
         gan.compile(updates="one_stage")
     noise = np.random.default_rng(0).integers(256, size=(2 * batch, 28, 28, 1), dtype="uint8")
-    dataset, _ = kerasgan.datasets.load(noise, batch)
-    return lambda steps: settings.speed_of_fit(gan, dataset, steps) * batch
+    batches, _ = kerasgan.datasets.load(noise, batch)
+    return lambda steps: settings.speed_of_fit(gan, batches, steps) * batch
 
 
 def serve(pipe, replicas, batch):
-    """Answers each number of steps with the images a second, until there is none."""
+    """Answers each number of steps with the images per second, until it receives None."""
     speed = contestant(replicas, batch)
     for steps in iter(pipe.recv, None):
         pipe.send(speed(steps))

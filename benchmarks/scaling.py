@@ -1,7 +1,7 @@
-"""What many devices would bring, on paper: `python benchmarks/scaling.py --write` fills the page `docs/scaling.md`.
+"""The efficiency of many devices, on paper: `python benchmarks/scaling.py --write` fills the page `docs/scaling.md`.
 
 A step on N devices takes the time of one device for its share of the batch, and then that of exchanging the gradients.
-Step times are those that `benchmarks/throughput.py` measured and kept, gradient sizes those of the pairs of networks.
+Step times are those in the results of `benchmarks/throughput.py`, gradient sizes those of the pairs of networks.
 """
 
 import argparse
@@ -17,7 +17,7 @@ LINKS = {  # bytes a second each way, and the seconds until the first byte arriv
     "NVLink, 300 GB/s": (300e9, 2e-6),
 }
 FASTER = 100
-"""How many times as fast as the two cores that were measured a device is taken to be."""
+"""Speed of a device relative to the two cores that were measured, in the second table."""
 
 PAIRS = ("dcgan-28", "dcgan-64")
 BEGIN, END = "## The tables\n\n", "\n## What follows"  # between them the page has the tables
@@ -26,13 +26,14 @@ BEGIN, END = "## The tables\n\n", "\n## What follows"  # between them the page h
 def exchange_seconds(devices, num_bytes, bandwidth, latency):
     """Returns the seconds of a ring all-reduce: 2 (N - 1) / N * bytes / bandwidth + 2 (N - 1) * latency.
 
-    Each device sends 2 (N - 1) messages of an N-th of the bytes to its neighbour: half of them to add up, half to tell.
+    Each device sends 2 (N - 1) messages of an N-th of the bytes to its neighbor: half of them to add up, half to
+    distribute the sums.
 
     Args:
-        devices: N, how many there are.
-        num_bytes: of all gradients together.
-        bandwidth: of each device's link, bytes a second.
-        latency: seconds that a message takes before its first byte arrives.
+        devices: N, the number of devices.
+        num_bytes: size of all gradients together.
+        bandwidth: of each device's link, in bytes per second.
+        latency: seconds before the first byte of a message arrives.
 
     Reference: Patarasuk and Yuan, 2009, Bandwidth optimal all-reduce algorithms for clusters of workstations.
     """
@@ -41,9 +42,9 @@ def exchange_seconds(devices, num_bytes, bandwidth, latency):
 
 
 def efficiency(devices, step_seconds, num_bytes, bandwidth, latency, fixed_batch=False):
-    """Returns the images a second of N devices, divided by N times those of one.
+    """Returns the images per second of N devices, divided by N times those of one.
 
-    Nothing is taken to overlap: the exchange begins when all gradients are there.
+    The exchange is assumed to start when all gradients are computed: nothing overlaps.
 
     Args:
         devices, num_bytes, bandwidth, latency: as for `exchange_seconds`.
@@ -55,7 +56,7 @@ def efficiency(devices, step_seconds, num_bytes, bandwidth, latency, fixed_batch
 
 
 def measured(results, pair, name="kerasgan one_stage", precision="float32"):
-    """Returns the median seconds of a step in what `throughput.py` kept, and the images in its batch."""
+    """Returns the median seconds of a step in the results of `throughput.py`, and the images in its batch."""
     table = next(table for table in results["tables"] if table["pair"] == pair)
     row = next(row for row in table["rows"] if (row["name"], row["precision"]) == (name, precision))
     return table["batch"] / statistics.median(row["images_per_second"]), table["batch"]
@@ -70,7 +71,7 @@ def gradient_bytes(pair):
 
 
 def table(step_seconds, num_bytes, fixed_batch=False):
-    """Returns the efficiencies in per cent, a row for each link and a column for each number of devices."""
+    """Returns the efficiencies in percent, a row for each link and a column for each number of devices."""
     lines = [f"| devices | {' | '.join(map(str, DEVICES))} |", "|---" * (len(DEVICES) + 1) + "|"]
     for link, (bandwidth, latency) in LINKS.items():
         shares = (efficiency(n, step_seconds, num_bytes, bandwidth, latency, fixed_batch) for n in DEVICES)

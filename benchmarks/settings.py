@@ -1,8 +1,8 @@
-"""What precision, steps per execution and XLA are worth: `python benchmarks/settings.py`.
+"""The effect of precision, steps per execution and XLA on speed: `python benchmarks/settings.py`.
 
-Each recipe's own networks and rules, in `fit`, with the data in memory: images a second from the end of the first call
-into TensorFlow to the end of the last, in either precision, with one step a call, plain and compiled by XLA, and with
-as many steps as the recipe (or ten). All take turns in every round, so that a noisy machine hits all alike. Prints a
+Each recipe's own networks and settings, in `fit`, with the data in memory: images per second from the end of the first
+call into TensorFlow to the end of the last, in both precisions, with one step per call, plain and compiled by XLA, and
+with as many steps as the recipe (or ten). All take turns in every round, so that a noisy machine affects all. Prints a
 table and writes JSON to `benchmarks/results/`.
 """
 
@@ -17,11 +17,11 @@ import time
 
 SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "photos": (64, 64, 3)}
 STEPS = {"ring": 500, "digits": 400, "mnist": 60, "photos": 10}
-"""Steps that are timed of each recipe, a multiple of those of a call."""
+"""Timed steps of each recipe, a multiple of the steps of a call."""
 
 
 def contestants(name):
-    """Returns functions from a number of steps to the images a second of `fit`, by precision, steps a call and XLA."""
+    """Returns functions from a number of steps to the images per second of `fit`, by precision, steps, and XLA."""
     import numpy as np
 
     from kerasgan import datasets
@@ -32,24 +32,25 @@ def contestants(name):
     if name in SHAPES:  # noise is as fast to learn as anything
         count = 2 * recipe.batch_size
         source = np.random.default_rng(0).integers(256, size=(count, *SHAPES[name]), dtype="uint8")
-    dataset, info = datasets.load(source, recipe.batch_size)
+    batches, info = datasets.load(source, recipe.batch_size)
     entered = {}
     ways = (1, False), (max(10, recipe.steps_per_execution), False), (1, True)
     for precision, (steps, xla) in itertools.product(recipes.PRECISIONS, ways):
         changed = dataclasses.replace(recipe, source="", precision=precision, steps_per_execution=steps)
         gan = recipes.build(changed, info, 0)
         gan.jit_compile = xla
-        entered[precision, steps, xla] = lambda count, gan=gan: speed_of_fit(gan, dataset, count) * recipe.batch_size
+        entered[precision, steps, xla] = lambda count, gan=gan: speed_of_fit(gan, batches, count) * recipe.batch_size
     return entered
 
 
-def speed_of_fit(gan, dataset, steps):
-    """Returns the steps a second of `fit` over so many steps, after a first call that is not counted."""
+def speed_of_fit(gan, batches, steps):
+    """Returns the steps per second of `fit` over so many steps, after a first call that is not counted."""
     import keras
 
     ends = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter()))
-    gan.fit(dataset.repeat().take(steps + gan.steps_per_execution), verbose=0, callbacks=[watch])
+    count = steps + gan.steps_per_execution
+    gan.fit(batches.repeat(-(-count // len(batches))).take(count), verbose=0, callbacks=[watch])
     return steps / (ends[-1] - ends[0])
 
 

@@ -1,9 +1,9 @@
 """How long a user waits: `python benchmarks/startup.py`.
 
-Each command is started anew in every round, and all take turns, so that a noisy machine hits all alike: `kerasgan
+Each command is started again in every round, and all take turns, so that a noisy machine affects all: `kerasgan
 --help`, `import kerasgan`, and `kerasgan train` up to the end of its first call into TensorFlow (`steps_per_execution`
-steps), broken into its stages. `--beside FOLDER` lets another checkout of kerasgan take part. Prints a table of medians
-and writes JSON to `benchmarks/results/`.
+steps), in stages. `--against CHECKOUT` compares them with those of another checkout. Prints a table of medians and
+writes JSON to `benchmarks/results/`.
 """
 
 import argparse
@@ -19,24 +19,22 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STAGES = ("python", "imports", "loading", "building", "preparing", "tracing", "compiling and first steps")
-COMMANDS = {"kerasgan --help": ["-m", "kerasgan", "--help"], "import kerasgan": ["-c", "import kerasgan"]}
 STARTED, MARKS = "KERASGAN_BENCHMARK_STARTED", "KERASGAN_BENCHMARK_MARKS"
 
 
 def train_to_first_step(what):
-    """Runs `kerasgan train` in this process, which ends with the first call; leaves the time of the end of each stage.
+    """Runs `kerasgan train` in this process, which ends after the first call; writes the time of each stage's end.
 
-    The marks are set around the library's own functions, so that what is timed is the command itself.
+    The marks are set around the library's own functions, so that the command itself is timed.
     """
     marks = [float(os.environ[STARTED]), time.time()]
-    from kerasgan import cli
+    import kerasgan_cli
 
-    cli._import_keras_quietly()
-    import keras
+    with kerasgan_cli.quiet_import():
+        import keras
 
-    from kerasgan.runs import recipes, training
-    from kerasgan.backend import engine
-
+        from kerasgan import step
+        from kerasgan.runs import recipes, training
     marks.append(time.time())
 
     def marked(function):
@@ -57,15 +55,25 @@ def train_to_first_step(what):
             os._exit(0)
 
     training._load, recipes.build = marked(training._load), marked(recipes.build)
-    engine.train_step = marked(engine.train_step)
+    step.train_step = marked(step.train_step)
     keras.callbacks.TerminateOnNaN = FirstStep
     with tempfile.TemporaryDirectory() as folder:
-        cli.main(["train", what, "--log-dir", folder])
+        kerasgan_cli.main(["train", what, "--log-dir", folder])
 
 
-def child(what):
-    """Returns Python's arguments for a process that runs `train_to_first_step`."""
-    here = str(pathlib.Path(__file__).parent)
+def commands(whats, root=ROOT):
+    """Returns Python's arguments for each command, by name, in a checkout of kerasgan."""
+    entry = "kerasgan_cli" if (root / "kerasgan_cli.py").exists() else "kerasgan"  # before it was a module of its own
+    return {
+        "kerasgan --help": ["-m", entry, "--help"],
+        "import kerasgan": ["-c", "import kerasgan"],
+        **{f"kerasgan train {what}": child(what, root) for what in whats},
+    }
+
+
+def child(what, root=ROOT):
+    """Returns Python's arguments for a process that runs a checkout's own `train_to_first_step`."""
+    here = str(root / "benchmarks")
     return ["-c", f"import sys; sys.path.append({here!r}); import startup; startup.train_to_first_step({what!r})"]
 
 
@@ -105,18 +113,19 @@ def as_markdown(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", default=["digits"], help="what is trained (default: digits)")
+    parser.add_argument("what", nargs="*", default=["digits"], help="recipes to train (default: digits)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--beside", metavar="FOLDER", help="another checkout, to take turns with this one")
+    parser.add_argument("--against", metavar="CHECKOUT", help="another checkout, to take turns with this one")
     parser.add_argument("--no-results", action="store_true", help="print only")
     options = parser.parse_args()
-    roots = {"": ROOT} | ({" (beside)": pathlib.Path(options.beside).resolve()} if options.beside else {})
-    commands = COMMANDS | {f"kerasgan train {what}": child(what) for what in options.what}
+    roots = {"": ROOT} | ({", the other": pathlib.Path(options.against).resolve()} if options.against else {})
     entered = [
-        (name + beside, arguments, root) for name, arguments in commands.items() for beside, root in roots.items()
+        (name + other, commands(options.what, root)[name], root)
+        for name in commands(options.what)
+        for other, root in roots.items()
     ]
     for _, arguments, root in entered:
-        run(arguments, root)  # once before, for the files' sake
+        run(arguments, root)  # once before, so that all files are in the system's cache
     found = {label: [] for label, _, _ in entered}
     for _ in range(options.rounds):
         for label, arguments, root in entered:

@@ -1,4 +1,4 @@
-"""The tables of `quality.py`: which recipes they train, what they judge the samples by, and the published rows."""
+"""The tables of `quality.py`: their recipes, the figures of their samples, and the published rows."""
 
 import dataclasses
 import functools
@@ -27,24 +27,24 @@ SMALL = 32
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What one table is made of.
+    """One table.
 
     Attributes:
-        recipe: name of the recipe that is trained.
+        recipe: name of the recipe.
         rows: for each row of ours, the fields of the recipe that it changes.
-        judge: a function from a GAN and a seed to a dict of figures, one for each column.
+        figures: a function from a GAN and a seed to a dict of figures, one for each column.
         columns: for each figure, its heading and its format.
-        seeds: how many, by default.
+        seeds: number of seeds, by default.
         epochs: of each run; None for the recipe's own.
         threads: of TensorFlow in each run; 1 makes a run the same every time, bit for bit, and lets one run on each
             core.
-        needs_folder: whether the judge takes a folder of photos first, on which the recipe is trained as well.
+        needs_folder: whether `figures` takes a folder of photos first, on which the recipe is trained as well.
         published: rows of papers: for each column a pair (mean, standard error), a number, or None.
     """
 
     recipe: str
     rows: dict
-    judge: typing.Callable
+    figures: typing.Callable
     columns: dict
     seeds: int
     epochs: int | None = None
@@ -54,14 +54,14 @@ class Table:
 
 
 def modes_of_points(name, gan, seed):
-    """2,500 samples against the centres, by the protocol of PacGAN (Lin et al., 2017, arXiv:1712.04086)."""
+    """2,500 samples against the centers, by the protocol of PacGAN (Lin et al., 2017, arXiv:1712.04086)."""
     from kerasgan import datasets, metrics
 
-    centres, sigma = {
+    centers, sigma = {
         "ring": (datasets.ring_centers(), datasets.RING_SIGMA),
         "grid": (datasets.grid_centers(), datasets.GRID_SIGMA),
     }[name]
-    found = metrics.mode_coverage(gan.generate(2500, seed=seed), centres, sigma)
+    found = metrics.mode_coverage(gan.generate(2500, seed=seed), centers, sigma)
     return {"modes": found.modes, "high_quality": 100 * found.high_quality, "reverse_kl": found.reverse_kl}
 
 
@@ -152,17 +152,17 @@ def bell(gan, seed, n=10_000):
     """10,000 samples against the quantiles of the bell: the mean distance to move them (Wasserstein-1), in sigmas."""
     from scipy import stats
 
-    from kerasgan.datasets import points
+    from kerasgan import datasets
 
     quantiles = stats.norm.ppf((np.arange(n) + 0.5) / n)
     samples = np.sort(gan.generate(n, seed=seed).ravel())
-    return {"wasserstein": float(np.mean(np.abs((samples - points.BELL_MEAN) / points.BELL_SIGMA - quantiles)))}
+    return {"wasserstein": float(np.mean(np.abs((samples - datasets.BELL_MEAN) / datasets.BELL_SIGMA - quantiles)))}
 
 
 def stacked_modes(gan, seed, n=26_000):
     """26,000 samples: how many of the 1,000 numbers are found, and the KL divergence of their shares from even ones."""
     images = gan.generate(n, seed=seed)
-    read = [_mnist_classifier()(images[..., [colour]]).probabilities.argmax(axis=1) for colour in range(3)]
+    read = [_mnist_classifier()(images[..., [color]]).probabilities.argmax(axis=1) for color in range(3)]
     counts = np.bincount(100 * read[0] + 10 * read[1] + read[2], minlength=1000)
     shares = counts[counts > 0] / n
     return {"modes": int(np.sum(counts > 0)), "kl": float(np.sum(shares * np.log(1000 * shares)))}

@@ -1,4 +1,4 @@
-"""The benchmark of inference compares what draws the same images; and drawing in pieces costs one trace."""
+"""The benchmark of inference compares functions that draw the same images; drawing in batches costs one trace."""
 
 import inference
 import numpy as np
@@ -20,7 +20,7 @@ def test_all_contestants_draw_the_same_images(make_gan, tmp_path):
 
 
 def test_speeds_are_images_over_seconds(make_gan, monkeypatch):
-    """On a clock that moves by half a second at each look, a call takes half a second."""
+    """On a clock that moves by half a second at each reading, a call takes half a second."""
     clock = iter(np.cumsum([0.5] * 10_000))
     monkeypatch.setattr(inference.time, "perf_counter", lambda: next(clock))
     speeds = inference.compare(make_gan(), images=6, batch_sizes=(1, 4), rounds=2)
@@ -37,8 +37,8 @@ def test_rows_are_ratios_to_predict():
     }  # fmt: skip
 
 
-def test_pieces_of_any_size_are_one_trace(make_gan):
+def test_batches_of_any_size_are_one_trace(make_gan):
     gan = make_gan()
     for n, batch_size in ((10, 4), (3, 256), (1, 1), (0, 2)):
         assert len(gan.generate(n, seed=0, batch_size=batch_size)) == n
-    assert gan._sample.experimental_get_tracing_count() == 1
+    assert gan.sample_function.experimental_get_tracing_count() == 1

@@ -15,7 +15,7 @@ def test_contestants_differ_in_precision_steps_and_xla_alone(monkeypatch):
         return built[-1][1]
 
     monkeypatch.setattr(recipes, "build", kept)
-    monkeypatch.setattr(benchmark, "speed_of_fit", lambda gan, dataset, count: count)
+    monkeypatch.setattr(benchmark, "speed_of_fit", lambda gan, batches, count: count)
     entered = benchmark.contestants("digits")
     ways = (1, False), (20, False), (1, True)
     assert list(entered) == [(precision, *way) for precision in recipes.PRECISIONS for way in ways]
@@ -31,9 +31,9 @@ def test_speed_is_steps_over_seconds_without_the_first_call(make_gan, monkeypatc
     """On a clock that moves by half a second at the end of each call."""
     clock = iter(range(100))
     monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock) / 2)
-    dataset, _ = datasets.load("digits")
+    batches, _ = datasets.load("digits")
     gan = make_gan(steps_per_execution=steps_per_execution)
-    assert benchmark.speed_of_fit(gan, dataset, 6) == steps_per_execution * 2
+    assert benchmark.speed_of_fit(gan, batches, 6) == steps_per_execution * 2
     assert gan.g_optimizer.iterations == 6 + steps_per_execution
 
 

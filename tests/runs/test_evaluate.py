@@ -17,7 +17,7 @@ from kerasgan.runs import evaluate, run_folder
 def make_run(make_gan, tmp_path, monkeypatch):
     """Makes a run's folder with an untrained model. Classifiers train only a little, and are kept only for the test."""
     monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(importlib.import_module("kerasgan.features.classifier"), "LEAST_IMAGES", 3000)
+    monkeypatch.setattr(importlib.import_module("kerasgan.features.classifier"), "MIN_IMAGES", 3000)
 
     def make(source="digits", image_shape=(8, 8, 1), **recipe):
         run = run_folder.create(tmp_path / "logs", "run")
@@ -132,7 +132,7 @@ def test_refusals(make_run, tmp_path, capsys):
     assert "whole number" in refused(capsys, run, "--n", 0)
     assert "whole number" in refused(capsys, run, "--seed", -1)
     assert "at least" in refused(capsys, run, "--n", 3, "--features", "pixels")
-    assert "labelled images" in refused(capsys, make_run("bell", (1,)), "--features", "classifier")
+    assert "labeled images" in refused(capsys, make_run("bell", (1,)), "--features", "classifier")
 
 
 def test_data_that_have_changed_or_gone(make_run, tmp_path, capsys):
