@@ -115,9 +115,12 @@ def test_commands_that_are_shown_are_commands(page):
             kerasgan_cli.parser().parse_args(words[1:])  # wrong ones end with SystemExit
 
 
-def test_every_example_is_listed():
-    listed = set(re.findall(r"^\| `(\w+)\.py`", PAGES["docs/examples.md"], re.MULTILINE))
-    assert listed == {path.stem for path in (ROOT / "examples").glob("*.py")}
+def test_every_example_is_listed_with_its_seconds():
+    listed = dict(re.findall(r"^\| `(\w+)\.py` \| (\d+) \|", PAGES["docs/examples.md"], re.MULTILINE))
+    examples = {path.stem: path.read_text() for path in (ROOT / "examples").glob("*.py")}
+    assert listed == {
+        name: re.search(r"^Takes: +(\d+) seconds", text, re.MULTILINE)[1] for name, text in examples.items()
+    }
 
 
 def test_tests_that_the_page_of_engines_names_exist():
