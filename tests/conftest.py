@@ -13,7 +13,7 @@ def images():
 
 @pytest.fixture
 def make_gan():
-    """A small game that starts from the same weights and latents each time; options go to `compile`."""
+    """A small gan that starts from the same weights and latents each time; options go to `compile`."""
 
     def make(image_shape=(8, 8, 1), seed=0, network=kerasgan.networks.mlp, width=16, **options):
         keras.utils.set_random_seed(seed)
@@ -23,9 +23,3 @@ def make_gan():
         return gan
 
     return make
-
-
-def pytest_addoption(parser):
-    group = parser.getgroup("engines", "files by which tests/test_jax.py and tests/on_jax.py compare two engines")
-    for name in ("--games", "--from-tensorflow", "--to-tensorflow"):
-        group.addoption(name, help="used by tests/test_jax.py alone")

@@ -1,22 +1,24 @@
-"""Games that both engines play from the same weights, images and draws, one process for each engine."""
+"""GANs that both engines train from the same weights, images and random numbers, one process for each engine."""
 
 import contextlib
+import itertools
 import pathlib
 import warnings
 
 import keras
 import numpy as np
+import own_values
 from keras import layers
 
 import kerasgan
-from kerasgan import augment, ema, penalties, updates
+from kerasgan import augment, backend, ema, penalties, updates
 
 LATENT_DIM = 4
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0], "int32")
 
-ORDERS = {
+UPDATES = {
     "alternating": updates.Alternating(),
     "alternating, two": updates.Alternating(2),
     "simultaneous": updates.Simultaneous(),
@@ -56,18 +58,17 @@ def batch_norm_generator():
     ]
 
 
-def charged():
+def regularized():
     """Layers that add losses: of their weights and of their activity."""
+    l2 = keras.regularizers.L2
     return [
         layers.Flatten(),
-        layers.Dense(
-            8, kernel_regularizer=keras.regularizers.L2(0.01), activity_regularizer=keras.regularizers.L2(0.01)
-        ),
-        layers.Dense(1, activity_regularizer=keras.regularizers.L2(0.02)),
+        layers.Dense(8, kernel_regularizer=l2(0.01), activity_regularizer=l2(0.01)),
+        layers.Dense(1, activity_regularizer=l2(0.02)),
     ]
 
 
-def charged_generator():
+def regularized_generator():
     weights = keras.regularizers.L2(0.01)
     return [layers.Dense(64, activation="tanh", kernel_regularizer=weights), layers.Reshape((8, 8, 1))]
 
@@ -79,58 +80,56 @@ def spectral_norm():
 NETWORKS = {
     "dense": (dense_generator, dense),
     "batch norm": (batch_norm_generator, batch_norm),
-    "losses of layers": (charged_generator, charged),
+    "layer losses": (regularized_generator, regularized),
     "spectral norm": (dense_generator, spectral_norm),
 }
 
 
-def games():
-    """All games: a dict of names to (networks, options of the GAN, options of `compile`)."""
+def cases():
+    """Returns all cases: a dict of names to (networks, options of the GAN, options of `compile`)."""
     found = {}
-    for order, penalty in ((order, penalty) for order in ORDERS for penalty in PENALTIES):
-        rules = {"updates": ORDERS[order], "penalties": PENALTIES[penalty]}
-        found[f"{order}; {penalty}"] = "dense", {}, rules
-    for objective in OBJECTIVES[1:]:
+    for rule, penalty in itertools.product(UPDATES, PENALTIES):
+        found[f"{rule}; {penalty}"] = "dense", {}, {"updates": UPDATES[rule], "penalties": PENALTIES[penalty]}
+    for objective, rule in itertools.product(OBJECTIVES[1:], ("alternating", "simultaneous", "one stage")):
         bounded = (penalties.GradientPenalty(0.3),) if objective == "wasserstein" else ()
-        for order in ("alternating", "simultaneous", "one stage"):
-            rules = {"updates": ORDERS[order], "objective": objective, "penalties": bounded}
-            found[f"{order}; {objective}"] = "dense", {}, rules
-    for order in ("alternating, two", "simultaneous"):
-        for networks in ("batch norm", "losses of layers"):
-            found[f"{order}; {networks}"] = networks, {"ema": ema.EMA(50)}, {"updates": ORDERS[order]}
-    for order in ORDERS:
-        rules = {"updates": ORDERS[order], "penalties": penalties.R1(0.3, every=2)}
-        found[f"{order}; spectral norm, averaged"] = "spectral norm", {"ema": ema.EMA(50, warm_up=None)}, rules
-        found[f"{order}; classes"] = "classes", {"num_classes": 3, "ema": ema.EMA(50)}, rules
+        options = {"updates": UPDATES[rule], "objective": objective, "penalties": bounded}
+        found[f"{rule}; {objective}"] = "dense", {}, options
+    for rule, networks in itertools.product(("alternating, two", "simultaneous"), ("batch norm", "layer losses")):
+        found[f"{rule}; {networks}"] = networks, {"ema": ema.EMA(50)}, {"updates": UPDATES[rule]}
+    for rule in UPDATES:
+        options = {"updates": UPDATES[rule], "penalties": penalties.R1(0.3, every=2)}
+        found[f"{rule}; spectral norm, averaged"] = "spectral norm", {"ema": ema.EMA(50, warm_up=None)}, options
+        found[f"{rule}; classes"] = "classes", {"num_classes": 3, "ema": ema.EMA(50)}, options
         for name, each in (("diffaugment", augment.DiffAugment()), ("ada", augment.Adaptive(adjust_images=20))):
-            found[f"{order}; {name}"] = "dense", {}, rules | {"augment": each}
+            found[f"{rule}; {name}"] = "dense", {}, options | {"augment": each}
+    found["own values"] = "dense", {}, own_values.OPTIONS
     return found
 
 
-def game_of(name, **changes):
-    """A compiled gan, the same at each call and on each engine."""
-    networks, options, rules = games()[name]
+def make_case(name, **changes):
+    """Returns a compiled GAN, the same at each call and on each engine."""
+    networks, options, compile_options = cases()[name]
     if networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
     else:
         for_generator, for_discriminator = NETWORKS[networks]
         generator = keras.Sequential([keras.Input((LATENT_DIM,)), *for_generator()])
         discriminator = keras.Sequential([keras.Input((8, 8, 1)), *for_discriminator()])
-    draws = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     for weight in (*generator.weights, *discriminator.weights):
         if weight.trainable or weight.name == "vector_u":
-            weight.assign(draws.normal(0, 0.3, weight.shape).astype("float32"))
+            weight.assign(random.normal(0, 0.3, weight.shape).astype("float32"))
     gan = kerasgan.GAN(generator, discriminator, LATENT_DIM, seed=0, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some objectives have no total loss
-        optimizers = {f"{player}_optimizer": keras.optimizers.SGD(0.1) for player in "dg"}
-        gan.compile(**optimizers | rules | changes)
+        optimizers = {f"{network}_optimizer": keras.optimizers.SGD(0.1) for network in "dg"}
+        gan.compile(**optimizers | compile_options | changes)
     return gan
 
 
 @contextlib.contextmanager
-def same_draws():
-    """Makes both engines draw the same numbers from the same state of a seed generator, each state others."""
+def same_random_numbers():
+    """Makes both engines draw the same numbers from the same state of a seed generator, others from each state."""
     kept = keras.random.normal, keras.random.uniform
 
     def drawing(kind):
@@ -147,9 +146,9 @@ def same_draws():
         keras.random.normal, keras.random.uniform = kept
 
 
-def played(name):
-    """Returns what a gan has come to after some steps: its logs and all its weights, a dict of arrays."""
-    gan = game_of(name, run_eagerly=engine.NAME == "tensorflow")  # compiling is slower there
+def trained(name):
+    """Returns the logs and all weights of a case after `STEPS` steps, a dict of arrays."""
+    gan = make_case(name, run_eagerly=backend.NAME == "tensorflow")  # compiling is slower there
     data = (IMAGES,) if gan.num_classes is None else (IMAGES, LABELS)
     for _ in range(STEPS):
         logs = gan.train_on_batch(*data, return_dict=True)
@@ -157,30 +156,46 @@ def played(name):
     for part in ("generator", "discriminator", "averaged_generator"):
         weights = getattr(getattr(gan, part), "weights", [])
         found |= {f"{part} {number} {each.name}": np.asarray(each) for number, each in enumerate(weights)}
-    found["draws"] = np.asarray(gan.seed_generator.state)[1].astype("int64")
+    found["seed state"] = np.asarray(gan.seed_generator.state)[1].astype("int64")
     return found
 
 
-FIRST = [f"{order}; {penalty}" for order in ORDERS for penalty in PENALTIES] + [
+ORDINARY = [
+    "alternating; none",
     "alternating; relativistic",
-    "simultaneous; batch norm",
-    "alternating, two; losses of layers",
     "alternating; spectral norm, averaged",
-    "one stage; classes",
+    "alternating, two; gradient penalty",
+    "alternating, two; layer losses",
+    "simultaneous; r2",
+    "simultaneous; batch norm",
     "simultaneous; ada",
+    "one stage; r1 at every second step",
+    "one stage; classes",
+    "own values",
 ]
-"""Games that are compared each time; the others take longer together than all the rest of the tests of an engine."""
+"""Cases that are compared each time; the others are slow tests."""
+OTHERS = [name for name in cases() if name not in ORDINARY]
 
 
 def write(folder, name):
-    """Writes what a gan has come to into a folder."""
-    np.savez(pathlib.Path(folder) / f"{name}.npz", **played(name))
+    """Trains a case, and writes the result into a folder."""
+    np.savez(pathlib.Path(folder) / f"{name}.npz", **trained(name))
 
 
 def save(file):
-    """Trains a gan a little, and saves it, its weights and its optimizers' slots, in which two engines agree."""
-    gan = game_of("alternating; spectral norm, averaged", d_optimizer="adam", g_optimizer="adam")
+    """Trains a GAN a little, and saves it; its weights and its optimizers' slots are written next to it."""
+    gan = make_case("alternating; spectral norm, averaged", d_optimizer="adam", g_optimizer="adam")
     gan.fit(IMAGES, batch_size=4, verbose=0)
     gan.save(file)
-    everything = [*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]
-    np.savez(f"{file}.npz", **{str(number): np.asarray(each) for number, each in enumerate(everything)})
+    variables = [*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]
+    np.savez(f"{file}.npz", **{str(number): np.asarray(each) for number, each in enumerate(variables)})
+
+
+def check_loaded(file):
+    """Loads what `save` has written on another engine, compares it, trains it further and returns it."""
+    gan, expected = keras.models.load_model(file), np.load(f"{file}.npz")
+    for number, variable in enumerate([*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]):
+        np.testing.assert_allclose(np.asarray(variable), expected[str(number)], atol=1e-6, err_msg=variable.path)
+    gan.fit(IMAGES, batch_size=4, verbose=0)
+    assert int(gan.g_optimizer.iterations) == 4
+    return gan

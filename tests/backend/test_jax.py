@@ -1,10 +1,9 @@
-"""JAX as the engine: one step is TensorFlow's, and a process that trains there needs no TensorFlow.
+"""JAX as the engine: a training step is TensorFlow's, and a process that trains on JAX needs no TensorFlow.
 
-Keras takes its backend once for each process. What is particular to JAX therefore stands in `tests/on_jax.py`, which is
-run here by a pytest of its own, with four virtual devices; the games that it has played are compared here.
+Keras takes its backend once for each process. The tests that need JAX are in `tests/backend/on_jax.py`, which a pytest
+of its own runs from here, with four virtual devices; the cases that it has trained are compared here.
 """
 
-import ast
 import importlib.util
 import os
 import pathlib
@@ -12,11 +11,8 @@ import subprocess
 import sys
 
 import engine_cases
-import keras
 import numpy as np
 import pytest
-
-from kerasgan import backend
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: pip install .[jax]")
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,70 +32,79 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
-def on_jax(folder, marked):
-    """Runs the tests of JAX that are marked so, and leaves their files in a folder."""
-    environment = {"KERAS_BACKEND": "jax", "XLA_FLAGS": FLAGS, "PYTHONPATH": f"{HERE.parent}:{HERE}"}
-    files = {
-        "--games": folder,
-        "--from-tensorflow": folder / "tensorflow.keras",
-        "--to-tensorflow": folder / "to.keras",
-    }
-    engine_cases.save(str(files["--from-tensorflow"]))
-    arguments = [HERE / "on_jax.py", "-q", "-x", "-m", marked, "-p", "no:cacheprovider"]
-    arguments += [f"{name}={path}" for name, path in files.items()]
+def environment(**variables):
+    paths = [HERE.parents[1], HERE.parent, HERE]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "KERAS_BACKEND": "jax"} | variables
+
+
+def run_on_jax(folder, marked):
+    """Runs those tests of JAX that are marked so. Returns the folder of the cases they trained, and the result."""
+    engine_cases.save(folder / "from_tensorflow.keras")
+    arguments = [HERE / "on_jax.py", "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, arguments)],
-        env=os.environ | environment,
-        cwd=HERE.parent,
+        env=environment(XLA_FLAGS=FLAGS, ENGINE_CASES=str(folder)),
+        cwd=HERE.parents[1],
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-    return folder
+    return folder, result
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    return on_jax(tmp_path_factory.mktemp("jax"), "not slow")
+def on_jax(tmp_path_factory):
+    return run_on_jax(tmp_path_factory.mktemp("jax"), "not slow")
+
+
+@pytest.fixture(scope="module")
+def slow_on_jax(tmp_path_factory):
+    return run_on_jax(tmp_path_factory.mktemp("jax"), "slow")
+
+
+def check_passed(result):
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
 
 def compare(folder, name):
-    with engine_cases.same_draws():
-        expected = engine_cases.played(name)
+    with engine_cases.same_random_numbers():
+        expected = engine_cases.trained(name)
     found = np.load(folder / f"{name}.npz")
     assert set(found.files) == set(expected)
     for key in found.files:
         np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=f"{name}: {key}")
 
 
-@pytest.mark.parametrize("name", engine_cases.FIRST)
-def test_a_step_is_the_same_on_both_engines(name, played):
-    compare(played, name)
+def test_the_tests_of_jax_pass(on_jax):
+    check_passed(on_jax[1])
 
 
-def test_a_game_from_jax_goes_on_with_tensorflow_and_is_exported(played, tmp_path):
-    gan, expected = keras.models.load_model(played / "to.keras"), np.load(played / "to.keras.npz")
-    for number, variable in enumerate([*gan.weights, *gan.d_optimizer.variables, *gan.g_optimizer.variables]):
-        np.testing.assert_allclose(np.asarray(variable), expected[str(number)], atol=1e-6, err_msg=variable.path)
-    gan.fit(engine_cases.IMAGES, batch_size=4, verbose=0)
-    assert int(gan.g_optimizer.iterations) == 4
+@pytest.mark.slow
+def test_the_slow_tests_of_jax_pass(slow_on_jax):
+    check_passed(slow_on_jax[1])
+
+
+@pytest.mark.parametrize("name", engine_cases.ORDINARY)
+def test_a_step_is_the_same_on_both_engines(name, on_jax):
+    compare(on_jax[0], name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", engine_cases.OTHERS)
+def test_all_other_steps_too(name, slow_on_jax):
+    compare(slow_on_jax[0], name)
+
+
+def test_a_gan_from_jax_goes_on_with_tensorflow_and_is_exported(on_jax, tmp_path):
+    gan = engine_cases.check_loaded(on_jax[0] / "to_tensorflow.keras")
     gan.export(tmp_path / "saved_model")
     assert (tmp_path / "saved_model" / "saved_model.pb").is_file()
 
 
-@pytest.mark.slow
-def test_all_other_games_too(tmp_path):
-    on_jax(tmp_path, "slow")
-    others = [name for name in engine_cases.games() if name not in engine_cases.FIRST]
-    for name in others:
-        compare(tmp_path, name)
-
-
 DATA_OF_TENSORFLOW = """
-import numpy as np, tensorflow as tf, engines
+import engine_cases, numpy as np, tensorflow as tf
 
 images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1)).astype("float32")
-of_arrays, of_dataset = (engine_cases.game_of("alternating; r1") for _ in range(2))
+of_arrays, of_dataset = (engine_cases.make_case("alternating; r1") for _ in range(2))
 expected = of_arrays.fit(images, batch_size=4, shuffle=False, verbose=0).history
 found = of_dataset.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), verbose=0).history
 assert found == expected, (found, expected)
@@ -115,32 +120,12 @@ else:
 
 @pytest.mark.slow
 def test_datasets_of_tensorflow_are_taken_where_it_is_installed():
-    environment = {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{HERE.parent}:{HERE}"}
     command = [sys.executable, "-c", DATA_OF_TENSORFLOW]
-    result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
 
 
 def test_other_backends_are_refused_with_the_way_out():
-    with pytest.raises(ValueError, match="Received: the Keras backend 'torch'"):
-        backend._chosen("torch")
-    assert backend.engine is backend._chosen("tensorflow")
-
-
-def test_both_engines_have_the_same_public_names():
-    jax, tensorflow = (
-        public_names(HERE.parent / "kerasgan" / "backend" / f"{name}.py") for name in ("jax", "tensorflow")
-    )
-    assert tensorflow - jax == {"add_endpoints"}  # of the SavedModel, which JAX refuses by NO_EXPORT
-    assert jax - tensorflow == set()
-
-
-def public_names(path):
-    """What a module defines, or passes on by `import x as x`."""
-    names = set()
-    for node in ast.parse(path.read_text()).body:
-        names |= {getattr(node, "name", "_")}
-        names |= {target.id for target in getattr(node, "targets", ())}
-        if isinstance(node, ast.ImportFrom):
-            names |= {alias.name for alias in node.names if alias.asname == alias.name}
-    return {name for name in names if not name.startswith("_")}
+    command = [sys.executable, "-c", "import kerasgan"]
+    result = subprocess.run(command, env=environment(KERAS_BACKEND="numpy"), capture_output=True, text=True)
+    assert "Received: the Keras backend 'numpy'. Set KERAS_BACKEND=jax" in result.stderr
