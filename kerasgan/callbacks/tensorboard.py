@@ -36,8 +36,9 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     - `samples_evaluation/<name>`: metrics of `Evaluate`, if it comes before this callback in the list;
     - `training_diagnostics/<name>`: `d_gap` of `Guard` and `js_bound` of `Equilibrium`, if they come before it.
 
-    The x axis is the training step, as for the other callbacks of kerasgan. With an integer `update_freq`, the charts
-    also have the logs after every so many batches: means over the epoch so far.
+    The x axis is the training step, as for the other callbacks of kerasgan. Lines have a point for the first batch and
+    one for each epoch. With an integer `update_freq` they also have one after every so many batches: the means over the
+    epoch so far.
 
     A full disk does not end training, but is warned of. On JAX this callback does not need TensorFlow, and writes no
     histograms.
@@ -58,7 +59,7 @@ class TensorBoard(keras_internals.TensorBoardHooks):
 
     def __init__(self, log_dir: str | os.PathLike = "logs", **options: Any):
         super().__init__(log_dir, **options)
-        self._in_fit = False
+        self._in_fit, self._is_new = False, False
 
     def summary_module(self) -> Any:
         """Returns what scalars are written with."""
@@ -72,12 +73,20 @@ class TensorBoard(keras_internals.TensorBoardHooks):
         super().on_train_begin(logs)
         self._in_fit = True
 
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        super().on_epoch_begin(epoch, logs)
+        self._is_new = training_step(self.model) == 0
+
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         with warn_of_write_errors(self.log_dir):
             # Without logs: Keras would write them ungrouped, or keep 5 kB of memory for each batch if it writes none.
             super().on_train_batch_end(batch, None)
-            if self.update_freq != "epoch" and self.batches_seen() % self.update_freq == 0:
+            if self._is_new:  # TensorBoard opens the groups that it finds first
                 self._write("train", logs or {})
+                self._flush()
+            elif self.update_freq != "epoch" and self.batches_seen() % self.update_freq == 0:
+                self._write("train", logs or {})
+            self._is_new = False
 
     def write_epoch(self, logs: Mapping[str, float]) -> None:
         """Writes the logs of an epoch, and the learning rates."""

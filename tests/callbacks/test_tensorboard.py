@@ -24,7 +24,7 @@ def test_the_three_losses_are_on_one_chart_with_those_of_validation(make_gan, im
     for name, run in RUNS.items():
         for folder, log in (("train", name), ("validation", f"val_{name}")):
             steps, values = points(tmp_path / folder / run, "losses/loss")
-            assert steps == [2, 4, 6] and values == pytest.approx(history[log], rel=1e-6)
+            assert steps[-3:] == [2, 4, 6] and values[-3:] == pytest.approx(history[log], rel=1e-6)
 
 
 def test_each_log_has_its_chart(make_gan, images, tmp_path):
@@ -56,7 +56,7 @@ def test_each_log_has_its_chart(make_gan, images, tmp_path):
     for run, tags in charts.items():
         assert set(events(tmp_path / run)) == set(tags)
         for tag, log in tags.items():
-            assert points(tmp_path / run, tag)[1] == pytest.approx(history[log], rel=1e-6)
+            assert points(tmp_path / run, tag)[1][-2:] == pytest.approx(history[log], rel=1e-6)
     rates = [points(tmp_path / "train" / run, "training/learning_rate")[1] for run in ("discriminator", "generator")]
     assert rates == [pytest.approx([4e-4] * 2), pytest.approx([1e-4] * 2)]
     groups = {tag.split("/")[0] for path in tmp_path.rglob("events*") for tag in events(path.parent)}
@@ -67,7 +67,7 @@ def test_steps_go_on_in_the_next_fit(make_gan, images, tmp_path):
     gan, board = make_gan(), TensorBoard(tmp_path)
     for _ in range(2):
         fit(gan, images, board)
-    assert points(tmp_path / "train", "losses/loss")[0] == [2, 4, 6, 8]
+    assert points(tmp_path / "train", "losses/loss")[0] == [1, 2, 4, 6, 8]
 
 
 def test_objectives_without_a_total_have_two_lines(make_gan, images, tmp_path):
@@ -78,8 +78,10 @@ def test_objectives_without_a_total_have_two_lines(make_gan, images, tmp_path):
     assert all("losses/loss" in events(tmp_path / "train" / run) for run in ("discriminator", "generator"))
 
 
-@pytest.mark.parametrize(("update_freq", "steps"), [(1, [1, 2, 3, 4, 4]), (3, [3, 4]), ("epoch", [4])])
-def test_lines_have_points_within_an_epoch_only_if_asked_for(make_gan, images, tmp_path, update_freq, steps):
+@pytest.mark.parametrize(("update_freq", "steps"), [(1, [1, 2, 3, 4, 4]), (3, [1, 3, 4]), ("epoch", [1, 4])])
+def test_lines_begin_with_the_first_batch_and_have_more_within_an_epoch_only_if_asked_for(
+    make_gan, images, tmp_path, update_freq, steps
+):
     found = []
     note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: found.append(logs["d_loss"]))
     board = TensorBoard(tmp_path, update_freq=update_freq)
@@ -99,12 +101,8 @@ def test_keras_is_offered_no_logs_of_batches(make_gan, images, tmp_path, monkeyp
 
     monkeypatch.setattr(board.summary, "scalar", record)
     fit(make_gan(), images, board, epochs=1, batch_size=16)
-    assert sorted(offered) == [
-        *3 * ["losses/loss"],
-        "training/d_fake",
-        "training/d_real",
-        *2 * ["training/learning_rate"],
-    ]
+    at_epoch_end = [*3 * ["losses/loss"], "training/d_fake", "training/d_real", *2 * ["training/learning_rate"]]
+    assert sorted(offered) == sorted([*at_epoch_end[:5], *at_epoch_end])  # and of the first batch
 
 
 def test_evaluate_outside_of_a_fit_is_written_too(make_gan, images, tmp_path):
