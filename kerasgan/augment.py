@@ -41,7 +41,7 @@ ALWAYS = ("color", *COLORS, "translation", "cutout")
 MARGIN = 1 / 8
 BOX = 1 / 2
 
-# How many numbers from U(0, 1) each transform draws, besides the one that decides whether it is applied.
+# Numbers from U(0, 1) of each transform, in addition to the one that decides whether it is applied.
 _DRAWS = {"brightness": 1, "saturation": 1, "contrast": 1, "quarter_turn": 1, "flip": 1, "translation": 2, "cutout": 2}
 
 
@@ -100,7 +100,7 @@ class DiffAugment:
     adapts: ClassVar[bool] = False
     initial_probability: ClassVar[float] = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "policy", _check_policy(self.policy, ALWAYS))
 
     def check(self, image_shape: Sequence[int]) -> None:
@@ -162,7 +162,7 @@ class Adaptive:
     adapts: ClassVar[bool] = True
     initial_probability: ClassVar[float] = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "policy", _check_policy(self.policy, (*ALWAYS, *SYMMETRIES)))
         if not -1 < self.target < 1:
             raise ValueError(f"target must lie in (-1, 1). Received: target={self.target!r}. The paper uses 0.6.")
@@ -299,7 +299,7 @@ def _inside(side, share):
     return ops.logical_and(offset >= 0, offset < box)
 
 
-AUGMENTATIONS = {"diffaugment": DiffAugment, "ada": Adaptive}
+AUGMENTATIONS: dict[str, type[DiffAugment] | type[Adaptive]] = {"diffaugment": DiffAugment, "ada": Adaptive}
 
 
 def get(augment: Any) -> Any:

@@ -41,7 +41,7 @@ class EMA:
     half_life_images: float = 10_000
     warm_up: float | None = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("half_life_images", "warm_up"):
             number = getattr(self, name)
             if number is not None and not number > 0:

@@ -7,7 +7,7 @@ An objective of your own is a subclass of `Objective` with two methods, decorate
 """
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -48,11 +48,11 @@ class Objective(abc.ABC):
     ```
     """
 
-    no_total_loss: str | None = None
+    no_total_loss: ClassVar[str | None] = None
     bounds_js: bool = False
-    paired: bool = False
-    neutral_logit: float | None = 0.0
-    needs_lipschitz: bool = False
+    paired: ClassVar[bool] = False
+    neutral_logit: ClassVar[float | None] = 0.0
+    needs_lipschitz: ClassVar[bool] = False
 
     @property
     def has_total_loss(self) -> bool:
@@ -98,7 +98,7 @@ class NonSaturating(Objective):
 
     label_smoothing: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_smoothing(self.label_smoothing)
 
     @property
@@ -127,12 +127,12 @@ class Minimax(Objective):
 
     label_smoothing: float = 0.0
 
-    no_total_loss = (
+    no_total_loss: ClassVar[str | None] = (
         "The minimax game is zero-sum in G(z): added up, the two losses cancel the generator out and leave "
         "-log D(x) alone, so `loss` is not reported. Watch d_loss and g_loss, or use objective='non_saturating'."
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_smoothing(self.label_smoothing)
 
     @property
@@ -162,7 +162,7 @@ class LeastSquares(Objective):
     Reference: Mao et al., 2017, arXiv:1611.04076 (equation 9).
     """
 
-    neutral_logit = 0.5
+    neutral_logit: ClassVar[float | None] = 0.5
 
     def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return (ops.square(real_logits - 1) + ops.square(fake_logits)) / 2
@@ -180,7 +180,7 @@ class Hinge(Objective):
     Reference: Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957 (equations 16 and 17).
     """
 
-    no_total_loss = _TOTAL_OF_CRITICS
+    no_total_loss: ClassVar[str | None] = _TOTAL_OF_CRITICS
 
     def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.relu(1 - real_logits) + ops.relu(1 + fake_logits)
@@ -199,9 +199,9 @@ class Wasserstein(Objective):
     Reference: Arjovsky et al., 2017, arXiv:1701.07875.
     """
 
-    no_total_loss = _TOTAL_OF_CRITICS
-    neutral_logit = None
-    needs_lipschitz = True
+    no_total_loss: ClassVar[str | None] = _TOTAL_OF_CRITICS
+    neutral_logit: ClassVar[float | None] = None
+    needs_lipschitz: ClassVar[bool] = True
 
     def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return fake_logits - real_logits
@@ -223,8 +223,8 @@ class Relativistic(Objective):
     Reference: Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
 
-    paired = True
-    neutral_logit = None
+    paired: ClassVar[bool] = True
+    neutral_logit: ClassVar[float | None] = None
 
     def d_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.softplus(fake_logits - real_logits)

@@ -128,7 +128,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
 
     def __init__(self, d_optimizer: keras.optimizers.Optimizer, g_optimizer: keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name="optimizer_pair")
-        self.optimizers = [d_optimizer, g_optimizer]
+        self.optimizers: list[keras.optimizers.Optimizer] = [d_optimizer, g_optimizer]
         self.built = True
 
     @property

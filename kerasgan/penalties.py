@@ -73,7 +73,7 @@ class R1(Penalty):
 
     where = "real"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("gamma", self.gamma, self.every)
 
     def penalty(self, logits: Any, squared_norms: Any) -> Any:
@@ -102,7 +102,7 @@ class R2(Penalty):
 
     where = "fake"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("gamma", self.gamma, self.every)
 
     def penalty(self, logits: Any, squared_norms: Any) -> Any:
@@ -131,15 +131,15 @@ class GradientPenalty(Penalty):
 
     where = "mixed"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check("weight", self.weight, self.every)
 
     def penalty(self, logits: Any, squared_norms: Any) -> Any:
         return self.weight * ops.square(ops.sqrt(ops.maximum(squared_norms, 1e-12)) - 1)
 
 
-PENALTIES = {"r1": R1, "r2": R2, "gradient_penalty": GradientPenalty}
-MEMBERS = ("where", "every", "needs_gradient", "penalty")
+PENALTIES: dict[str, type[Penalty]] = {"r1": R1, "r2": R2, "gradient_penalty": GradientPenalty}
+MEMBERS: tuple[str, ...] = ("where", "every", "needs_gradient", "penalty")
 
 
 def get(penalties: str | Penalty | Sequence[str | Penalty]) -> tuple[Penalty, ...]:

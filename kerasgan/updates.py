@@ -41,7 +41,7 @@ class Alternating:
 
     d_steps: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         scalars.whole_number("d_steps", self.d_steps, 1)
 
     def check(self, discriminator: keras.Model) -> None:
@@ -113,8 +113,8 @@ class OneStage:
         return step.update_both(images, labels, one_stage=True)
 
 
-UPDATES = {"alternating": Alternating, "simultaneous": Simultaneous, "one_stage": OneStage}
-MEMBERS = ("d_steps", "check", "play")
+UPDATES: dict[str, type[Any]] = {"alternating": Alternating, "simultaneous": Simultaneous, "one_stage": OneStage}
+MEMBERS: tuple[str, ...] = ("d_steps", "check", "play")
 
 
 def get(updates: Any) -> Any:

@@ -73,7 +73,7 @@ def classes(num_classes: int | None) -> int | None:
         ) from None
 
 
-def generator(latent_dim: int, num_classes: int | None, stack: Sequence[layers.Layer]) -> keras.Model:
+def generator(latent_dim: int, num_classes: int | None, stack: Sequence[Any]) -> keras.Model:
     """Returns the model of a stack of layers, from latents (and labels, for a number of classes) to images."""
     z = keras.Input((latent_dim,), name="z")
     if num_classes is None:
@@ -86,7 +86,7 @@ def generator(latent_dim: int, num_classes: int | None, stack: Sequence[layers.L
 def discriminator(
     image_shape: Sequence[int],
     num_classes: int | None,
-    stack: Sequence[layers.Layer],
+    stack: Sequence[Any],
     kernel_initializer: Any = "glorot_uniform",
 ) -> keras.Model:
     """Returns the model of a stack of layers, from images (and labels) to features, with the logit of `project`."""
@@ -99,7 +99,7 @@ def discriminator(
     return keras.Model([image, labels], logit, name="discriminator")
 
 
-def batch_norm() -> layers.BatchNormalization:
+def batch_norm() -> Any:
     """Returns batch norm with the momentum of the GAN literature, over the whole batch.
 
     Made in the scope of a `tf.distribute` strategy it is synchronized: its statistics are those of the whole batch, not
