@@ -4,6 +4,7 @@ Runs npm's pyright. Prints the names that are not fully typed.
 """
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,10 @@ PYRIGHT = "pyright@1.1.414"
 
 
 def main(lowest: float = 90.0) -> int:
-    command = ["npx", "--yes", PYRIGHT, "--pythonpath", sys.executable, "--verifytypes", "kerasgan", "--ignoreexternal"]
-    printed = subprocess.run([*command, "--outputjson"], capture_output=True, text=True).stdout
+    command = ["npx", "--yes", PYRIGHT, "--verifytypes", "kerasgan", "--ignoreexternal", "--outputjson"]
+    # It looks for packages where the first `python` of the path does; its option for that is for other commands.
+    environment = os.environ | {"PATH": f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"}
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
     found = json.loads(printed)["typeCompleteness"]
     for symbol in found["symbols"]:
         if symbol["isExported"] and not symbol["isTypeKnown"]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def written_whole(path: str | os.PathLike, durable: bool = True) -> Iterator[pathlib.Path]:
+def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterator[pathlib.Path]:
     """Gives a hidden path in the same folder to write to, and renames it to `path` at the end.
 
     What is written may be a file or a folder; it replaces what stood there. A reader never sees a part of it. If the
@@ -48,7 +48,7 @@ def written_whole(path: str | os.PathLike, durable: bool = True) -> Iterator[pat
         _remove(unfinished)
 
 
-def remove_unfinished(folder: str | os.PathLike, pattern: str) -> None:
+def remove_unfinished(folder: str | os.PathLike[str], pattern: str) -> None:
     """Removes what killed processes left of files and folders whose names match a pattern, such as `"*.checkpoint"`."""
     for path in pathlib.Path(folder).glob(f".[0-9]*.{pattern}"):
         if not path.name.startswith(f".{os.getpid()}."):

@@ -134,7 +134,7 @@ def picture_of(samples: Any, real: Any = None) -> np.ndarray:
     )
 
 
-def save_png(path: str | os.PathLike, picture: Any, durable: bool = False) -> None:
+def save_png(path: str | os.PathLike[str], picture: Any, durable: bool = False) -> None:
     """Writes a picture as PNG, whole or not at all.
 
     Args:

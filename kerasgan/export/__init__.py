@@ -8,7 +8,7 @@ from kerasgan import backend
 from kerasgan.export import card, network_formats, saved_model
 
 
-def export(gan: Any, filepath: str | os.PathLike, format: str = "tf_saved_model", **options: Any) -> None:
+def export(gan: Any, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any) -> None:
     """Writes a GAN for inference without Keras and kerasgan.
 
     As a SavedModel (the default) it has three endpoints, each for any batch size:

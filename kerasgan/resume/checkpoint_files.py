@@ -51,7 +51,7 @@ class Checkpoint:
 
 
 def write(
-    folder: str | os.PathLike, step: int, arrays: Mapping[str, np.ndarray], counters: Mapping[str, Any]
+    folder: str | os.PathLike[str], step: int, arrays: Mapping[str, np.ndarray], counters: Mapping[str, Any]
 ) -> pathlib.Path:
     """Writes the checkpoint of a training step, whole or not at all, and returns its path.
 
@@ -78,7 +78,7 @@ def write(
     return path
 
 
-def mark_best(path: str | os.PathLike) -> None:
+def mark_best(path: str | os.PathLike[str]) -> None:
     """Copies a checkpoint to `best.checkpoint` in the same folder, where `prune` leaves it.
 
     Raises:
@@ -90,14 +90,14 @@ def mark_best(path: str | os.PathLike) -> None:
         shutil.copyfile(path, unfinished)
 
 
-def prune(folder: str | os.PathLike, keep: int) -> None:
+def prune(folder: str | os.PathLike[str], keep: int) -> None:
     """Removes all but the last `keep` checkpoints (and the best), and what killed processes left unfinished."""
     for path in reversed(files(folder)[keep:]):  # the oldest first: a kill here leaves no gap
         path.unlink(missing_ok=True)
     remove_unfinished(folder, "*.checkpoint")
 
 
-def files(folder: str | os.PathLike) -> list[pathlib.Path]:
+def files(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Returns the paths of the checkpoints in a folder, the newest first; an empty list if there is no such folder."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         found = [path for path in pathlib.Path(folder).iterdir() if _NAME.fullmatch(path.name)]
@@ -105,13 +105,13 @@ def files(folder: str | os.PathLike) -> list[pathlib.Path]:
     return []
 
 
-def step_of(path: str | os.PathLike) -> int:
+def step_of(path: str | os.PathLike[str]) -> int:
     """Returns the training step in a checkpoint's name."""
     return int(_NAME.fullmatch(pathlib.Path(path).name)[1])
 
 
 def newest(
-    folder: str | os.PathLike, required: Spec, optional: Spec | None = None, best: bool = False
+    folder: str | os.PathLike[str], required: Spec, optional: Spec | None = None, best: bool = False
 ) -> Checkpoint | None:
     """Returns the newest sound checkpoint, or None if there are no checkpoints.
 
@@ -147,7 +147,7 @@ def newest(
     return None
 
 
-def peek(folder: str | os.PathLike) -> dict[str, Any] | None:
+def peek(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Returns the counters of the newest undamaged checkpoint, with any arrays, or None.
 
     It needs no networks, and no more memory than the header.
@@ -156,7 +156,7 @@ def peek(folder: str | os.PathLike) -> dict[str, Any] | None:
     return next((counters for counters in found if counters is not None), None)
 
 
-def peek_at(path: str | os.PathLike) -> dict[str, Any] | None:
+def peek_at(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Returns the counters of one checkpoint, or None if it is damaged."""
     with contextlib.suppress(ValueError, OSError), _opened(path) as file:
         digest = hashlib.sha256()
@@ -170,7 +170,7 @@ def peek_at(path: str | os.PathLike) -> dict[str, Any] | None:
     return None
 
 
-def read(path: str | os.PathLike, required: Spec, optional: Spec | None = None) -> Checkpoint:
+def read(path: str | os.PathLike[str], required: Spec, optional: Spec | None = None) -> Checkpoint:
     """Reads one checkpoint.
 
     Args:

@@ -20,13 +20,13 @@ MIXTURES = {
 
 
 def evaluate(
-    run: str | os.PathLike,
+    run: str | os.PathLike[str],
     n: int = 10_000,
     extractor: str | None = None,
     split: str | None = None,
     seed: int = 0,
-    json_file: str | os.PathLike | None = None,
-    samples: str | os.PathLike | None = None,
+    json_file: str | os.PathLike[str] | None = None,
+    samples: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Prints the table of a finished run's figures. The same call gives the same table.
 
@@ -127,7 +127,7 @@ def _finite(figures):
     return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
 
 
-def write_samples(path: str | os.PathLike, samples: np.ndarray) -> None:
+def write_samples(path: str | os.PathLike[str], samples: np.ndarray) -> None:
     """Writes samples for other tools, such as torch-fidelity and clean-fid.
 
     Args:

@@ -9,7 +9,7 @@ from kerasgan.callbacks import guard as guard_callback
 from kerasgan.runs import recipes
 from kerasgan.validation import errors
 
-GUARDS = ("off", *guard_callback.POLICIES)
+GUARDS: tuple[str, ...] = ("off", *guard_callback.POLICIES)
 
 
 @dataclasses.dataclass(frozen=True)

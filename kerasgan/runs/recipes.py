@@ -10,6 +10,7 @@ import pathlib
 import tomllib
 import typing
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -58,7 +59,7 @@ class Recipe:
     title: str
     source: str | None
     network: str = "dcgan"
-    network_options: dict = dataclasses.field(default_factory=dict)
+    network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
     image_size: int | None = None
     flip: bool = False
@@ -79,7 +80,7 @@ class Recipe:
     precision: str = "float32"
     steps_per_execution: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
         if self.precision not in PRECISIONS:
@@ -88,7 +89,9 @@ class Recipe:
 
 def _check_field(field, value):
     """Checks the type and the range of one field of a recipe."""
-    allowed = field.type | int if float in (field.type, *typing.get_args(field.type)) else field.type
+    allowed = dict if typing.get_origin(field.type) is dict else field.type
+    if float in (allowed, *typing.get_args(allowed)):
+        allowed = allowed | int
     right_type = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     highest = 1 if field.name in ("beta_1", "beta_2", "decay_to") else 2**31

@@ -15,7 +15,7 @@ from kerasgan.datasets import DatasetInfo
 from kerasgan.runs.jobs import Job
 from kerasgan.runs.recipes import Recipe
 
-PACKAGES = ("kerasgan", "keras", *backend.PACKAGES, "numpy")
+PACKAGES: tuple[str, ...] = ("kerasgan", "keras", *backend.PACKAGES, "numpy")
 FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_BACKEND")
 
 

@@ -26,7 +26,7 @@ LARGEST_SETTINGS_BYTES = 8 * 2**20
 LONGEST_NAME = 100
 
 
-def check_writable(log_dir: str | os.PathLike) -> None:
+def check_writable(log_dir: str | os.PathLike[str]) -> None:
     """Checks that run folders can be made in `log_dir`, which need not exist yet. Makes nothing.
 
     Raises:
@@ -43,7 +43,7 @@ def check_writable(log_dir: str | os.PathLike) -> None:
         )
 
 
-def create(log_dir: str | os.PathLike, name: str) -> pathlib.Path:
+def create(log_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
     """Makes the next numbered folder, such as `00003-digits`, and returns its path.
 
     Two runs that start at the same time never get the same folder: the first to make it has it.
@@ -77,7 +77,7 @@ def create(log_dir: str | os.PathLike, name: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def claim(run: str | os.PathLike) -> Iterator[None]:
+def claim(run: str | os.PathLike[str]) -> Iterator[None]:
     """Locks a run for this process. The lock also ends when the process ends.
 
     Raises:
@@ -101,7 +101,7 @@ def write_settings(run: pathlib.Path, settings: dict[str, Any]) -> None:
         unfinished.write_text(json.dumps(settings, indent=2) + "\n")
 
 
-def read_settings(path: str | os.PathLike) -> dict[str, Any]:
+def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads settings from a run folder or from a settings file.
 
     Raises:
@@ -131,7 +131,7 @@ def _text(path, follow):
     return content.decode()
 
 
-def is_finished(run: str | os.PathLike) -> bool:
+def is_finished(run: str | os.PathLike[str]) -> bool:
     """Returns whether a run is finished.
 
     Raises:
@@ -145,7 +145,7 @@ def is_finished(run: str | os.PathLike) -> bool:
     return (pathlib.Path(run) / SAMPLES).exists()  # it is written last
 
 
-def find(run: str | os.PathLike, part: str) -> pathlib.Path:
+def find(run: str | os.PathLike[str], part: str) -> pathlib.Path:
     """Returns the path of a part of a run (`MODEL`, `EXPORT`, ...).
 
     Raises:
