@@ -63,8 +63,7 @@ def run(epochs, folder):
         watch,
         callbacks.Checkpoint(pathlib.Path(folder) / "checkpoints", monitor="val_fid"),
     ]
-    longer = batches.repeat(-(-STEPS // len(batches))).take(STEPS)
-    gan.fit(longer, epochs=epochs, verbose=0, callbacks=everything)
+    gan.fit(batches.with_epochs_of(STEPS), epochs=epochs, verbose=0, callbacks=everything)
     return readings
 
 

@@ -50,7 +50,7 @@ def speed_of_fit(gan, batches, steps):
     ends = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter()))
     count = steps + gan.steps_per_execution
-    gan.fit(batches.repeat(-(-count // len(batches))).take(count), verbose=0, callbacks=[watch])
+    gan.fit(batches.with_epochs_of(count), verbose=0, callbacks=[watch])
     return steps / (ends[-1] - ends[0])
 
 

@@ -124,7 +124,7 @@ def _load(plan, skip_batches):
 def _real_images(batches):
     """Returns the images of the first batch, for a picture."""
     batch = next(iter(batches))
-    return np.asarray(batch[0] if batches.has_labels else batch)
+    return np.asarray(batch[0] if isinstance(batch, tuple) else batch)
 
 
 def _checkpoint(run, resume):
