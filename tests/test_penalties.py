@@ -151,7 +151,7 @@ def test_spectral_normalization_has_to_bound_every_layer():
 
 
 @kerasgan.frozen_config
-class Drift(Penalty):
+class SquaredLogits(Penalty):
     """Keeps the logits of real images near 0, without a gradient with respect to the images."""
 
     weight: float = 0.1
@@ -164,14 +164,14 @@ class Drift(Penalty):
 
 
 def test_a_penalty_of_the_users_own(linear_gan, tmp_path):
-    gan = linear_gan((R2(1.0), Drift(0.5)), rate=0.0)
+    gan = linear_gan((R2(1.0), SquaredLogits(0.5)), rate=0.0)
     logits = POINTS @ WEIGHTS
     penalty = float(discriminator_step(gan, POINTS)["d_penalty"])
     assert penalty == pytest.approx(12.5 + 0.5 * np.mean(logits**2), rel=1e-5)
     gan.save(tmp_path / "gan.keras")
-    assert keras.models.load_model(tmp_path / "gan.keras").penalties == (R2(1.0), Drift(0.5))
+    assert keras.models.load_model(tmp_path / "gan.keras").penalties == (R2(1.0), SquaredLogits(0.5))
     with pytest.raises(ValueError, match="bounded gradient"):  # it bounds no gradient
-        linear_gan(Drift(), objective="wasserstein")
+        linear_gan(SquaredLogits(), objective="wasserstein")
 
 
 @pytest.mark.parametrize(
