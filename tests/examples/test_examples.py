@@ -88,7 +88,7 @@ def test_classes(tmp_path, capsys):
     obeyed, varied = example("classes").main(tmp_path)
     assert obeyed > 0.9 and 0.6 < varied < 1.2
     assert {"classes.png", "sevens.png"} < left(tmp_path) and colors(tmp_path / "classes.png") > 20
-    assert says(capsys, r"reads \d+ % of the drawn ones as the digit that was asked for")
+    assert says(capsys, r"finds \d+ % of the generated ones to be the digit that was asked for")
 
 
 @pytest.mark.slow
@@ -169,4 +169,4 @@ def test_serve(tmp_path, capsys):
     of_images, of_logits = example("serve").main(tmp_path, epochs=1, passes_per_epoch=1)
     assert of_images < 1e-5 and of_logits < 1e-4
     assert left(tmp_path) == {"saved_model/kerasgan.json", "served.npz"}
-    assert says(capsys, r"TensorFlow alone drew \(16, 8, 8, 1\) images")
+    assert says(capsys, r"TensorFlow alone generated \(16, 8, 8, 1\) images")
