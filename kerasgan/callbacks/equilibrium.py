@@ -55,7 +55,7 @@ class Equilibrium(keras.callbacks.Callback):
         seed: int that fixes the choice of real images and the latents.
         stop: False only sets `equilibrium_epoch`, and training goes on.
         min_js_bound: value of the bound that shows a discriminator able to tell.
-        margin: accuracy above chance, besides the spread, that the test accepts; no generator is exact.
+        margin: accuracy above chance that the test accepts in addition to the spread; no generator is exact.
 
     Attributes:
         equilibrium_epoch: the first epoch (from 0) in which all three held, or None.
