@@ -1,11 +1,12 @@
-"""Games on several virtual devices beside the same games on one: `python tests/mirrored.py 2 core`.
+"""GANs on several virtual devices, compared with the same on one: `python tests/backend/replica_cases.py 2 core`.
 
-TensorFlow splits the CPU only before it begins, so `test_distribution.py` runs this in a process of its own for each
-number of replicas. It prints one JSON object: a dict of findings for each case.
+TensorFlow splits the CPU only before it begins, so `test_replicas.py` runs this in a process of its own for each number
+of replicas. It prints one JSON object: a dict of measurements for each case.
 """
 
 import contextlib
 import functools
+import itertools
 import json
 import pathlib
 import sys
@@ -14,14 +15,17 @@ import warnings
 
 import keras
 import numpy as np
+import own_values
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import backend
 from kerasgan.penalties import R1, R2, GradientPenalty
+from kerasgan.random import BatchRandom
 from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.updates import Alternating
 
-ORDERS = {
+UPDATES = {
     "d_steps=1": Alternating(),
     "d_steps=2": Alternating(2),
     "simultaneous": "simultaneous",
@@ -42,21 +46,20 @@ STRATEGY = None  # of this process
 
 
 def core():
-    """What differs most: each order of play beside each penalty."""
-    for order, updates in ORDERS.items():
-        for penalty, penalties in PENALTIES.items():
-            yield f"{order}, {penalty}", compared({"validation_data": None}, updates=updates, penalties=penalties)
+    """Every update rule with every penalty."""
+    for rule, penalty in itertools.product(UPDATES, PENALTIES):
+        yield f"{rule}, {penalty}", compared(updates=UPDATES[rule], penalties=PENALTIES[penalty], validation_data=None)
 
 
-def orders(names=tuple(ORDERS)):
-    """Each order of play, with penalties that are due at some steps only."""
-    for order in names:
-        yield order, compared(updates=ORDERS[order], penalties=PENALTIES["R1 and R2, every=2"])
+def rules(names=tuple(UPDATES)):
+    """Every update rule, with penalties that are due at some steps only."""
+    for rule in names:
+        yield rule, compared(updates=UPDATES[rule], penalties=PENALTIES["R1 and R2, every=2"])
 
 
-def two_orders():
-    """The two orders of play that cut or join most."""
-    yield from orders(("d_steps=2", "one_stage"))
+def two_rules():
+    """The two update rules that split or join batches most."""
+    yield from rules(("d_steps=2", "one_stage"))
 
 
 DCGAN = {"network": kerasgan.networks.dcgan, "width": 4}
@@ -64,18 +67,18 @@ EMA = kerasgan.ema.EMA(half_life_images=50)
 
 
 def quick():
-    """What goes wrong most easily of all else that a game can have."""
+    """The other options that go wrong most easily."""
     yield "batch norm, averaged", compared(ema=EMA, updates="simultaneous", **DCGAN)
     yield "labels", compared(classes=3, updates=Alternating(2), **DCGAN)
     adaptive = kerasgan.augment.Adaptive(policy=("brightness", "flip"), adjust_images=100, target=-0.9)
     yield "adaptive", compared(augment=adaptive, penalties=PENALTIES["R1 and R2, every=2"], updates="one_stage")
-    yield "regularised", compared(network=regularised, updates="simultaneous")
+    yield "regularized", compared(network=regularized, updates="simultaneous")
     yield "global_clipnorm", compared(clip={"global_clipnorm": 0.05})
-    yield "watched", watched()
+    yield "diagnostics", diagnostics()
 
 
 def features():
-    """All that a game can have besides its order of play and its penalties."""
+    """All options of a GAN other than its update rule and its penalties."""
     yield from quick()
     yield "averaged", compared(ema=EMA)
     yield "augmented", compared(augment="diffaugment", penalties=PENALTIES["R1 and R2, every=2"])
@@ -84,6 +87,7 @@ def features():
     for objective in ("hinge", "least_squares", "minimax"):
         yield objective, compared(objective=objective, updates="simultaneous")
     yield "wasserstein", compared(objective="wasserstein", penalties=GradientPenalty(1.0))
+    yield "own values", compared(**own_values.OPTIONS)
     yield "clipnorm", compared(clip={"clipnorm": 0.05})
     yield "clipvalue", compared(clip={"clipvalue": 0.01}, updates="one_stage")
     yield "decoupled decay", compared(clip={"weight_decay": 0.1})
@@ -104,13 +108,13 @@ def laws():
 
 
 def observers():
-    """Those who look on."""
+    """Callbacks."""
     yield "callbacks", callbacks()
-    yield "going back", going_back()
+    yield "rollback", rollback()
 
 
-def regularised(image_shape, latent_dim, width, num_classes=None):
-    """Networks whose layers are charged for their weights and for their activity, once each."""
+def regularized(image_shape, latent_dim, width, num_classes=None):
+    """Networks whose layers add losses of their weights and of their activity, once each."""
     layers, l2 = keras.layers, keras.regularizers.L2(0.1)
     generator = [layers.Dense(64, kernel_regularizer=l2), layers.Reshape(image_shape)]
     discriminator = [
@@ -125,7 +129,7 @@ def regularised(image_shape, latent_dim, width, num_classes=None):
     )
 
 
-def made(
+def make(
     strategy,
     network=SHALLOW,
     width=8,
@@ -135,16 +139,16 @@ def made(
     rate=0.1,
     clip=None,
     policy="float32",
-    **rules,
+    **options,
 ):
-    """A game on one device (None) or on the replicas of a strategy, the same otherwise."""
+    """A GAN on one device (None) or on the replicas of a strategy, the same otherwise; options go to `compile`."""
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(policy)
         networks = network(IMAGES.shape[1:], latent_dim=LATENT_DIM, width=width, num_classes=classes)
         keras.config.set_dtype_policy("float32")
         gan = kerasgan.GAN(*networks, latent_dim=LATENT_DIM, num_classes=classes, ema=ema, seed=0)
-        gan.compile(*(optimizer(rate, **clip or {}) for _ in "dg"), **rules)
+        gan.compile(*(optimizer(rate, **clip or {}) for _ in "dg"), **options)
     return gan
 
 
@@ -156,15 +160,17 @@ def fitted(gan, epochs=2, **options):
 
 
 def difference(one, other):
-    """The largest difference between the weights of two games."""
+    """The largest difference between the weights of two GANs."""
     return max(float(np.abs(a - b).max()) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
-def compared(how=None, **options):
-    """How far a game on replicas is from the same game on one device, in its weights and in its logs."""
-    one, several = made(None, **options), made(STRATEGY, **options)
+def compared(**options):
+    """How far a GAN on replicas is from the same GAN on one device, in its weights and in its logs."""
+    fit_options = {"validation_data": None} if "validation_data" in options else {}
+    options.pop("validation_data", None)
+    one, several = make(None, **options), make(STRATEGY, **options)
     start = one.get_weights()
-    logs, theirs = fitted(one, **how or {}), fitted(several, **how or {})
+    logs, theirs = fitted(one, **fit_options), fitted(several, **fit_options)
     return {
         "moved": max(float(np.abs(a - b).max()) for a, b in zip(start, one.get_weights(), strict=True)),
         "weights": difference(one, several),
@@ -173,15 +179,15 @@ def compared(how=None, **options):
     }
 
 
-def watched():
-    """What a guard sees: norms, spread and diversity are those of the whole batch."""
-    readings = []
+def diagnostics():
+    """Diagnostics: norms, spread and diversity are those of the whole batch."""
+    snapshots = []
     for strategy in (None, STRATEGY):
-        gan = made(strategy, network=kerasgan.networks.dcgan, width=4)
+        gan = make(strategy, network=kerasgan.networks.dcgan, width=4)
         gan.record_diagnostics()
         fitted(gan)
-        readings.append(gan.diagnostics.read())
-    one, several = readings
+        snapshots.append(gan.diagnostics.read())
+    one, several = snapshots
     return {
         "steps": one.steps == several.steps == 4,
         "means": max(abs(one.means[name] - several.means[name]) / (abs(one.means[name]) + 1e-6) for name in one.means),
@@ -196,31 +202,26 @@ def drawn_in(strategy, draw):
 
 def latents():
     """Replicas draw different latents, all of them together those of one device."""
-    from kerasgan import random
-
     with STRATEGY.scope():
         generator = keras.random.SeedGenerator(3)
     count = STRATEGY.num_replicas_in_sync
-    whole = np.array(random.normal((BATCH, 2), keras.random.SeedGenerator(3)))
-    parts = drawn_in(STRATEGY, lambda: random.normal((BATCH // count, 2), generator))
 
-    def of_two_parts():
-        with random.batch_of(parts=2):
-            return random.normal((BATCH // count, 2), generator)
+    def drawn(parts):
+        return BatchRandom(generator, *backend.replica()).of_parts(parts).normal((BATCH // count, 2))
 
-    second = keras.random.SeedGenerator(3)
-    second.next()
-    whole_second = np.array(random.normal((BATCH, 2), second)).reshape(2, count, -1, 2)
-    parts_second = drawn_in(STRATEGY, of_two_parts)
+    on_one_device = BatchRandom(keras.random.SeedGenerator(3))
+    whole, whole_of_two = (np.array(on_one_device.normal((BATCH, 2))) for _ in range(2))
+    shares, shares_of_two = (drawn_in(STRATEGY, functools.partial(drawn, parts)) for parts in (1, 2))
+    of_two = whole_of_two.reshape(2, count, -1, 2)
     return {
-        "together": bool(np.array_equal(np.concatenate(parts), whole)),
-        "different": not np.array_equal(parts[0], parts[1]),
-        "parts": bool(all(np.array_equal(p, whole_second[:, k].reshape(-1, 2)) for k, p in enumerate(parts_second))),
+        "together": bool(np.array_equal(np.concatenate(shares), whole)),
+        "different": not np.array_equal(shares[0], shares[1]),
+        "parts": all(np.array_equal(each, of_two[:, k].reshape(-1, 2)) for k, each in enumerate(shares_of_two)),
     }
 
 
 def dropout():
-    """A layer's own draws differ between replicas, and go on."""
+    """A layer's own random numbers differ between replicas and between steps."""
     with STRATEGY.scope():
         layer = keras.layers.Dropout(0.5, seed=1)
         generator = keras.Sequential(
@@ -236,7 +237,7 @@ def dropout():
 
 
 def each_replicas_batch_norm():
-    """Plain batch norm normalises each replica's images; its moving statistics are one for all replicas."""
+    """Plain batch norm normalizes each replica's images; its moving statistics are one for all replicas."""
     layers = keras.layers
 
     def plain(image_shape, latent_dim, width, num_classes=None):
@@ -248,29 +249,29 @@ def each_replicas_batch_norm():
         ]
         return keras.Sequential(generator), kerasgan.networks.mlp(image_shape, latent_dim, width)[1]
 
-    gan = made(STRATEGY, network=plain)
+    gan = make(STRATEGY, network=plain)
     fitted(gan)
     norm = gan.generator.layers[1]
     copies = [each.numpy() for each in norm.moving_variance.value.values]
     return {
         "same on all": all(np.array_equal(copies[0], each) for each in copies),
-        "not of the whole batch": difference(made(None, network=plain), gan) > 0,
+        "not of the whole batch": difference(make(None, network=plain), gan) > 0,
         "moved": bool(np.abs(copies[0] - 1).max() > 1e-4),
     }
 
 
 def saving():
-    """A game saved on replicas goes on alone as on replicas, and the other way round; it exports and generates."""
-    # Batch norm that was made alone asks for nothing, also where it is loaded in a strategy's scope.
+    """A GAN saved on replicas goes on on one device, and the other way round; it is exported and generates."""
+    # Batch norm that was made on one device is not synchronized, also where it is loaded in a strategy's scope.
     both = {"ema": EMA, "penalties": R1(1.0, every=2)}
     found = {}
     for name, first, second in (("replicas to one", STRATEGY, None), ("one to replicas", None, STRATEGY)):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "gan.keras"
             options = both | (DCGAN if first is not None else {})
-            begun, whole = made(first, **options), made(None, **options)
-            fitted(begun, epochs=1)
-            begun.save(path)
+            stopped, whole = make(first, **options), make(None, **options)
+            fitted(stopped, epochs=1)
+            stopped.save(path)
             with contextlib.nullcontext() if second is None else second.scope():
                 loaded = keras.models.load_model(path)
             fitted(loaded, epochs=1)
@@ -278,11 +279,11 @@ def saving():
             fitted(whole, epochs=1)
             found[name] = difference(loaded, whole)
             if first is not None:
-                begun.export(pathlib.Path(folder) / "exported")
+                stopped.export(pathlib.Path(folder) / "exported")
                 served = tf.saved_model.load(str(pathlib.Path(folder) / "exported")).signatures["generate"]
                 images = served(n=tf.constant(5), seed=tf.constant(1))["output_0"].numpy()
-                found["exported"] = float(np.abs(images - begun.generate(5, seed=1)).max())
-                found["predicted"] = len(begun.predict(np.zeros((8, LATENT_DIM), "float32"), verbose=0))
+                found["exported"] = float(np.abs(images - stopped.generate(5, seed=1)).max())
+                found["predicted"] = len(stopped.predict(np.zeros((8, LATENT_DIM), "float32"), verbose=0))
     return found
 
 
@@ -292,15 +293,15 @@ def resuming():
     for name, first, second in (("replicas to one", STRATEGY, None), ("one to replicas", None, STRATEGY)):
         with tempfile.TemporaryDirectory() as folder:
             ends = [
-                played(pathlib.Path(folder) / "whole", None, None),
-                played(pathlib.Path(folder) / "cut", first, second),
+                resumed(pathlib.Path(folder) / "whole", None, None),
+                resumed(pathlib.Path(folder) / "cut", first, second),
             ]
         found[name] = max(float(np.abs(ends[0][key] - ends[1][key]).max()) for key in ends[0])
     return found
 
 
-def played(folder, first, second):
-    """All that a game remembers after two epochs, of which the second was stopped after one step and resumed."""
+def resumed(folder, first, second):
+    """The state of a GAN after two epochs, of which the second was stopped after one step and resumed."""
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -309,18 +310,17 @@ def played(folder, first, second):
 
     options = {"ema": kerasgan.ema.EMA(50), "updates": Alternating(2)}
     for strategy, stopping in ((first, True), (second, False)):
-        gan = made(strategy, **options)
+        gan = make(strategy, **options)
         checkpoint = kerasgan.callbacks.Checkpoint(folder, every_steps=1, resume=not stopping)
-        dataset, _ = kerasgan.datasets.load(
-            (IMAGES[..., 0], LABELS), batch_size=8, skip_batches=checkpoint.skip_batches()
-        )
+        skip_batches = checkpoint.skip_batches()
+        batches, _ = kerasgan.datasets.load((IMAGES[..., 0], LABELS), batch_size=8, skip_batches=skip_batches)
         with contextlib.suppress(KeyboardInterrupt):
-            gan.fit(dataset, epochs=2, verbose=0, callbacks=[Stop(), checkpoint])
+            gan.fit(batches, epochs=2, verbose=0, callbacks=[Stop(), checkpoint])
     return {name: array.astype("float64") for name, array in model_state.arrays(gan).items()}
 
 
 def refused(action):
-    """The sentence with which something is refused, or None."""
+    """The message with which something is refused, or None."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -331,10 +331,10 @@ def refused(action):
 
 
 def refusals():
-    """The sentences of all that is refused."""
+    """The messages of all that is refused."""
     networks = kerasgan.networks.mlp(IMAGES.shape[1:], latent_dim=LATENT_DIM, width=4)
     elsewhere = keras.optimizers.SGD(0.1)
-    gan = made(STRATEGY)
+    gan = make(STRATEGY)
     ragged = tf.data.Dataset.from_tensor_slices(IMAGES).batch(BATCH)
     count = STRATEGY.num_replicas_in_sync
 
@@ -342,28 +342,28 @@ def refusals():
         with STRATEGY.scope():
             kerasgan.GAN(*networks, latent_dim=LATENT_DIM)
 
-    def foreign():
+    def optimizer_of_outside():
         with STRATEGY.scope():
-            mine = made(STRATEGY)
-            mine.compile(elsewhere, "sgd")
+            gan = make(STRATEGY)
+            gan.compile(elsewhere, "sgd")
 
     def inside():
-        mine = made(None)
+        gan = make(None)
         with STRATEGY.scope():
-            fitted(mine)
+            fitted(gan)
 
-    with_one = IMAGES.copy()
-    with_one[BATCH + 1] = np.nan  # of the first replica's slice of the second batch
-    broken = tf.data.Dataset.from_tensor_slices(with_one).batch(BATCH)
-    with warnings.catch_warnings(record=True) as told:
+    with_nan = IMAGES.copy()
+    with_nan[BATCH + 1] = np.nan  # of the first replica's slice of the second batch
+    broken = tf.data.Dataset.from_tensor_slices(with_nan).batch(BATCH)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        set_back = made(STRATEGY, steps_per_execution=4).steps_per_execution
+        set_back = make(STRATEGY, steps_per_execution=4).steps_per_execution
     return {
         "networks": refused(outside),
-        "optimizer": refused(foreign),
-        "float16": refused(lambda: made(STRATEGY, policy="mixed_float16")),
-        "xla": refused(lambda: made(STRATEGY, jit_compile=True)),
-        "gathered gradients": refused(lambda: made(STRATEGY, clip={"gradient_accumulation_steps": 2})),
+        "optimizer": refused(optimizer_of_outside),
+        "float16": refused(lambda: make(STRATEGY, policy="mixed_float16")),
+        "xla": refused(lambda: make(STRATEGY, jit_compile=True)),
+        "accumulated gradients": refused(lambda: make(STRATEGY, clip={"gradient_accumulation_steps": 2})),
         "small batch": refused(lambda: gan.fit(IMAGES[: count - 1], batch_size=count - 1, verbose=0)),
         "uneven batch": refused(lambda: gan.fit(IMAGES, batch_size=count + 1, verbose=0)),
         "ragged array": refused(lambda: gan.fit(IMAGES[: BATCH + 1], batch_size=BATCH, verbose=0)),
@@ -376,17 +376,17 @@ def refusals():
         "not a number": refused(lambda: gan.fit(broken, verbose=0)),
         "made outside": refused(inside),
         "steps": set_back,
-        "told": [str(each.message) for each in told if "steps_per_execution" in str(each.message)],
+        "warnings": [str(each.message) for each in caught if "steps_per_execution" in str(each.message)],
         "still trains": bool(np.isfinite(fitted(gan, epochs=1)["d_loss"][0])),
     }
 
 
 def callbacks():
-    """The callbacks that kerasgan and Keras have, all at once, on replicas and alone."""
+    """The callbacks of kerasgan and of Keras, all at once, on replicas and on one device."""
     ends = []
     for strategy in (None, STRATEGY):
         with tempfile.TemporaryDirectory() as folder:
-            gan = made(strategy, ema=kerasgan.ema.EMA(50))
+            gan = make(strategy, ema=kerasgan.ema.EMA(50))
             checkpoint = kerasgan.callbacks.Checkpoint(pathlib.Path(folder) / "checkpoints", every_steps=1)
             features = kerasgan.features.get("pixels")
             history = fitted(
@@ -416,8 +416,8 @@ def callbacks():
     }
 
 
-def going_back():
-    """A guard takes a game on replicas back to its last checkpoint."""
+def rollback():
+    """A guard gives a GAN on replicas the state of its last checkpoint."""
 
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -426,11 +426,14 @@ def going_back():
                 kernel.assign(kernel * np.nan)
 
     with tempfile.TemporaryDirectory() as folder:
-        gan, checkpoint = made(STRATEGY), kerasgan.callbacks.Checkpoint(folder, every_steps=1)
+        gan, checkpoint = make(STRATEGY), kerasgan.callbacks.Checkpoint(folder, every_steps=1)
         guard = kerasgan.callbacks.Guard("rollback", checkpoint, every_steps=1)
         fitted(gan, epochs=4, callbacks=[Break(), guard, checkpoint])
         rates = [float(optimizer.learning_rate.numpy()) for optimizer in (gan.d_optimizer, gan.g_optimizer)]
     return {"times": guard.num_rollbacks, "rates": rates, "sound": bool(np.isfinite(gan.generate(4, seed=0)).all())}
+
+
+PARTS = {each.__name__: each for each in (core, rules, two_rules, quick, features, laws, observers)}
 
 
 def main(count, *parts):
@@ -440,8 +443,7 @@ def main(count, *parts):
     STRATEGY = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(count)])
     found = {}
     for part in parts:
-        for name, finding in globals()[part]():
-            found[name] = finding
+        found |= dict(PARTS[part]())
     print(json.dumps(found))
 
 

@@ -1,7 +1,6 @@
-"""The law of replicas: N of them do with a batch what one device does with it."""
+"""Replicas: several devices do with a batch what one device does with it."""
 
 import functools
-import itertools
 import json
 import os
 import pathlib
@@ -11,24 +10,32 @@ import sys
 import keras
 import numpy as np
 import pytest
-from mirrored import ORDERS, PENALTIES
+from replica_cases import PENALTIES, UPDATES
 
-from kerasgan import cli, datasets, random
+import kerasgan_cli
+from kerasgan import datasets
+from kerasgan.backend.tensorflow import distribution
+from kerasgan.random import BatchRandom
 from kerasgan.runs import run_folder
-from kerasgan.validation import checks
+from kerasgan.validation import images as image_checks
 
 SCRIPT = pathlib.Path(__file__).with_name("replica_cases.py")
 TOLERANCE = 1e-5
 
 
 @functools.cache
-def findings(replicas, part):
-    """What `replica_cases.py` finds, in one process for each number of replicas and part."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, str(SCRIPT), str(replicas), part]
+def measured(replicas, *parts):
+    """What `replica_cases.py` prints, in one process for each number of replicas."""
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(SCRIPT.parents[1])}
+    command = [sys.executable, str(SCRIPT), str(replicas), *parts]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return json.loads(ended.stdout.splitlines()[-1])
+
+
+def ordinary():
+    """On two replicas, in one process."""
+    return measured(2, "rules", "quick", "laws")
 
 
 def check_equal(found):
@@ -39,22 +46,23 @@ def check_equal(found):
 # The same weights and logs as on one device, from the same seed
 
 
-@pytest.mark.parametrize("penalties", PENALTIES)
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_each_order_of_play_with_each_penalty(replicas, order, penalties):
-    check_equal(findings(replicas, "core")[f"{order}, {penalties}"])
-
-
-@pytest.mark.parametrize("order", ["d_steps=2", "one_stage"])
-def test_on_four(order):
-    check_equal(findings(4, "two_orders")[order])
+@pytest.mark.parametrize("rule", UPDATES)
+def test_every_update_rule_on_two(rule):
+    check_equal(ordinary()[rule])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", ORDERS)
-def test_each_order_of_play_under_a_strategy_of_one(order):
-    check_equal(findings(1, "orders")[order])
+@pytest.mark.parametrize("penalties", PENALTIES)
+@pytest.mark.parametrize("rule", UPDATES)
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_every_update_rule_with_every_penalty(replicas, rule, penalties):
+    check_equal(measured(replicas, "core")[f"{rule}, {penalties}"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", UPDATES)
+def test_every_update_rule_under_a_strategy_of_one(rule):
+    check_equal(measured(1, "rules")[rule])
 
 
 FEATURES = (
@@ -69,7 +77,8 @@ FEATURES = (
     "least_squares",
     "minimax",
     "wasserstein",
-    "regularised",
+    "regularized",
+    "own values",
     "clipnorm",
     "global_clipnorm",
     "clipvalue",
@@ -78,103 +87,124 @@ FEATURES = (
     "rmsprop",
     "adam",
 )
-QUICK = ("batch norm, averaged", "labels", "adaptive", "regularised", "global_clipnorm")
+QUICK = ("batch norm, averaged", "labels", "adaptive", "regularized", "global_clipnorm")
 
 
 @pytest.mark.parametrize("feature", QUICK)
-def test_what_a_game_can_have_besides(feature):
-    check_equal(findings(2, "quick")[feature])
+def test_options_of_the_gan(feature):
+    check_equal(ordinary()[feature])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("replicas", [2, 4])
-def test_everything_that_a_game_can_have_besides(replicas, feature):
-    check_equal(findings(replicas, "features")[feature])
+def test_all_options_of_the_gan(replicas, feature):
+    check_equal(measured(replicas, "features")[feature])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_bfloat16_to_its_own_rounding(replicas):
-    found = findings(replicas, "features")["bfloat16"]
+    found = measured(replicas, "features")["bfloat16"]
     assert found["moved"] > 1e-2 and found["weights"] < 5e-3 and found["logs"] < 1e-2
 
 
-def test_a_guard_sees_the_whole_batch():
-    found = findings(2, "quick")["watched"]
+def test_diagnostics_are_of_the_whole_batch():
+    found = ordinary()["diagnostics"]
     assert found["steps"] and found["means"] < 1e-4
 
 
 # Random numbers
 
 
-def test_replicas_share_the_draws_of_one_device():
-    assert findings(2, "laws")["latents"] == {"together": True, "different": True, "parts": True}
+def test_replicas_share_the_random_numbers_of_one_device():
+    assert ordinary()["latents"] == {"together": True, "different": True, "parts": True}
 
 
 def test_layers_draw_other_numbers_on_each_replica():
-    assert findings(2, "laws")["dropout"] == {"replicas differ": True, "steps differ": True}
+    assert ordinary()["dropout"] == {"replicas differ": True, "steps differ": True}
 
 
-def test_alone_they_are_those_of_keras():
-    ours = random.uniform((3, 2), keras.random.SeedGenerator(1)), random.normal((3, 2), 5)
-    theirs = keras.random.uniform((3, 2), seed=keras.random.SeedGenerator(1)), keras.random.normal((3, 2), seed=5)
-    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+def test_on_one_device_they_are_those_of_keras():
+    ours, theirs = BatchRandom(keras.random.SeedGenerator(1)), keras.random.SeedGenerator(1)
+    assert np.array_equal(ours.uniform((3, 2)), keras.random.uniform((3, 2), seed=theirs))
+    assert np.array_equal(ours.normal((3, 2)), keras.random.normal((3, 2), seed=theirs))
 
 
-# The part of a worker
+# The data of a worker
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_share_is_some_rows_of_the_same_batches(flip):
-    """In every pass of every epoch, also where the first begins within its pass."""
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_share_is_some_rows_of_the_same_batches(flip, passes):
+    """In every pass of every epoch, also after `repeat`."""
     pixels = np.random.default_rng(0).integers(256, size=(27, 6, 6, 1), dtype="uint8")
-
-    def epochs(ask):
-        source = (pixels, np.arange(27))
-        dataset, _ = datasets.load(source, batch_size=8, labels=True, flip=flip, seed=1, skip_batches=2)
-        asked = ask(datasets.repeated(dataset, 2))
-        return [[(images.numpy(), labels.numpy()) for images, labels in asked] for _ in range(2)]
-
-    whole = epochs(lambda dataset: dataset)
-    share = epochs(lambda dataset: dataset.share_of(lambda values: values[2:7:2]))
-    assert [len(epoch) for epoch in whole] == [len(epoch) for epoch in share] == [4, 6]
-    for (images, labels), (some, theirs) in zip(*map(itertools.chain.from_iterable, (whole, share)), strict=True):
-        assert np.array_equal(images[2:7:2], some) and np.array_equal(labels[2:7:2], theirs)
+    batches, _ = datasets.load((pixels, np.arange(27)), batch_size=8, labels=True, flip=flip, seed=1)
+    whole = batches.repeat(passes)
+    share = whole.share(lambda values: values[2:7:2])
+    for number in range(2):
+        assert len(share.epoch(number)) == len(whole.epoch(number)) == 3 * passes
+        for (images, labels), (some, theirs) in zip(whole.epoch(number), share.epoch(number), strict=True):
+            assert np.array_equal(images[2:7:2], some) and np.array_equal(labels[2:7:2], theirs)
 
 
-# Batch norm that asks for nothing
+@pytest.mark.parametrize("change", ["as loaded", "repeat", "take", "map per image"])
+def test_a_worker_reads_its_own_rows_alone(tmp_path, monkeypatch, change):
+    """The second of two workers, of which each has one replica, from a data set on disk."""
+    read = []
+    pixels = np.memmap(tmp_path / "pixels", "uint8", "w+", shape=(12, 6, 6, 1))
+    pixels[:] = np.arange(12)[:, None, None, None]
+
+    def reader(values):
+        return lambda indices: read.extend(indices.tolist()) or np.asarray(values[indices])
+
+    monkeypatch.setattr(datasets.batches.disk_cache, "rows_reader", reader)
+    batches = datasets.batches.make_batches(pixels, None, 4, shuffle=False, seed=0)
+    changes = {
+        "as loaded": lambda: batches,
+        "repeat": lambda: batches.repeat(3),
+        "take": lambda: batches.repeat(2).take(5),
+        "map per image": lambda: batches.map(lambda images: images * 0.5, per_image=True).repeat(2),
+    }
+    rows = functools.partial(distribution._rows, 1, 2, 1, 1)
+    epoch = changes[change]().share(rows).epoch(0)
+    images = [batch.numpy() for batch in epoch]
+    assert all(len(batch) == 2 for batch in images) and len(read) == 2 * len(images)
+    assert set(read) == {2, 3, 6, 7, 10, 11}
+
+
+# Batch norm that is not synchronized
 
 
 def test_plain_batch_norm_is_of_each_replica_and_its_statistics_of_all():
-    found = findings(2, "laws")["batch norm of each replica"]
+    found = ordinary()["batch norm of each replica"]
     assert found == {"same on all": True, "not of the whole batch": True, "moved": True}
 
 
 # Files
 
 
-def test_a_saved_game_goes_on_anywhere():
-    found = findings(2, "laws")["saving"]
+def test_a_saved_gan_goes_on_anywhere():
+    found = dict(ordinary()["saving"])
     assert found.pop("predicted") == 8
     assert all(each < TOLERANCE for each in found.values()), found
 
 
 def test_a_stopped_training_goes_on_with_another_number_of_replicas():
-    found = findings(2, "laws")["resuming"]
+    found = ordinary()["resuming"]
     assert all(each < TOLERANCE for each in found.values()), found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_callbacks(replicas):
-    found = findings(replicas, "observers")["callbacks"]
+    found = measured(replicas, "observers")["callbacks"]
     assert found["weights"] < TOLERANCE and found["logs"] < TOLERANCE and found["files"]
 
 
 @pytest.mark.slow
-def test_a_guard_takes_replicas_back():
-    found = findings(2, "observers")["going back"]
+def test_a_guard_rolls_replicas_back():
+    found = measured(2, "observers")["rollback"]
     assert found == {"times": 1, "rates": [pytest.approx(0.05)] * 2, "sound": True}
 
 
@@ -185,7 +215,7 @@ REFUSED = {
     "optimizer": "Optimizers must be made in the scope",
     "float16": "Loss scaling",
     "xla": "XLA does not compile",
-    "gathered gradients": "gradient_accumulation_steps=2",
+    "accumulated gradients": "gradient_accumulation_steps=2",
     "small batch": "Replicas share every batch evenly: it must hold a multiple of 2",
     "uneven batch": "a batch of 3",
     "ragged array": "a batch of 1",
@@ -193,30 +223,30 @@ REFUSED = {
     "uneven dataset": "a batch of 3",
     "held out": "a batch of 1",
     "split": "validation_split=0.5",
-    "one batch": "trained and judged by fit and evaluate",
-    "generator": "as an array or a tf.data.Dataset",
+    "one batch": "trained by fit and evaluated by evaluate",
+    "generator": "images come as an array",
     "not a number": "Images must be finite",
     "made outside": "trained by the strategy in whose scope it was made",
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_replicas_cannot_do_is_refused_in_a_sentence(what):
-    sentence = findings(2, "laws")["refusals"][what]
-    assert sentence is not None and REFUSED[what] in sentence and "Received: " in sentence
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_replicas_cannot_do_is_refused(case):
+    message = ordinary()["refusals"][case]
+    assert message is not None and REFUSED[case] in message and "Received: " in message
 
 
-def test_steps_per_execution_is_set_back_with_a_sentence():
-    found = findings(2, "laws")["refusals"]
-    assert found["steps"] == 1 and len(found["told"]) == 1 and "steps_per_execution=4 is set back" in found["told"][0]
-    assert found["still trains"]
+def test_steps_per_execution_is_set_to_1_with_a_warning():
+    found = ordinary()["refusals"]
+    assert found["steps"] == 1 and len(found["warnings"]) == 1
+    assert "steps_per_execution=4 is set back" in found["warnings"][0] and found["still trains"]
 
 
 def test_batches_divide():
-    checks.batch_divides(8, 4)
-    checks.batch_divides(None, 4)
+    image_checks.check_batch_multiple(8, 4)
+    image_checks.check_batch_multiple(None, 4)
     with pytest.raises(ValueError, match=r"multiple of 4 images.*a batch of 6"):
-        checks.batch_divides(6, 4)
+        image_checks.check_batch_multiple(6, 4)
 
 
 # The command line
@@ -263,15 +293,15 @@ def test_a_run_on_devices_is_resumed_on_one_and_ends_like_one_on_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         (["--strategy", "multi-worker"], "TF_CONFIG"),
         (["--strategy", "mirrored", "--devices", "9"], "The CPU is split before TensorFlow begins"),
         (["--devices", "2"], "Devices are counted for --strategy mirrored"),
     ],
 )
-def test_jobs_that_cannot_be(arguments, said, tmp_path, monkeypatch, capsys):
+def test_jobs_that_cannot_start_are_refused(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cli.main(["train", "--settings", str(small(tmp_path)), *arguments]) == 2
+    assert kerasgan_cli.main(["train", "--settings", str(small(tmp_path)), *arguments]) == 2
     printed = capsys.readouterr().err
-    assert said in printed and printed.count("\n") == 1
+    assert message in printed and printed.count("\n") == 1
