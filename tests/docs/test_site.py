@@ -89,7 +89,7 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_scripts_that_are_named_exist(page):
     names = re.findall(r"(?:python |`|sbatch )((?:examples|benchmarks|tests|docs)/[\w/]+\.\w+)", PAGES[page])
-    assert not [name for name in names if not (ROOT / name).exists()]
+    assert not [name for name in names if not (ROOT / name).exists() and not (ROOT / "tests" / name).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -132,6 +132,19 @@ def test_tests_that_the_page_of_engines_names_exist():
     texts = {letter: (ROOT / file).read_text() for letter, file in files.items()}
     assert len(files) == 4 and len(named) > 30
     assert not [(letter, name) for letter, name in named if name not in texts[letter]]
+
+
+def test_every_file_of_the_package_has_its_floor_on_the_page():
+    floors = PAGES["docs/development.md"].partition("## Floors")[2].partition("## Two suites")[0]
+    rooms = {path.name for path in (ROOT / "kerasgan").glob("[a-z]*") if path.suffix in ("", ".py")}
+    assert not [room for room in rooms if not re.search(rf"\b{room}", floors)]
+
+
+def test_every_file_with_slow_tests_is_listed():
+    files = {path.relative_to(ROOT / "tests").as_posix(): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    slow = {name for name, text in files.items() if "mark.slow" in text.replace('"mark.slow"', "")}
+    table = PAGES["docs/development.md"].partition("| in the slow suite |")[2].partition("\n\n")[0]
+    assert slow == set(re.findall(r"`([\w/]+\.py)`", table))
 
 
 def test_every_page_is_in_the_navigation():
