@@ -12,9 +12,10 @@ import numpy as np
 from kerasgan import backend, keras_internals
 from kerasgan.datasets import Batches
 from kerasgan.validation import images as image_checks
+from kerasgan.validation import scalars
 
 DEFAULT_BATCH_SIZE = 32
-NO_OPTIONS = {"shuffle": False, "validation_split": 0.0, "initial_epoch": 0, "steps_per_epoch": None}
+EVALUATION = {"shuffle": False, "validation_split": 0.0, "initial_epoch": 0, "steps_per_epoch": None}
 
 
 @dataclasses.dataclass
@@ -33,7 +34,7 @@ class Fit:
 
 
 def prepare(
-    gan: Any, x: Any, y: Any, batch_size: int | None, minibatches: int, options: Mapping[str, Any] = NO_OPTIONS
+    gan: Any, x: Any, y: Any, batch_size: int | None, minibatches: int, options: Mapping[str, Any] = EVALUATION
 ) -> tuple:
     """Returns the data of `fit` or `evaluate` as Keras takes them: checked, and distributed where replicas share them.
 
@@ -41,7 +42,8 @@ def prepare(
         gan: the `kerasgan.GAN`.
         x, y, batch_size: the arguments of `fit`.
         minibatches: into how many the update rule splits a batch.
-        options: the arguments `shuffle`, `validation_split`, `initial_epoch` and `steps_per_epoch` of `fit`.
+        options: the arguments `shuffle`, `validation_split`, `initial_epoch` and `steps_per_epoch` of `fit`, or
+            `EVALUATION` for `evaluate`, which always takes epoch 0.
 
     Raises:
         ValueError: as `check_data` does; and for a validation split under a distribution strategy.
@@ -55,11 +57,50 @@ def prepare(
             "Under a distribution strategy held-out images are named. Received: validation_split="
             f"{options['validation_split']}. Pass them as validation_data."
         )
+    x, y = _unpacked(x, y, gan)
+    if isinstance(x, Batches):
+        x = _epochs_of_fit(x, options)
     x, y = check_data(x, y, gan, batch_size, minibatches, placement.required_batch_multiple(minibatches))
     x, y = placement.distribute(x, y, gan, batch_size, minibatches, options)
     if isinstance(x, Batches):
-        x = keras_internals.EpochAdapter(x, options["initial_epoch"], options["steps_per_epoch"])
+        x = keras_internals.EpochAdapter(x, options["initial_epoch"])
     return x, y
+
+
+def keras_steps_per_epoch(x: Any, steps_per_epoch: int | None) -> int | None:
+    """Returns the `steps_per_epoch` that Keras is to be given: None for data whose epochs are just so long.
+
+    Keras would go on within the data otherwise, and take whole calls of `steps_per_execution` from each epoch.
+    """
+    has_epochs = isinstance(x, keras_internals.EpochAdapter) and x.num_batches == steps_per_epoch
+    return None if has_epochs else steps_per_epoch
+
+
+def _unpacked(x, y, gan):
+    """Returns `x` and `y` where they may have come as one."""
+    if isinstance(x, (list, tuple)) and len(x) == 2 and y is None:  # as `validation_data` comes
+        x, y = x
+    if isinstance(x, (list, tuple)) and len(x) == 1:
+        x = x[0]
+    if isinstance(x, (list, tuple)):
+        received = f"{len(x)} arrays"
+        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
+    if isinstance(x, Batches) and y is not None:
+        raise ValueError(
+            f"Batches hold their labels themselves. Received: batches, and y of type {type(y).__name__}. Load them "
+            "with labels=True, and leave y out."
+        )
+    return x, y
+
+
+def _epochs_of_fit(batches, options):
+    """Returns batches in the epochs of a `fit`, or of `evaluate`, which leaves none out."""
+    if options is EVALUATION:
+        return dataclasses.replace(batches, skip_batches=0)
+    steps = options["steps_per_epoch"]
+    if steps is None:
+        return batches
+    return batches.with_epochs_of(scalars.whole_number("steps_per_epoch", steps, 1))
 
 
 @contextlib.contextmanager
@@ -71,7 +112,7 @@ def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
     given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
     gan.current_fit = Fit(given, adapter)
-    setter = None if adapter is None else _EpochSetter(adapter)
+    setter = None if adapter is None else _EpochSetter(gan.current_fit)
     try:
         if setter is None:
             yield callbacks
@@ -87,14 +128,16 @@ def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
 
 
 class _EpochSetter(keras.callbacks.Callback):
-    """Tells data the number of the epoch that begins."""
+    """Tells data the number of the epoch that begins, and Keras's iterator the batch with which it begins."""
 
-    def __init__(self, adapter):
+    def __init__(self, fit):
         super().__init__()
-        self.adapter = adapter
+        self.fit = fit
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.adapter.epoch = epoch
+        self.fit.data.epoch = epoch
+        if self.fit.data.skip:
+            keras_internals.begin_epoch_at(self.fit.iterator, self.fit.data.skip, self.fit.data.num_batches)
 
 
 def check_data(x: Any, y: Any, gan: Any, batch_size: int | None, required_images: int, multiple_of: int = 1) -> tuple:
@@ -114,13 +157,6 @@ def check_data(x: Any, y: Any, gan: Any, batch_size: int | None, required_images
         ValueError: for images that the GAN cannot be trained on, no images at all, labels that it does not use, or none
             that it needs.
     """
-    if isinstance(x, (list, tuple)) and len(x) == 2 and y is None:  # as `validation_data` comes
-        x, y = x
-    if isinstance(x, (list, tuple)) and len(x) == 1:
-        x = x[0]
-    if isinstance(x, (list, tuple)):
-        received = f"{len(x)} arrays"
-        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
     tf = _tensorflow()
     if isinstance(x, Batches):
         return _checked_batches(x, gan, required_images, multiple_of), y
@@ -164,13 +200,25 @@ def refusals_as_value_errors() -> Iterator[None]:
 def _checked_batches(batches, gan, required_images, multiple_of):
     image_checks.check_batch_size(batches.batch_size, required_images)
     image_checks.check_batch_multiple(batches.batch_size, multiple_of)
-    if not batches.functions:  # else the labels may come, or go, on the way
-        check_labels(gan.num_classes, "labels" if batches.has_labels else None)
-    checked = batches.map(_batch_check(gan))
+    if not batches.functions:
+        _check_loaded(batches, gan)
+        return batches
+    checked = batches.map(_batch_check(gan), per_image=True)
     if backend.NAME == "tensorflow":
         _check_parts(batches.epoch(0).element_spec, gan)
         checked.epoch(0)  # the specs are checked when the functions are traced
     return checked
+
+
+def _check_loaded(batches, gan):
+    """Checks batches as they were loaded: their values have been checked then, and they are not looked at again."""
+    if gan.num_classes is None and batches.label_range is not None:
+        raise ValueError(_no_labels("batches of images and labels"))
+    if gan.num_classes is not None and batches.label_range is None:
+        raise ValueError(_labels_needed(gan.num_classes, "batches of images alone"))
+    image_checks.check_image_spec((batches.batch_size, *batches.image_shape), "float32", gan.image_shape)
+    if batches.label_range is not None:
+        image_checks.check_label_range(*batches.label_range, gan.num_classes)
 
 
 def _batch_check(gan):

@@ -228,7 +228,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
                 validation_data=validation_data,
                 shuffle=shuffle and hasattr(x, "__array__"),  # Keras warns of it, at its default, for anything else
                 initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
+                steps_per_epoch=fit_data.keras_steps_per_epoch(x, steps_per_epoch),
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,

@@ -163,45 +163,50 @@ def batches_in_epoch(iterator: Any) -> int | None:
 
 
 class EpochAdapter(DataAdapter):
-    """Passes Keras the batches of each epoch of a `fit`, by the epoch's number.
+    """Gives Keras the batches of each epoch of a `fit`, by the number of the epoch.
 
     Args:
-        batches: a `kerasgan.datasets.Batches`.
+        batches: a `kerasgan.datasets.Batches`. The first epoch begins after its `skip_batches`.
         initial_epoch: the argument of `fit`.
-        steps_per_epoch: the argument of `fit`. Where it is given, Keras's epochs are not those of the data, and these
-            follow one another.
+
+    Attributes:
+        epoch: the number of the current epoch of the fit.
     """
 
-    def __init__(self, batches: Any, initial_epoch: int = 0, steps_per_epoch: int | None = None):
-        self.batches = batches
-        self.epoch: int = initial_epoch
-        self._offset, self._skip = 0, 0
+    def __init__(self, batches: Any, initial_epoch: int = 0):
+        self.batches, self.epoch = batches, initial_epoch
+        self._first, self._skip, self._offset = initial_epoch, 0, 0
         if batches.skip_batches:
             first, self._skip = divmod(batches.skip_batches, len(batches))
             self._offset = first - initial_epoch
-        self._in_sequence = steps_per_epoch is not None
-        self._iterations = 0
+        self._is_new, self._iterator = True, None
 
     def begin_at(self, epoch: int, batch: int) -> None:
-        """Makes the next epoch the one of that number, without its first batches."""
-        self.epoch, self._offset, self._skip = epoch, 0, batch
+        """Makes the fit begin with the epoch of that number, without its first batches."""
+        self.epoch, self._first, self._skip, self._offset = epoch, epoch, batch, 0
 
-    def next_epoch(self) -> Any:
-        """Returns the batches that Keras is to iterate over next."""
-        number = self.epoch + self._offset
-        if self._in_sequence:
-            number, self._iterations = number + self._iterations, self._iterations + 1
-        skip, self._skip = self._skip, 0
-        return self.batches.epoch(number, skip)
+    @property
+    def skip(self) -> int:
+        """How many batches of the current epoch are left out."""
+        return self._skip if self.epoch == self._first else 0
+
+    def current_epoch(self) -> Any:
+        """Returns the batches of the current epoch."""
+        return self.batches.epoch(self.epoch + self._offset, self.skip)
+
+    def on_epoch_begin(self) -> None:
+        self._is_new = True
 
     def __iter__(self) -> Any:
-        return iter(self.next_epoch())
+        if self._is_new:  # at the end of an epoch Keras asks for another iterator, and drops it
+            self._is_new, self._iterator = False, iter(self.current_epoch())
+        return self._iterator
 
     def get_tf_dataset(self) -> Any:
         return self
 
     def get_numpy_iterator(self) -> Any:
-        return (batch if isinstance(batch, tuple) else (batch,) for batch in self.next_epoch())
+        return (batch if isinstance(batch, tuple) else (batch,) for batch in self.current_epoch())
 
     def get_jax_iterator(self) -> Any:
         return self.get_numpy_iterator()
@@ -235,10 +240,12 @@ def take_batches(iterator: Any, count: int) -> Any:
 
 
 def begin_epoch_at(iterator: Any, batch: int, batches_per_epoch: int | None) -> None:
-    """Makes Keras's iterator begin its next epoch at a batch, where the data begin.
+    """Makes Keras's iterator begin its next epoch at a batch, where the data begin; does nothing if it does so already.
 
     Its steps are counted from 0 otherwise, and it would look for a whole epoch.
     """
+    if "_enumerate_iterator" in vars(iterator):
+        return
     if iterator.steps_per_epoch is None and iterator._num_batches is None:
         iterator._num_batches = batches_per_epoch  # data that begin within an epoch do not know how long it is
     total, whole_epoch, per_call = iterator.num_batches, iterator._enumerate_iterator, iterator.steps_per_execution
@@ -257,6 +264,21 @@ def begin_epoch_at(iterator: Any, batch: int, batches_per_epoch: int | None) -> 
             iterator.data_adapter.on_epoch_end()
 
     iterator._enumerate_iterator = rest
+
+
+# Callbacks
+
+
+def counters_of(callback: keras.callbacks.Callback) -> tuple[str, ...] | None:
+    """Returns the attributes in which a callback of Keras's counts, or None for one that counts nothing known."""
+    counters = {
+        keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+        keras.callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
+        keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+        # Its axes begin again with each fit, so that the curves of a resumed training would lie over one another.
+        keras.callbacks.TensorBoard: ("_global_train_batch", "_global_test_batch"),
+    }
+    return next((names for kind, names in counters.items() if isinstance(callback, kind)), None)
 
 
 class TensorBoardHooks(keras.callbacks.TensorBoard):

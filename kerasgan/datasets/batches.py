@@ -1,12 +1,14 @@
 """Batches of a data set, in epochs whose order follows from their number alone."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from kerasgan import backend
+from kerasgan.validation import scalars
 
 from . import disk_cache
 from .source import check_memory
@@ -16,15 +18,19 @@ from .source import check_memory
 class Batches:
     """Batches of images in [-1, 1], as `kerasgan.datasets.load` returns them.
 
-    It describes epochs, and holds no place in them: reading a batch changes nothing. Iterating gives epoch 0.
-    `GAN.fit` takes epoch e of the data for its epoch e, so that each has an order of its own.
+    It describes epochs, and has no position in them: reading a batch changes nothing. Iterating gives epoch 0.
+    `GAN.fit` takes epoch e of the data for its epoch e, so that every epoch has an order of its own; with
+    `steps_per_epoch` its epochs are so many batches long, one after another.
+
+    It is no `tf.data.Dataset`, since the order of that is not a function of the epoch. `batches.epoch(0)` is one, on
+    TensorFlow, with `element_spec`, `batch`, `prefetch`, `as_numpy_iterator` and all else.
 
     Args:
-        source: the engine's `ArrayEpochs`, from which any batch can be had by its number.
+        source: the engine's `ArrayEpochs`, which has any batch by its number.
         num_batches: batches in an epoch.
-        stride: batches from the beginning of one epoch to that of the next.
         skip_batches: batches that training has had already. `GAN.fit` begins after them.
-        functions: functions applied to each batch, the first first.
+        functions: pairs (function, per_image), applied to each batch, the first first; see `map`.
+        parts: pairs (kept, of), the last `take` last: of every `of` batches the first `kept` are there.
         rows: a function that picks the rows of a replica's share, or None for whole batches.
 
     Example:
@@ -33,32 +39,43 @@ class Batches:
     import kerasgan
 
     batches, info = kerasgan.datasets.load("digits", batch_size=64)
-    len(batches)  # 28 batches an epoch
+    len(batches)  # 28 batches in an epoch
     images = next(iter(batches))  # float32 (64, 8, 8, 1)
     longer = batches.repeat(20)  # epochs of 20 passes
     third = batches.epoch(2)  # the batches of the third epoch
+    brighter = batches.map(lambda images: images / 2 + 0.5)
     ```
     """
 
-    source: Any
+    source: Any = dataclasses.field(repr=False)
     num_batches: int
-    stride: int
     skip_batches: int = 0
-    functions: tuple[Callable[..., Any], ...] = ()
-    rows: Callable[[Any], Any] | None = None
+    functions: tuple[tuple[Callable[..., Any], bool], ...] = dataclasses.field(default=(), repr=False)
+    parts: tuple[tuple[int, int], ...] = dataclasses.field(default=(), repr=False)
+    rows: Callable[[Any], Any] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def batch_size(self) -> int:
-        """How many images a batch holds."""
+        """Images in a batch."""
         return self.source.batch_size
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, or point, before `map`."""
+        return self.source.image_shape
 
     @property
     def has_labels(self) -> bool:
         """Whether batches are pairs (images, labels), before `map`."""
-        return self.source.has_labels
+        return self.label_range is not None
+
+    @property
+    def label_range(self) -> tuple[int, int] | None:
+        """The least and the largest label, before `map`; None where batches are of images alone."""
+        return self.source.label_range
 
     def epoch(self, number: int, skip: int = 0) -> Any:
-        """Returns the batches of one epoch.
+        """Returns the batches of one epoch: always the same for the same number, in every process.
 
         Args:
             number: which epoch, from 0.
@@ -67,34 +84,84 @@ class Batches:
         Returns:
             On TensorFlow a `tf.data.Dataset`, on JAX an iterable of NumPy arrays: images float32 (batch, ...), or pairs
             of images and int32 labels (batch,).
+
+        Raises:
+            ValueError: for numbers below 0, or more batches skipped than there are.
         """
-        first = number * self.stride + skip
-        return self.source.batches(first, self.num_batches - skip, self.functions, self.rows)
+        number = scalars.whole_number("number", number, 0)
+        skip = scalars.whole_number("skip", skip, 0, below=self.num_batches + 1)
+        first = _nth_kept(self.parts, number * self.num_batches + skip)
+        return self._pipeline(first, self.num_batches - skip)
 
     def repeat(self, times: int) -> "Batches":
-        """Returns the same batches in epochs `times` as long."""
-        if self.num_batches != self.stride:
-            raise ValueError("Batches are repeated before a part is taken. Received: repeat after take.")
-        longer = times * self.num_batches
-        return dataclasses.replace(self, num_batches=longer, stride=longer)
+        """Returns the same batches in epochs `times` as long: epoch 0 is then the first `times` epochs."""
+        return self.with_epochs_of(scalars.whole_number("times", times, 1) * self.num_batches)
+
+    def with_epochs_of(self, num_batches: int) -> "Batches":
+        """Returns the batches of all epochs, one after another, in epochs of another length."""
+        return dataclasses.replace(self, num_batches=scalars.whole_number("num_batches", num_batches, 1))
 
     def take(self, count: int) -> "Batches":
-        """Returns epochs of the first `count` batches alone."""
-        return dataclasses.replace(self, num_batches=min(count, self.num_batches))
+        """Returns the first `count` batches of each epoch, or all where there are fewer."""
+        count = scalars.whole_number("count", count, 1)
+        if count >= self.num_batches:
+            return self
+        return dataclasses.replace(self, num_batches=count, parts=(*self.parts, (count, self.num_batches)))
 
-    def map(self, function: Callable[..., Any]) -> "Batches":
-        """Returns batches to each of which a function is applied: of images, or of images and labels."""
-        return dataclasses.replace(self, functions=(*self.functions, function))
+    def map(self, function: Callable[..., Any], per_image: bool = False) -> "Batches":
+        """Returns batches to each of which a function is applied.
+
+        Args:
+            function: from images, or from images and labels, to what the batch becomes. On TensorFlow it takes tensors
+                and is traced once, as by `tf.data.Dataset.map`; on JAX it takes NumPy arrays.
+            per_image: True promises that the result of each image follows from this image alone. Batches are then
+                mapped in parallel, and each of several workers reads only its own images.
+        """
+        return dataclasses.replace(self, functions=(*self.functions, (function, per_image)))
 
     def share(self, rows: Callable[[Any], Any]) -> "Batches":
-        """Returns batches of some rows alone, for which `rows(values)` picks from values (batch,); only these are read."""
-        return dataclasses.replace(self, rows=rows)
+        """Returns some rows of each batch alone; only these are read, unless a mapped function needs whole batches.
+
+        Args:
+            rows: a function from values (batch, ...) to those of the rows, (rows, ...).
+        """
+        if all(per_image for _, per_image in self.functions):
+            return dataclasses.replace(self, rows=rows)
+        return self.map(lambda *batch: tuple(map(rows, batch)) if len(batch) > 1 else rows(*batch))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.epoch(0))
 
     def __len__(self) -> int:
         return self.num_batches
+
+    def __getattr__(self, name: str) -> NoReturn:
+        kind = "a tf.data.Dataset" if backend.NAME == "tensorflow" else "an iterable of NumPy arrays"
+        raise AttributeError(
+            f"Batches describes epochs, and has no attribute {name!r}. Use batches.epoch(0), {kind}, for the batches "
+            "of one epoch."
+        )
+
+    @functools.cached_property
+    def _pipeline(self):
+        is_kept = functools.partial(_is_kept, self.parts) if self.parts else None
+        return self.source.pipeline(self.functions, self.rows, is_kept)
+
+
+def _nth_kept(parts, number):
+    """Returns the number, among all batches, of batch `number` of those that parts keep."""
+    for kept, of in reversed(parts):
+        number = number // kept * of + number % kept
+    return number
+
+
+def _is_kept(parts, number):
+    """Returns whether parts keep a batch; `number`, among all batches, may be a tensor."""
+    result = True
+    for kept, of in parts:
+        result = result & (number % of < kept)
+        number = number // of * kept + number % of
+    return result
 
 
 def make_batches(
@@ -126,8 +193,7 @@ def make_batches(
     """
     read = disk_cache.rows_reader(values) if isinstance(values, np.memmap) else None
     source = backend.ArrayEpochs(values, labels, batch_size, read=read, shuffle=shuffle, seed=seed, flip=flip)
-    in_epoch = passes * source.batches_per_pass
-    return Batches(source, in_epoch, in_epoch, skip_batches)
+    return Batches(source, passes * source.batches_per_pass, skip_batches)
 
 
 def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:

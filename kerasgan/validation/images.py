@@ -105,11 +105,21 @@ def check_label_array(labels: Any, num_images: int, num_classes: int) -> None:
         )
     check_label_spec(labels.shape, labels.dtype)
     if len(labels) != num_images:
-        raise ValueError(f"There must be one label for each image. Received: {len(labels)} labels for {num_images} images.")
-    if len(labels) and (labels.min() < 0 or labels.max() >= num_classes):
         raise ValueError(
-            f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {labels.min()} to {labels.max()}. {RECOUNT}."
+            f"There must be one label for each image. Received: {len(labels)} labels for {num_images} images."
         )
+    if len(labels):
+        check_label_range(labels.min(), labels.max(), num_classes)
+
+
+def check_label_range(lowest: int, highest: int, num_classes: int) -> None:
+    """Checks the least and the largest of some labels.
+
+    Raises:
+        ValueError: if they are not in [0, num_classes).
+    """
+    if lowest < 0 or highest >= num_classes:
+        raise ValueError(f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {lowest} to {highest}. {RECOUNT}.")
 
 
 def _check_batch_sizes(count, batch_size, required_images):

@@ -1,6 +1,7 @@
-"""Data through tf.data: any batch of some arrays, by its number, and the checks of a dataset."""
+"""Data through tf.data: any batch of some arrays, by its number."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,18 +9,21 @@ import tensorflow as tf
 
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
+INT64 = tf.TensorSpec((), tf.int64)
 plain = tf.autograph.experimental.do_not_convert
-"""For what is mapped over a dataset: there is nothing in it to convert, and looking for it takes half a second."""
+"""For functions mapped over a dataset: there is nothing in them to convert, and searching them takes half a second."""
 
 
 def steady_options() -> tf.data.Options:
-    """Returns the options of all pipelines: deterministic, and without autotune.
+    """Returns the options of all pipelines: deterministic, without autotune, and as they are written.
 
     Autotune's thread sleeps for up to a minute at a time, and `fit` would wait for it when it drops the iterator.
+    Rewriting a pipeline takes longer than all else that begins an epoch.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
     options.deterministic = True
+    options.experimental_optimization.apply_default_optimizations = False
     return options
 
 
@@ -27,63 +31,119 @@ class ArrayEpochs:
     """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
 
     Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
-    The order of a pass is a pure function of the seed and of the pass's number: no global seed, no state of a buffer.
-    Functions are traced once, however many epochs there are.
+    The order of a pass is a pure function of the seed and of the number of the pass: no global seed, no shuffle buffer.
 
     Args:
-        read: a function from indices, int64 (batch,), to those of the values, as NumPy arrays, where they are on disk;
-            None where they are in memory.
+        values, labels, batch_size, shuffle, seed, flip: as for `make_batches`.
+        read: a function from indices, int64 (batch,), to those values, NumPy uint8 (batch, ...), where they are on
+            disk; None where they are in memory.
+
+    Attributes:
+        batch_size: images in a batch.
+        batches_per_pass: whole batches in a pass through the data.
+        image_shape: shape of one image, or point.
+        label_range: the least and the largest label, or None where batches are of images alone.
     """
 
-    def __init__(self, values, labels, batch_size, *, read, shuffle, seed, flip):
-        self.values, self.batch_size = values, batch_size
-        self.shuffle, self.seed, self.flip = shuffle, seed, flip
-        self.batches_per_pass = len(values) // batch_size
+    def __init__(
+        self,
+        values: np.ndarray,
+        labels: np.ndarray | None,
+        batch_size: int,
+        *,
+        read: Callable[[np.ndarray], np.ndarray] | None,
+        shuffle: bool,
+        seed: int,
+        flip: bool,
+    ):
+        self.batch_size: int = batch_size
+        self.batches_per_pass: int = len(values) // batch_size
+        self.image_shape: tuple[int, ...] = values.shape[1:]
+        self.label_range: tuple[int, int] | None = None if labels is None else (int(labels.min()), int(labels.max()))
+        self._num_images = len(values)
+        self._shuffle, self._seed, self._flip = shuffle, seed, flip
         with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
             self._images_at = _reader(values, read)
             self._labels = None if labels is None else tf.constant(labels)
-        self._order = tf.function(self._order_of_pass, input_signature=[tf.TensorSpec((), tf.int64)], autograph=False)
-        self._batch = tf.function(self._batch_at, autograph=False)
 
-    @property
-    def has_labels(self) -> bool:
-        """Whether batches are pairs (images, labels)."""
-        return self._labels is not None
+    def pipeline(
+        self,
+        functions: Sequence[tuple[Callable[..., Any], bool]] = (),
+        rows: Callable[[Any], Any] | None = None,
+        is_kept: Callable[[Any], Any] | None = None,
+    ) -> Callable[[int, int], tf.data.Dataset]:
+        """Returns a function from the number of a first batch, and a count, to a dataset of so many batches.
 
-    def batches(self, first: int, count: int, functions: tuple = (), rows: Callable | None = None) -> tf.data.Dataset:
-        """Returns `count` batches from number `first` on, with the functions applied to each."""
-        first_pass, skip = divmod(first, self.batches_per_pass)
-        last_pass = (first + max(count, 1) - 1) // self.batches_per_pass
-        with tf.device("CPU:0"):
-            passes = tf.data.Dataset.range(first_pass, last_pass + 1)
-            indices = passes.flat_map(plain(lambda number: self._pass_of(number)))
-            indices = indices.skip(skip).take(count)
-            if rows is not None:
-                indices = indices.map(plain(lambda *each: tuple(map(rows, each))))
-            dataset = indices.map(self._batch, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-            for function in functions:
-                dataset = dataset.map(plain(function))
-            dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
-            return dataset.prefetch(PREFETCH_BATCHES).with_options(steady_options())
+        It is traced once, however many epochs there are: a dataset costs only its iterator.
 
-    def _pass_of(self, number):
-        indices = self._order(number)
-        return tf.data.Dataset.from_tensor_slices(indices).batch(self.batch_size, drop_remainder=True)
+        Args:
+            functions: pairs (function, per_image) as for `Batches.map`, applied to each batch, the first first.
+            rows: a function from values (batch, ...) to those of the rows that are read, or None for all.
+            is_kept: a function from a batch's number, an int64 tensor, to whether it is one of those that are counted
+                and returned; None for all.
+        """
+        specs = []
+
+        def build(first, count):
+            dataset = self._dataset(first, count, functions, rows, is_kept)
+            specs.append(dataset.element_spec)
+            return tf.data.experimental.to_variant(dataset)
+
+        traced = tf.function(build, input_signature=[INT64, INT64], autograph=False)
+
+        def batches(first: int, count: int) -> tf.data.Dataset:
+            with tf.device("CPU:0"):
+                variant = traced(tf.constant(first, tf.int64), tf.constant(count, tf.int64))
+                return tf.data.experimental.from_variant(variant, specs[-1]).with_options(steady_options())
+
+        return batches
+
+    def _dataset(self, first, count, functions, rows, is_kept):
+        """The batches of a pipeline; `first` and `count` are tensors."""
+        indices = self._indices_from(first)
+        if is_kept is not None:
+            numbered = indices.enumerate(first).filter(plain(lambda number, each: is_kept(number)))
+            indices = numbered.map(plain(lambda number, each: each))
+        indices = indices.take(count)
+        if rows is not None:
+            indices = indices.map(plain(lambda *each: tuple(map(rows, each))))
+        own = list(itertools.takewhile(lambda pair: pair[1], functions))
+
+        def batch_at(*indices):
+            batch = self._batch_at(*indices)
+            for function, _ in own:
+                batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+            return batch
+
+        dataset = indices.map(plain(batch_at), num_parallel_calls=PARALLEL_CALLS, deterministic=True)
+        for function, _ in functions[len(own) :]:
+            dataset = dataset.map(plain(tf.function(function)))  # one after another, since it may have a state
+        return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(PREFETCH_BATCHES)
+
+    def _indices_from(self, first):
+        """A dataset of the indices of each batch from number `first` on, without end."""
+        first_pass, skip = first // self.batches_per_pass, first % self.batches_per_pass
+        passes = tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max)
+        return passes.map(plain(self._order_of_pass)).unbatch().skip(skip)
 
     def _order_of_pass(self, number):
-        """The order of a pass, int64 (num_images,), and which of them are mirrored, bool."""
-        indices = tf.range(len(self.values), dtype="int64")
-        if self.shuffle:
-            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self.seed, number]))
-        if not self.flip:
-            return indices, tf.zeros_like(indices, tf.bool)
+        """The indices of a pass, int64 (batches, batch_size), and, with `flip`, which images are mirrored, bool."""
+        indices = tf.range(self._num_images, dtype="int64")
+        if self._shuffle:
+            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self._seed, number]))
+        if not self._flip:
+            return (self._in_batches(indices),)
         # A negative number, since those of passes have given the order its random bits.
-        bits = tf.random.stateless_uniform(tf.shape(indices), tf.stack([self.seed, -1 - number]), 0, 2, tf.int32)
-        return indices, bits == 1
+        bits = tf.random.stateless_uniform(tf.shape(indices), tf.stack([self._seed, -1 - number]), 0, 2, tf.int32)
+        return self._in_batches(indices), self._in_batches(bits == 1)
 
-    def _batch_at(self, indices, mirrored):
+    def _in_batches(self, values):
+        shape = (self.batches_per_pass, self.batch_size)
+        return tf.reshape(values[: shape[0] * shape[1]], shape)
+
+    def _batch_at(self, indices, mirrored=None):
         batch = self._images_at(indices)
-        if self.flip:
+        if mirrored is not None:
             # Ten times as fast as a slice with step -1 and `tf.where`.
             both = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0)
             batch = tf.gather(both, tf.range(indices.shape[0]) + indices.shape[0] * tf.cast(mirrored, "int32"))
@@ -98,7 +158,7 @@ def _reader(values, read):
         held = tf.constant(values)
         return lambda indices: tf.gather(held, indices)
 
-    def images_at(indices: Any) -> Any:
+    def images_at(indices):
         batch = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
         return tf.ensure_shape(batch, (indices.shape[0], *values.shape[1:]))
 

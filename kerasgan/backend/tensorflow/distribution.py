@@ -48,7 +48,7 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
         strategy: the `tf.distribute.Strategy`.
         here: which of the replicas are in this process, numbers one after another.
         minibatches: how many minibatches a batch is split into.
-        initial_epoch, steps_per_epoch: the arguments of `fit`.
+        initial_epoch: the argument of `fit`.
     """
 
     def __init__(
@@ -58,10 +58,9 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
         here: list[int],
         minibatches: int,
         initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
     ):
         rows = functools.partial(_rows, minibatches, strategy.num_replicas_in_sync, here[0], len(here))
-        super().__init__(batches.share(rows), initial_epoch, steps_per_epoch)
+        super().__init__(batches.share(rows), initial_epoch)
         self.strategy, self._slices = strategy, functools.partial(_slices, len(here))
 
     @property
@@ -73,7 +72,7 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
         return self.batches.epoch(0).element_spec
 
     def __iter__(self) -> Iterator[Any]:
-        for slices in self.next_epoch().map(self._slices):
+        for slices in self.current_epoch().map(self._slices):
             each = iter(slices)
             yield self.strategy.experimental_distribute_values_from_function(lambda context, each=each: next(each))
 

@@ -166,8 +166,7 @@ class StrategyReplicas(SingleDevice):
         Args:
             x, y, gan, batch_size: as `kerasgan.fit_data.check_data` takes and returns them.
             minibatches: into how many the update rule splits a batch.
-            options: `shuffle`, whether an array gets a new order in each epoch; `initial_epoch` and `steps_per_epoch`
-                of `fit`.
+            options: `shuffle`, whether an array gets a new order in each epoch; `initial_epoch` of `fit`.
 
         Raises:
             ValueError: for other sources than arrays and datasets.
@@ -182,8 +181,8 @@ class StrategyReplicas(SingleDevice):
                 f"tf.data.Dataset. Received: {type(x).__name__}. kerasgan.datasets.load makes batches of arrays, "
                 "folders and named sets."
             )
-        epochs = (options["initial_epoch"], options["steps_per_epoch"])
-        return distribution.DistributedBatches(x, self.strategy, self.here, minibatches, *epochs), None
+        epoch = options["initial_epoch"]
+        return distribution.DistributedBatches(x, self.strategy, self.here, minibatches, epoch), None
 
     def _check_optimizer(self, name, optimizer):
         inner = getattr(optimizer, "inner_optimizer", optimizer)
