@@ -15,12 +15,28 @@ import time
 import keras
 import numpy as np
 import pytest
-from test_distribution import small
 
+import kerasgan_cli
 from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.runs import run_folder
 
+SMALL = {
+    "title": "small",
+    "source": "digits",
+    "network": "dcgan",
+    "network_options": {"width": 4, "depth": 1},
+    "latent_dim": 2,
+    "epochs": 1,
+    "ema_half_life_images": 1000.0,
+}
 NO_PICTURES = {"batch_size": 128, "network": "mlp", "network_options": {"width": 8, "depth": 1}}
+
+
+def small(tmp_path, **more):
+    """Writes the settings of a small recipe, with changed fields; returns the file."""
+    path = tmp_path / "planned.json"
+    path.write_text(json.dumps({"name": "small", "recipe": SMALL | more}))
+    return path
 
 
 def free_ports(count):
@@ -100,7 +116,7 @@ def test_two_processes_are_one_job(tmp_path, model):
     settings = small(tmp_path, **MODELS[model])
     codes, printed = ended(start(2, tmp_path, "--settings", settings, "--log-dir", tmp_path / "job"))
     assert codes == [0, 0], printed
-    single("--settings", settings, "--log-dir", tmp_path / "one")
+    assert kerasgan_cli.main(["train", "--settings", str(settings), "--log-dir", str(tmp_path / "one")]) == 0
     (run,), (reference,) = ((tmp_path / name).iterdir() for name in ("job", "one"))
     assert {run_folder.MODEL, run_folder.SAMPLES, run_folder.EXPORT, run_folder.SETTINGS} <= {
         path.name for path in run.iterdir()
@@ -156,6 +172,7 @@ def test_sigterm_ends_a_job_with_a_checkpoint(tmp_path, asked):
     assert checkpoint_files.files(run / run_folder.CHECKPOINTS) and not (run / run_folder.MODEL).exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_a_worker_waits_for_no_other(tmp_path):
     logs = tmp_path / "logs"
     both = start(2, tmp_path, "--settings", small(tmp_path), "--dry-run", "--log-dir", logs)
