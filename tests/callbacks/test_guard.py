@@ -82,6 +82,25 @@ def test_a_failure_is_reported_once(make_gan, images, caplog, tmp_path):
     assert list((tmp_path / "guard").glob("events*"))
 
 
+def test_a_failure_is_reported_again_if_it_was_gone_in_between(make_gan, images):
+    class DeadAliveDead(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            step = int(self.model.g_optimizer.iterations.numpy())
+            if step == 0:
+                self.weights = self.model.discriminator.get_weights()
+            if step == 10:
+                self.model.discriminator.set_weights(self.weights)
+            if not 10 <= step < 20:
+                dead_discriminator(self.model, False)
+
+    guard = Guard(every_steps=1)
+    fit(make_gan(), images, DeadAliveDead(), guard, epochs=8, batch_size=16)
+    assert [(each.what, each.step) for each in guard.failures] == [
+        ("dead discriminator", 5),
+        ("dead discriminator", 25),
+    ]
+
+
 def test_stop_ends_training_at_once(make_gan, images):
     guard = Guard("stop", every_steps=1)
     history = fit(make_gan(), images, Plant(4, nan_weights), guard, epochs=20)
