@@ -124,7 +124,7 @@ def load_arrays(source, n=None, *, image_size=None, channels=None, split="train"
 
     Args:
         source, image_size, channels, split: as for `load`.
-        n: options many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
+        n: how many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
         seed: non-negative integer that fixes the choice, and the points drawn.
 
     Returns:
