@@ -33,7 +33,7 @@ def main(folder="tensorboard_logs/example-digits", epochs=6, passes_per_epoch=20
         batches.repeat(passes_per_epoch),
         epochs=epochs,
         verbose=2,
-        callbacks=[keras.callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],
+        callbacks=[callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],
     )
     pictures.save_png(folder / "samples.png", pictures.tile(gan.generate(64, seed=0)))
     gan.save(folder / "gan.keras")

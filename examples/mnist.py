@@ -36,7 +36,7 @@ def main(folder="tensorboard_logs/example-mnist", split="train[:20%]", epochs=6,
         epochs=epochs,
         validation_data=held_out,
         verbose=2,
-        callbacks=[keras.callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],
+        callbacks=[callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],
     )
     # Both with the final discriminator; the log `d_real` is a mean over the epoch.
     training = gan.evaluate(batches, verbose=0, return_dict=True)["d_real"]

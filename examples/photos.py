@@ -55,7 +55,7 @@ def main(folder="tensorboard_logs/example-photos", photos=None, epochs=90, image
         epochs=epochs,
         verbose=0,
         callbacks=[
-            keras.callbacks.TensorBoard(folder),
+            callbacks.TensorBoard(folder),
             callbacks.ImageGrid(folder, real=real, every_epochs=max(epochs // 5, 1)),
             callbacks.LatentWalk(folder, every_epochs=max(epochs // 5, 1)),
         ],
