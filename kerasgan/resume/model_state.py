@@ -1,4 +1,7 @@
-"""All that a game in training remembers, as named arrays."""
+"""The state of a GAN in training, as named arrays."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -6,14 +9,18 @@ import numpy as np
 from kerasgan import keras_internals
 
 METRICS = "metrics/"
+"""How the names of the running means behind the logs begin."""
 
 
-def variables(gan):
+def variables(gan: Any) -> dict[str, Any]:
     """Returns every variable on which the training of a compiled GAN depends, as a dict of names to Keras variables.
 
     These are the weights of the two networks and of the averaged generator, the optimizers' slots, steps and learning
-    rates, the state of every seed generator, the running means behind the logs, and whatever else the GAN keeps. Names
+    rates, the state of every seed generator, the running means behind the logs, and the GAN's own variables. Names
     count the variables of a part from 0: the names that Keras gives depend on what was built before in the process.
+
+    Args:
+        gan: a compiled `kerasgan.GAN`.
     """
     parts = {
         "generator": gan.generator.weights,
@@ -33,22 +40,22 @@ def variables(gan):
     return named
 
 
-def arrays(gan):
+def arrays(gan: Any) -> dict[str, np.ndarray]:
     """Returns the values of `variables`, as NumPy arrays. They are the same on all replicas that share a batch."""
     # A copy: on the CPU an array may share its memory with the variable, which the next step overwrites.
     return {name: np.array(keras.ops.convert_to_numpy(_copies(each)[0])) for name, each in variables(gan).items()}
 
 
-def spec(gan):
-    """Returns what `kerasgan.resume.checkpoint_files` must find: a dict of the names in `variables` to (shape, dtype)."""
+def spec(gan: Any) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Returns the arrays that a checkpoint must hold: a dict of the names in `variables` to (shape, dtype)."""
     return {
         name: (tuple(variable.shape), np.dtype(keras.backend.standardize_dtype(variable.dtype)))
         for name, variable in variables(gan).items()
     }
 
 
-def assign(gan, arrays):
-    """Gives the variables whose names are among `arrays` these values; the running means as well, if they are there."""
+def assign(gan: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Assigns `arrays` to the variables of these names, running means included. Other variables stay as they are."""
     for name, variable in variables(gan).items():
         if name in arrays:
             for copy in _copies(variable):
@@ -56,8 +63,9 @@ def assign(gan, arrays):
 
 
 def _copies(variable):
-    """Returns a variable's copies here, one for each replica; the variable itself where there are no replicas.
+    """Returns a variable's copies in this process, one for each replica; without replicas the variable itself.
 
-    Read as a whole, TensorFlow would add up those of a running mean, over all workers, and wait for each of these.
+    Reading the variable of a running mean as a whole, TensorFlow would add up the copies of all workers, and wait for
+    them.
     """
     return getattr(variable.value, "values", None) or (variable,)

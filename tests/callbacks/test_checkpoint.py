@@ -1,4 +1,4 @@
-"""Checkpoint: what was stopped goes on as if it had not been, bit for bit."""
+"""Checkpoint: a training that was stopped goes on as if it had not been, bit for bit."""
 
 import warnings
 
@@ -9,11 +9,12 @@ import tensorflow as tf
 from tensorflow.python.framework import config
 
 import kerasgan
-from kerasgan.resume import checkpoint_files, interrupts, model_state
 from kerasgan.callbacks import Checkpoint, Equilibrium
-from kerasgan.callbacks.checkpoint import restore
+from kerasgan.resume import checkpoint_files, interrupts, model_state
+from kerasgan.resume.restore import restore
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), "uint8")  # 7 batches of 10
+AT_STEP_3 = {"step": 3, "epoch": 0, "batch": 3, "batches_per_epoch": 7, "best": None, "stopped": False, "callbacks": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def determinism():
     config.disable_op_determinism()
 
 
-class Dies(keras.callbacks.Callback):
+class PowerCut(keras.callbacks.Callback):
     """Ends a training as a power cut does, after a number of calls into the training step."""
 
     def __init__(self, after):
@@ -36,7 +37,7 @@ class Dies(keras.callbacks.Callback):
             raise RuntimeError("power cut")
 
 
-class Notes(keras.callbacks.Callback):
+class Recorder(keras.callbacks.Callback):
     """The logs of every epoch, and the numbers of the batches."""
 
     def __init__(self):
@@ -51,22 +52,21 @@ class Notes(keras.callbacks.Callback):
 
 
 class Fit:
-    """A training of four epochs that can be stopped and taken up, each time with new objects as in a new process."""
+    """A training of four epochs that can be stopped and resumed, each time with new objects as in a new process."""
 
     def __init__(self, make_gan, folder, epochs=4, passes=1, **options):
         self.make_gan, self.folder, self.epochs, self.passes, self.options = make_gan, folder, epochs, passes, options
-        self.notes = Notes()
+        self.recorder = Recorder()
 
     def run(self, *callbacks, seed=0, **checkpoint_options):
         """Trains to the end or to the power cut. Returns the GAN, or None."""
         gan = self.make_gan(seed=seed, **self.options)
         checkpoint = Checkpoint(self.folder, resume=True, **checkpoint_options)
-        dataset, _ = kerasgan.datasets.load(
-            IMAGES, 10, seed=1, passes=self.passes, skip_batches=checkpoint.skip_batches()
-        )
-        callbacks = [self.notes, *callbacks, checkpoint]
+        skip_batches = checkpoint.skip_batches()
+        batches, _ = kerasgan.datasets.load(IMAGES, 10, seed=1, passes=self.passes, skip_batches=skip_batches)
+        callbacks = [self.recorder, *callbacks, checkpoint]
         try:
-            gan.fit(dataset, epochs=self.epochs, callbacks=callbacks, verbose=0)
+            gan.fit(batches, epochs=self.epochs, callbacks=callbacks, verbose=0)
         except RuntimeError:
             return None
         self.checkpoint = checkpoint
@@ -74,7 +74,7 @@ class Fit:
 
 
 def same(one, other):
-    """Whether two games hold the same bits in every variable but the running means, which each epoch begins anew."""
+    """Whether two GANs hold the same bits in every variable but the running means, which each epoch resets."""
     first, second = (
         {name: array for name, array in model_state.arrays(gan).items() if not name.startswith("metrics/")}
         for gan in (one, other)
@@ -84,7 +84,7 @@ def same(one, other):
 
 
 slow = pytest.mark.slow
-GAMES = [
+OPTIONS = [
     pytest.param(
         {"ema": kerasgan.ema.EMA(100), "augment": kerasgan.augment.Adaptive(adjust_images=200)}, id="averaged, adaptive"
     ),
@@ -113,17 +113,17 @@ def make_any(make_gan):
     return make
 
 
-@pytest.mark.parametrize("gan", GAMES)
-def test_a_training_that_was_killed_ends_as_one_that_was_not(gan, make_any, tmp_path):
-    straight = Fit(make_any, tmp_path / "straight", **gan)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_training_that_was_killed_ends_as_one_that_was_not(options, make_any, tmp_path):
+    straight = Fit(make_any, tmp_path / "straight", **options)
     whole = straight.run()
-    stopped = Fit(make_any, tmp_path / "stopped", **gan)
-    assert stopped.run(Dies(after=12), every_steps=2) is None
-    stopped.notes.batches.clear()
+    stopped = Fit(make_any, tmp_path / "stopped", **options)
+    assert stopped.run(PowerCut(after=12), every_steps=2) is None
+    stopped.recorder.batches.clear()
     resumed = stopped.run(seed=99, every_steps=2)
-    assert stopped.checkpoint.position.step == 11 and stopped.notes.batches[:4] == [4, 5, 6, 0]
+    assert stopped.checkpoint.position.step == 11 and stopped.recorder.batches[:4] == [4, 5, 6, 0]
     assert same(whole, resumed)
-    assert stopped.notes.epochs == straight.notes.epochs
+    assert stopped.recorder.epochs == straight.recorder.epochs
 
 
 @pytest.mark.parametrize("after", [3, *(pytest.param(after, marks=slow) for after in (2, 4, 8, 9))])
@@ -133,19 +133,19 @@ def test_executions_of_several_steps_and_passes(after, make_gan, tmp_path):
     straight = Fit(make_gan, tmp_path / "straight", **options)
     whole = straight.run()
     stopped = Fit(make_gan, tmp_path / "stopped", **options)
-    assert stopped.run(Dies(after), every_steps=1) is None
+    assert stopped.run(PowerCut(after), every_steps=1) is None
     resumed = stopped.run(seed=99, every_steps=1)
     assert same(whole, resumed)
-    assert stopped.notes.epochs == straight.notes.epochs
+    assert stopped.recorder.epochs == straight.recorder.epochs
 
 
 @slow
 def test_a_training_that_came_to_its_end_does_nothing_more(make_gan, tmp_path):
     fit = Fit(make_gan, tmp_path / "run")
     first = fit.run()
-    fit.notes.batches.clear()
+    fit.recorder.batches.clear()
     again = fit.run(seed=99)
-    assert fit.notes.batches == [] and same(first, again)
+    assert fit.recorder.batches == [] and same(first, again)
 
 
 @slow
@@ -157,20 +157,21 @@ def test_more_epochs_than_before(make_gan, tmp_path):
 
 @slow
 @pytest.mark.parametrize("per_call", [1, 2])  # of steps_per_epoch=5, three calls of two are six
-def test_data_without_end_in_epochs_of_given_length(per_call, make_gan, tmp_path):
+@pytest.mark.parametrize("kind", ["batches", "dataset without end"])
+def test_epochs_of_a_given_length(kind, per_call, make_gan, tmp_path):
     def run(folder, *callbacks, seed=0):
-        gan, checkpoint = (
-            make_gan(seed=seed, steps_per_execution=per_call),
-            Checkpoint(folder, every_steps=3, resume=True),
-        )
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
-        callbacks = [*callbacks, checkpoint]
-        gan.fit(dataset.repeat(), epochs=4, steps_per_epoch=5, callbacks=callbacks, verbose=0)
+        gan = make_gan(seed=seed, steps_per_execution=per_call)
+        checkpoint = Checkpoint(folder, every_steps=3, resume=True)
+        skip_batches = checkpoint.skip_batches()
+        data, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=skip_batches)
+        if kind == "dataset without end":
+            data = data.epoch(0).repeat().skip(skip_batches)
+        gan.fit(data, epochs=4, steps_per_epoch=5, callbacks=[*callbacks, checkpoint], verbose=0)
         return gan
 
     whole = run(tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tmp_path / "parts", Dies(5))
+        run(tmp_path / "parts", PowerCut(5))
     assert same(whole, run(tmp_path / "parts", seed=99))
 
 
@@ -195,7 +196,7 @@ def test_data_of_unknown_length(make_gan, tmp_path):
 
     whole, _ = run(tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tmp_path / "parts", Dies(5))
+        run(tmp_path / "parts", PowerCut(5))
     resumed, begin_at = run(tmp_path / "parts", seed=99)
     assert begin_at == 3 and same(whole, resumed)
 
@@ -206,51 +207,71 @@ def test_with_validation(make_gan, tmp_path):
     held_out = IMAGES[:20] / np.float32(127.5) - 1
 
     def run(folder, *callbacks, seed=0):
-        gan, checkpoint, notes = make_gan(seed=seed), Checkpoint(folder, every_steps=2, resume=True), Notes()
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
-        callbacks = [notes, *callbacks, checkpoint]
-        gan.fit(dataset, epochs=3, validation_data=held_out, callbacks=callbacks, verbose=0)
-        return notes.epochs
+        gan, checkpoint, recorder = make_gan(seed=seed), Checkpoint(folder, every_steps=2, resume=True), Recorder()
+        batches, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
+        callbacks = [recorder, *callbacks, checkpoint]
+        gan.fit(batches, epochs=3, validation_data=held_out, callbacks=callbacks, verbose=0)
+        return recorder.epochs
 
     whole = run(tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tmp_path / "parts", Dies(12))
+        run(tmp_path / "parts", PowerCut(12))
     rest = run(tmp_path / "parts", seed=99)
     assert rest.keys() == {1, 2} and all(rest[epoch] == whole[epoch] for epoch in rest)
     assert "val_d_real" in rest[1]
 
 
 @slow
-def test_data_that_did_not_begin_at_the_place_are_noticed(make_gan, tmp_path):
-    Fit(make_gan, tmp_path / "run").run(Dies(10), every_steps=2)
-    dataset, _ = kerasgan.datasets.load(IMAGES, 10)
-    checkpoint = Checkpoint(tmp_path / "run", resume=True)
+def test_a_dataset_that_may_begin_elsewhere_is_warned_of(make_gan, tmp_path):
+    """`fit` begins batches at the position by itself; of a `tf.data.Dataset` it does not know where it begins."""
+    Fit(make_gan, tmp_path / "run").run(PowerCut(10), every_steps=2)
+    batches, _ = kerasgan.datasets.load(IMAGES, 10)
     with pytest.warns(UserWarning, match="may begin at another"):
-        make_gan().fit(dataset, epochs=2, callbacks=checkpoint, verbose=0)
+        make_gan().fit(batches.epoch(0), epochs=2, callbacks=[Checkpoint(tmp_path / "run", resume=True)], verbose=0)
+
+
+@slow
+def test_batches_loaded_without_skip_batches_go_on_at_the_position(make_gan, tmp_path):
+    whole = Fit(make_gan, tmp_path / "whole", epochs=2).run()
+    Fit(make_gan, tmp_path / "run").run(PowerCut(10), every_steps=2)
+    gan, (batches, _) = make_gan(seed=99), kerasgan.datasets.load(IMAGES, 10, seed=1)
+    gan.fit(batches, epochs=2, callbacks=[Checkpoint(tmp_path / "run", resume=True)], verbose=0)
+    assert same(whole, gan)
 
 
 @slow
 def test_another_batch_size_is_refused_within_an_epoch(make_gan, tmp_path):
-    Fit(make_gan, tmp_path / "run").run(Dies(10), every_steps=2)
-    dataset, _ = kerasgan.datasets.load(IMAGES, 35)
-    with pytest.raises(ValueError, match="2 batches an epoch for a checkpoint with 7"):
-        make_gan().fit(dataset, epochs=2, callbacks=[Checkpoint(tmp_path / "run", resume=True)], verbose=0)
+    Fit(make_gan, tmp_path / "run").run(PowerCut(10), every_steps=2)
+    batches, _ = kerasgan.datasets.load(IMAGES, 35)
+    with pytest.raises(ValueError, match="2 batches in an epoch for a checkpoint with 7"):
+        make_gan().fit(batches, epochs=2, callbacks=[Checkpoint(tmp_path / "run", resume=True)], verbose=0)
+
+
+def test_data_asked_for_at_another_position_are_refused(make_gan, tmp_path):
+    Fit(make_gan, tmp_path, epochs=1).run()
+    checkpoint = Checkpoint(tmp_path, resume=True)
+    batches, _ = kerasgan.datasets.load(IMAGES, 10, skip_batches=checkpoint.skip_batches())
+    with pytest.warns(UserWarning, match="Passed over"):
+        checkpoint_files.files(tmp_path)[0].write_bytes(b"damaged")
+        checkpoint_files.write(tmp_path, 3, model_state.arrays(make_gan()), AT_STEP_3)
+        with pytest.raises(ValueError, match=r"go on at batch 3.*Received: data for batch 7.*skip_batches=3"):
+            make_gan().fit(batches, epochs=2, callbacks=[checkpoint], verbose=0)
 
 
 def test_a_new_training_needs_a_folder_of_its_own(make_gan, tmp_path):
     Fit(make_gan, tmp_path, epochs=1).run()
-    gan, (dataset, _) = make_gan(), kerasgan.datasets.load(IMAGES, 10)
+    gan, (batches, _) = make_gan(), kerasgan.datasets.load(IMAGES, 10)
     with pytest.raises(ValueError, match=r"step-00000007\.checkpoint.*resume=True"):
-        gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)
-    assert restore(gan, tmp_path).step == 7
-    gan.fit(dataset, callbacks=[Checkpoint(tmp_path)], verbose=0)  # which goes on from there
+        gan.fit(batches, callbacks=[Checkpoint(tmp_path)], verbose=0)
+    assert restore(gan, tmp_path)[1].step == 7
+    gan.fit(batches, callbacks=[Checkpoint(tmp_path)], verbose=0)  # which goes on from there
     assert [path.stem for path in checkpoint_files.files(tmp_path)] == ["step-00000014", "step-00000007"]
 
 
 # Callbacks
 
 
-def test_counters_of_callbacks_go_on(make_gan, tmp_path):
+def test_the_state_of_callbacks_is_restored(make_gan, tmp_path):
     def callbacks():
         stop = keras.callbacks.EarlyStopping("g_loss", mode="min", patience=5, restore_best_weights=True, min_delta=100)
         plateau = keras.callbacks.ReduceLROnPlateau("g_loss", mode="min", patience=2, min_delta=100, min_lr=0)
@@ -266,7 +287,7 @@ def test_counters_of_callbacks_go_on(make_gan, tmp_path):
         each[2].monitor = "g_loss"
     straight = Fit(make_gan, tmp_path / "straight").run(*whole)
     fit = Fit(make_gan, tmp_path / "stopped")
-    fit.run(*first, Dies(after=23))
+    fit.run(*first, PowerCut(after=23))
     resumed = fit.run(*second, seed=99)
     assert kept(second) == kept(whole) and second[0].wait == 3
     rates = [[float(each.learning_rate) for each in gan.optimizer.optimizers] for gan in (straight, resumed)]
@@ -274,7 +295,7 @@ def test_counters_of_callbacks_go_on(make_gan, tmp_path):
 
 
 @slow
-def test_equilibrium_goes_on_having_seen_the_discriminator_tell(make_gan, tmp_path):
+def test_equilibrium_remembers_that_the_discriminator_was_better_than_chance(make_gan, tmp_path):
     seen = []
     for _ in range(2):
         watch = Equilibrium(IMAGES / np.float32(127.5) - 1, stop=False)
@@ -290,16 +311,16 @@ def test_equilibrium_goes_on_having_seen_the_discriminator_tell(make_gan, tmp_pa
 def test_the_steps_of_tensorboard_go_on(make_gan, tmp_path):
     boards = [keras.callbacks.TensorBoard(tmp_path / name, update_freq=1) for name in "ab"]
     fit = Fit(make_gan, tmp_path / "run")
-    fit.run(boards[0], Dies(10), every_steps=2)
+    fit.run(boards[0], PowerCut(10), every_steps=2)
     fit.run(boards[1], seed=99)
     assert boards[1]._global_train_batch == 4 * 7
 
 
-def test_it_stands_last(make_gan, tmp_path):
+def test_it_must_be_the_last_callback(make_gan, tmp_path):
     late = keras.callbacks.EarlyStopping("loss", mode="min")
     with pytest.raises(ValueError, match="Put Checkpoint at the end"):
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10)
-        make_gan().fit(dataset, callbacks=[Checkpoint(tmp_path), late], verbose=0)
+        batches, _ = kerasgan.datasets.load(IMAGES, 10)
+        make_gan().fit(batches, callbacks=[Checkpoint(tmp_path), late], verbose=0)
 
 
 @slow
@@ -309,39 +330,39 @@ def test_a_training_that_was_stopped_early_stays_stopped(make_gan, tmp_path):
 
     fit = Fit(make_gan, tmp_path / "run")
     fit.run(stop())
-    fit.notes.epochs.clear()
+    fit.recorder.epochs.clear()
     fit.run(stop(), seed=99)
-    assert fit.notes.epochs == {}
+    assert fit.recorder.epochs == {}
 
 
-# What is kept
+# Which checkpoints there are
 
 
 def test_the_last_ones_and_the_best_are_kept(make_gan, tmp_path):
-    class Falls(keras.callbacks.Callback):
+    class Score(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["score"] = [3.0, 1.0, 2.0, 1.5][epoch]
 
     fit = Fit(make_gan, tmp_path)
-    gan = fit.run(Falls(), keep=2, monitor="score")
+    gan = fit.run(Score(), keep=2, monitor="score")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "best.checkpoint",
         "step-00000021.checkpoint",
         "step-00000028.checkpoint",
     ]
-    assert restore(gan, tmp_path, best=True).epoch == 2 and gan.g_optimizer.iterations == 14
-    assert restore(gan, tmp_path).epoch == 4 and gan.g_optimizer.iterations == 28
+    assert restore(gan, tmp_path, best=True)[1].epoch == 2 and gan.g_optimizer.iterations == 14
+    assert restore(gan, tmp_path)[1].epoch == 4 and gan.g_optimizer.iterations == 28
 
 
 @slow
-def test_time_alone_can_be_the_measure(make_gan, tmp_path):
-    Fit(make_gan, tmp_path / "always").run(Dies(5), every_epochs=None, every_seconds=1e-9)
-    Fit(make_gan, tmp_path / "never").run(Dies(5), every_epochs=None, every_seconds=1e9)
+def test_checkpoints_by_time_alone(make_gan, tmp_path):
+    Fit(make_gan, tmp_path / "always").run(PowerCut(5), every_epochs=None, every_seconds=1e-9)
+    Fit(make_gan, tmp_path / "never").run(PowerCut(5), every_epochs=None, every_seconds=1e9)
     assert len(checkpoint_files.files(tmp_path / "always")) == 3 and not checkpoint_files.files(tmp_path / "never")
 
 
 @slow
-def test_losses_that_are_not_finite_are_not_kept(make_gan, tmp_path):
+def test_states_whose_losses_are_not_finite_are_not_saved(make_gan, tmp_path):
     wild = {"d_optimizer": keras.optimizers.SGD(1e30), "g_optimizer": keras.optimizers.SGD(1e30)}
     with pytest.warns(UserWarning, match="its losses are not finite"):
         Fit(make_gan, tmp_path, **wild).run()
@@ -350,7 +371,7 @@ def test_losses_that_are_not_finite_are_not_kept(make_gan, tmp_path):
 
 @slow
 def test_a_request_to_stop_ends_the_step_with_a_checkpoint(make_gan, tmp_path):
-    class Asks(keras.callbacks.Callback):
+    class RequestStop(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             if batch == at:
                 checkpoint.request_stop(15)
@@ -358,24 +379,29 @@ def test_a_request_to_stop_ends_the_step_with_a_checkpoint(make_gan, tmp_path):
     whole = Fit(make_gan, tmp_path / "whole").run()
     for at in (2, 6):  # within an epoch, and at its end
         checkpoint, gan = Checkpoint(tmp_path / f"{at}"), make_gan()
-        dataset, _ = kerasgan.datasets.load(IMAGES, 10, seed=1)
+        batches, _ = kerasgan.datasets.load(IMAGES, 10, seed=1)
         with pytest.raises(interrupts.Stopped) as stopped:
-            gan.fit(dataset, epochs=4, callbacks=[Asks(), checkpoint], verbose=0)
+            gan.fit(batches, epochs=4, callbacks=[RequestStop(), checkpoint], verbose=0)
         assert stopped.value.exit_code == 143
         assert stopped.value.checkpoint.name == f"step-{at + 1:08d}.checkpoint"
         assert same(whole, Fit(make_gan, tmp_path / f"{at}").run(seed=99))
 
 
-@pytest.mark.parametrize("options", [{"every_epochs": -1}, {"every_steps": 1.5}, {"keep": 0}, {"mode": "low"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{"every_epochs": 0}, {"every_steps": 1.5}, {"every_seconds": -1}, {"keep": 0}, {"mode": "low"}],
+    ids=str,
+)
 def test_settings_out_of_range(options, tmp_path):
-    with pytest.raises(ValueError, match="Received"):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=f"{name} must be .*Received: {name}={value!r}"):
         Checkpoint(tmp_path, **options)
 
 
 @slow
-def test_no_warning_where_all_is_well(make_gan, tmp_path):
+def test_a_resumed_training_warns_of_nothing(make_gan, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit = Fit(make_gan, tmp_path)
-        fit.run(Dies(12), every_steps=2)
+        fit.run(PowerCut(12), every_steps=2)
         assert fit.run(seed=99) is not None

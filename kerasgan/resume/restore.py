@@ -1,0 +1,87 @@
+"""The state of a training, from the newest sound checkpoint in a folder back into a model and its callbacks."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from . import callback_state, checkpoint_files, model_state
+from .position import Position, position_in
+
+COUNTERS = ("step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
+"""What `kerasgan.callbacks.Checkpoint` writes next to the arrays."""
+
+
+def restore(
+    gan: Any,
+    folder: str | os.PathLike[str],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    best: bool = False,
+) -> tuple[checkpoint_files.Checkpoint, Position] | None:
+    """Gives a compiled GAN, and callbacks, the state of the newest sound checkpoint in a folder.
+
+    The running means behind the logs stay as they are: Keras resets them when an epoch begins.
+
+    Args:
+        gan: a GAN of the same networks and settings.
+        folder: where the checkpoints are.
+        callbacks: those whose state is to be restored; all that had one then, in the same order, or none.
+        best: True for `best.checkpoint`, where there is one.
+
+    Returns:
+        The checkpoint, and the position of training in the data; None where there are no checkpoints.
+
+    Raises:
+        ValueError: if there are checkpoints, but all are damaged or of another training.
+    """
+    found = checkpoint_files.newest(folder, *_specs(gan, callbacks), best=best)
+    if found is None:
+        return None
+    position = _checked_position(found)
+    _restore_callbacks(found, callbacks)
+    is_mean = model_state.METRICS
+    model_state.assign(gan, {name: array for name, array in found.arrays.items() if not name.startswith(is_mean)})
+    return found, position
+
+
+def named(callbacks: Sequence[keras.callbacks.Callback]) -> list[tuple[str, keras.callbacks.Callback]]:
+    """Pairs callbacks that have a state with names: their number among those, and their class."""
+    with_state = [each for each in callbacks if callback_state.get(each) is not None]
+    return [(f"{number} {type(each).__name__}", each) for number, each in enumerate(with_state)]
+
+
+def _specs(gan, callbacks):
+    """Returns the specs of the arrays that a checkpoint must hold, and of those that it may hold."""
+    optional = {}
+    for name, callback in named(callbacks):
+        if callback_state.keeps_weights(callback):
+            for number, weight in enumerate(gan.weights):
+                dtype = keras.backend.standardize_dtype(weight.dtype)
+                optional[f"callbacks/{name}/{number}"] = (tuple(weight.shape), dtype)
+    return model_state.spec(gan), optional
+
+
+def _restore_callbacks(found, callbacks):
+    states = found.counters["callbacks"]
+    for name, callback in named(callbacks):
+        if name not in states:
+            warnings.warn(f"{found.path} has no counters for callback {name}, which starts anew.", stacklevel=3)
+            continue
+        callback_state.restore(callback, states[name])
+        weights = [array for key, array in found.arrays.items() if key.startswith(f"callbacks/{name}/")]
+        if weights:
+            callback.best_weights = weights
+
+
+def _checked_position(found):
+    position, best = position_in(found.counters), found.counters.get("best")
+    sound = set(found.counters) == set(COUNTERS) and type(found.counters["step"]) is int
+    sound = sound and position is not None and isinstance(best, int | float | None)
+    if not sound or not isinstance(found.counters["callbacks"], dict):
+        raise ValueError(
+            f"A checkpoint's counters must be those that Checkpoint writes. Received: {found.path} with "
+            f"{str(found.counters)[:200]}."
+        )
+    return position
