@@ -401,7 +401,7 @@ def test_settings_out_of_range(options, tmp_path):
 @slow
 def test_a_resumed_training_warns_of_nothing(make_gan, tmp_path):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         fit = Fit(make_gan, tmp_path)
         fit.run(PowerCut(12), every_steps=2)
         assert fit.run(seed=99) is not None
