@@ -35,6 +35,7 @@ def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterato
     """
     path = pathlib.Path(path)
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    _remove(unfinished)  # of a killed process that had the same number, as happens in containers
     try:
         yield unfinished
         if durable:
@@ -49,10 +50,12 @@ def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterato
 
 
 def remove_unfinished(folder: str | os.PathLike[str], pattern: str) -> None:
-    """Removes what killed processes left of files and folders whose names match a pattern, such as `"*.checkpoint"`."""
+    """Removes what killed processes left of files and folders whose names match a pattern, such as `"*.checkpoint"`.
+
+    No other process may be writing them at the same time.
+    """
     for path in pathlib.Path(folder).glob(f".[0-9]*.{pattern}"):
-        if not path.name.startswith(f".{os.getpid()}."):
-            _remove(path)
+        _remove(path)
 
 
 def _sync_content(path):

@@ -58,12 +58,19 @@ def test_an_interrupted_folder_leaves_what_was_there(tmp_path):
     assert names(tmp_path) == ["folder"]
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path):
+    (tmp_path / f".{os.getpid()}.folder").mkdir()
+    (tmp_path / f".{os.getpid()}.folder" / "part").write_text("")
+    with files.written_whole(tmp_path / "folder") as unfinished:
+        unfinished.mkdir()
+    assert names(tmp_path) == ["folder"]
+
+
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    other, own = 1, os.getpid()
-    kept = [f".{own}.a.checkpoint", ".hidden.checkpoint", "a.checkpoint", f".{other}.a.json"]
-    for name in [*kept, f".{other}.a.checkpoint"]:
+    kept = [".hidden.checkpoint", "a.checkpoint", ".1.a.json"]
+    for name in [*kept, ".1.a.checkpoint"]:
         (tmp_path / name).write_text("")
-    (tmp_path / f".{other}.b.checkpoint").mkdir()
-    (tmp_path / f".{other}.b.checkpoint" / "part").write_text("")
+    (tmp_path / ".1.b.checkpoint").mkdir()
+    (tmp_path / ".1.b.checkpoint" / "part").write_text("")
     files.remove_unfinished(tmp_path, "*.checkpoint")
     assert names(tmp_path) == sorted(kept)

@@ -1,4 +1,4 @@
-"""Decoded photos that are too many for memory: a file in the cache folder, made once and read from at every start."""
+"""Decoded photos that are too large for memory: a file in the cache folder, made once and read at every start."""
 
 import contextlib
 import hashlib
@@ -8,8 +8,12 @@ import os
 import pathlib
 import shutil
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from kerasgan import files
 
 from . import source
 
@@ -19,35 +23,39 @@ except ImportError:  # there is none on Windows, where two processes may both ma
     fcntl = None
 
 VERSION = 1
-"""Part of the names in the cache: a change of how photos are decoded must raise it."""
+"""Part of the names in the cache: raise it when photos are decoded in another way."""
 
 CHUNK_BYTES = 64 * 2**20
-"""Of decoded photos that are held while the file is made."""
+"""Bytes of decoded photos that are held in memory while the file is made."""
 
-IMAGES, NOTE = "images.uint8", "note.json"
+IMAGES, RECORD = "images.uint8", "note.json"
+
+Decode = Callable[[int, int], tuple[np.ndarray, list[str | None]]]
 
 
-def images(name, key, shape, labels, decode):
-    """Returns decoded images from the cache, where they are put first if they are not there yet.
+def images(
+    name: str, key: Any, shape: tuple[int, ...], labels: np.ndarray | None, decode: Decode
+) -> tuple[np.ndarray | None, list[str | None], str | None]:
+    """Returns decoded images from the cache, after decoding them into it if they are not there yet.
 
-    The cache is KERASGAN_CACHE, or else ~/.cache/kerasgan; what is in it can be deleted at any time. A second process
-    that asks for the same images while they are made waits for them. What was left half-made is made anew.
+    The cache is KERASGAN_CACHE, or else ~/.cache/kerasgan; its content can be deleted at any time. A second process
+    that asks for the same images while they are made waits for them. An unfinished or damaged file is made again.
 
     Args:
-        name: of the set, for people who look into the cache.
-        key: all that decides what the images become, as an object whose `repr` tells it apart.
-        shape: (num_images, height, width, channels), those that cannot be decoded included.
+        name: name of the set, for people who look into the cache.
+        key: everything that determines the decoded images: another `repr` means another file.
+        shape: (num_images, height, width, channels), with the images that cannot be decoded.
         labels: of all images, int32 (num_images,), or None.
         decode: a function from two positions, `start` and `stop`, to the images between them, uint8, and for each None
-            or why it cannot be decoded.
+            or the reason why it cannot be decoded.
 
     Returns:
-        A tuple (values, reasons, fingerprint): the images that could be decoded, a read-only `np.memmap` of uint8
-        (num_good, height, width, channels), or None where none could; for each of all images None or the reason; and
-        their `source.fingerprint`.
+        A tuple (values, reasons, fingerprint): the readable images, a read-only `np.memmap` of uint8 (num_readable,
+        height, width, channels), or None where there are none; for each of all images None or the reason; and their
+        `source.fingerprint`.
 
     Raises:
-        ValueError: if there is no room for them, or they cannot be written.
+        ValueError: if there is no space for them, or they cannot be written.
     """
     digest = hashlib.sha256(repr((VERSION, shape, key)).encode()).hexdigest()
     cache = pathlib.Path(os.environ.get("KERASGAN_CACHE") or "~/.cache/kerasgan").expanduser()
@@ -59,15 +67,15 @@ def images(name, key, shape, labels, decode):
             with _lock(cache / f".{folder.name}.lock"):
                 found = _read(folder, shape) or _make(folder, shape, labels, decode)
         except OSError as error:
-            raise _refusal(shape, f"they cannot be written to {cache} ({error.strerror or error})") from error
+            raise _no_space(shape, f"they cannot be written to {cache} ({error.strerror or error})") from error
     return found
 
 
-def rows_reader(values):
+def rows_reader(values: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
     """Returns a function from indices, int64 (batch,), to those images of a memory map, uint8 (batch, ...).
 
-    They are read, not mapped: of a map that is gone through in random order all pages would soon count as memory of
-    this process.
+    They are read from the file, not through the map: after random reads through a map, all its pages would soon count
+    as memory of this process.
     """
     if not hasattr(os, "preadv"):
         return lambda indices: values[indices]
@@ -93,50 +101,60 @@ def _lock(path):
 
 
 def _read(folder, shape):
-    """Returns what `images` does, or None where there is nothing whole."""
+    """Returns what `images` does, or None where the folder is not there or not whole."""
     try:
-        note = json.loads((folder / NOTE).read_text())
-        reasons = [note["reasons"].get(str(index)) for index in range(shape[0])]
-        good = (sum(reason is None for reason in reasons), *shape[1:])
-        if (folder / IMAGES).stat().st_size != math.prod(good):
+        record = json.loads((folder / RECORD).read_text())
+        reasons = [record["reasons"].get(str(index)) for index in range(shape[0])]
+        readable = (sum(reason is None for reason in reasons), *shape[1:])
+        if (folder / IMAGES).stat().st_size != math.prod(readable):
             return None
-        return np.memmap(folder / IMAGES, "uint8", mode="r", shape=good), reasons, str(note["fingerprint"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none there, or not as we write them
+        return np.memmap(folder / IMAGES, "uint8", mode="r", shape=readable), reasons, str(record["fingerprint"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def _make(folder, shape, labels, decode):
-    wanted, free = math.prod(shape), shutil.disk_usage(folder.parent).free
-    if wanted > free:
-        raise _refusal(shape, f"{folder.parent} has {free / 2**30:,.1f} GiB left")
-    beside = folder.with_name(f".{folder.name}")
-    for left in (beside, folder):  # whoever holds the lock knows that nobody is at work on them
-        shutil.rmtree(left, ignore_errors=True)
+    """Writes the folder, and returns what `images` does. Only the holder of the lock does so."""
+    needed, free = math.prod(shape), shutil.disk_usage(folder.parent).free
+    if needed > free:
+        raise _no_space(shape, f"{folder.parent} has {free / 2**30:,.1f} GiB left")
+    files.remove_unfinished(folder.parent, folder.name)
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        beside.mkdir()
-        reasons = _write(beside / IMAGES, shape, decode)
-        good = [index for index, reason in enumerate(reasons) if reason is None]
-        if not good:
-            return None, reasons, None
-        mark = _fingerprint(beside / IMAGES, (len(good), *shape[1:]), None if labels is None else labels[good])
-        said = {index: reason for index, reason in enumerate(reasons) if reason is not None}
-        (beside / NOTE).write_text(json.dumps({"fingerprint": mark, "reasons": said}))
-        os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with files.written_whole(folder) as unfinished:
+            shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process that had the same number
+            unfinished.mkdir()
+            reasons = _write(unfinished, shape, labels, decode)
+            if all(reasons):
+                raise _NoneReadable
+    except _NoneReadable:
+        return None, reasons, None
     return _read(folder, shape)
 
 
-def _write(path, shape, decode):
-    """Writes all images that can be decoded, one behind the other; returns for each None or why it cannot."""
+class _NoneReadable(Exception):
+    """No image could be decoded: the folder is not kept."""
+
+
+def _write(folder, shape, labels, decode):
+    """Writes the readable images and their record into a folder; returns for each image None or the reason."""
+    reasons = _write_images(folder / IMAGES, shape, decode)
+    readable = [index for index, reason in enumerate(reasons) if reason is None]
+    labels = None if labels is None else labels[readable]
+    fingerprint = _fingerprint(folder / IMAGES, (len(readable), *shape[1:]), labels)
+    unreadable = {index: reason for index, reason in enumerate(reasons) if reason is not None}
+    (folder / RECORD).write_text(json.dumps({"fingerprint": fingerprint, "reasons": unreadable}))
+    return reasons
+
+
+def _write_images(path, shape, decode):
+    """Writes all readable images, one after another; returns for each image None or the reason."""
     step, reasons = max(1, CHUNK_BYTES // math.prod(shape[1:])), []
     with open(path, "wb") as file:
         for start in range(0, shape[0], step):
             chunk, found = decode(start, min(start + step, shape[0]))
             file.write(chunk[[reason is None for reason in found]].data)
             reasons += found
-        file.flush()
-        os.fsync(file.fileno())
     return reasons
 
 
@@ -145,9 +163,9 @@ def _fingerprint(path, shape, labels):
         return source.fingerprint("uint8", shape, iter(lambda: file.read(CHUNK_BYTES), b""), labels)
 
 
-def _refusal(shape, why):
+def _no_space(shape, reason):
     return ValueError(
-        f"Photos that are too many for memory are kept decoded in a file, which needs room. Received: {shape[0]:,} "
-        f"photos of image_size={shape[1:3]}, which take {math.prod(shape) / 2**30:,.1f} GiB, but {why}. Set "
+        f"Photos that are too large for memory are kept decoded in a file, which needs space. Received: {shape[0]:,} "
+        f"photos of image_size={shape[1:3]}, which take {math.prod(shape) / 2**30:,.1f} GiB, but {reason}. Set "
         "KERASGAN_CACHE to a folder on a larger disk, or use a smaller image_size or a part: split='train[:10%]'."
     )
