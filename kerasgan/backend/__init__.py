@@ -1,14 +1,14 @@
 """What an engine provides: TensorFlow or JAX, whichever Keras runs on.
 
-Both `kerasgan.backend.tensorflow` and `kerasgan.backend.jax` provide the same names; this module has those of the
-engine in use. All else is written once, in `keras.ops` and these:
+`kerasgan.backend.tensorflow` and `kerasgan.backend.jax` provide the same names, and this module those of the engine in
+use. Everything else in the package is written once, with `keras.ops` and these names:
 
 - the training step: `run_step`, `state_scope`, `vjp`, `cond`, `apply`, `call_network`;
-- replicas: `replica`, `mean`, `gather`, `sync_statistics`, `placement`;
+- replicas: `placement`, `replica`, `mean`, `mean_logs`, `gather`, `sync_statistics`;
 - data: `ArrayEpochs`, `resize_array`;
 - inference: `sampler`, `inference`, `draw_labels`;
-- files: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `NO_EXPORT`, `add_endpoints`;
-- the machine: `NAME`, `PACKAGES`, `devices`, `make_deterministic`.
+- TensorBoard: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `NO_EXPORT`, `add_endpoints`;
+- the engine and the machine: `NAME`, `PACKAGES`, `devices`, `make_deterministic`.
 """
 
 import keras

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class SingleDevice:
-    """One device: everything is as Keras has it.
+    """One device, as Keras trains on it; the base class of other placements.
 
     Attributes:
         is_single: whether a step runs on one device.
@@ -30,7 +30,7 @@ class SingleDevice:
         if not backend.placement().is_single:
             raise ValueError(
                 "A GAN is trained by the strategy in whose scope it was made. Received: one made outside, within a "
-                "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit goes anywhere."
+                "`strategy.scope()`. Build the networks, the GAN and its optimizers within it; fit may be anywhere."
             )
 
     def agreed_signal(self, signal_number: int | None, batch: int) -> int | None:
@@ -44,7 +44,7 @@ class SingleDevice:
         """Accepts any settings of `compile`."""
 
     def checked_steps(self, steps_per_execution: int) -> int:
-        """Returns how many steps one call runs: as many as asked for."""
+        """Returns how many steps one call runs: as many as given."""
         return steps_per_execution
 
     def step_function(self, step: Any, eagerly: bool) -> Any:
@@ -52,7 +52,7 @@ class SingleDevice:
         return None
 
     def required_batch_multiple(self, minibatches: int) -> int:
-        """Returns of what the size of every batch must be a multiple."""
+        """Returns the number of which the size of every batch must be a multiple."""
         return 1
 
     def is_distributed(self, x: Any) -> bool:

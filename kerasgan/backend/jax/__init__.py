@@ -59,12 +59,12 @@ def add_endpoints(archive: Any, gan: Any) -> None:
 
 
 def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:
-    """Returns `network(inputs, training=training)`: here Keras's own forms are the fast ones."""
+    """Returns `network(inputs, training=training)`: XLA needs no faster forms of layers."""
     return network(inputs, training=training)
 
 
 def placement() -> SingleDevice:
-    """Returns where a model made here is trained: `keras.distribution` shares its arrays without our help."""
+    """Returns where a model made here is trained: on one device, as far as the step sees `keras.distribution`."""
     return SingleDevice()
 
 
@@ -93,7 +93,7 @@ def sync_statistics(*networks: keras.Model) -> None:
 
 
 def make_deterministic() -> None:
-    """Makes every operation give the same result each time: on a GPU, as long as none has run in this process."""
+    """Makes every operation give the same result each time. On a GPU it must be called before the first operation."""
     flag = "--xla_gpu_deterministic_ops=true"
     if flag not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()

@@ -1,4 +1,4 @@
-"""TensorBoard's event files without TensorFlow: what callbacks write by `tf.summary`, by TensorBoard's own parts."""
+"""TensorBoard's event files without TensorFlow, written by TensorBoard's own modules."""
 
 import contextlib
 import io
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-_FLOAT, _STRING = 1, 7  # numbers of TensorBoard's types of tensors
+_FLOAT, _STRING = 1, 7  # of TensorBoard's enumeration of dtypes
 
 
 def summaries() -> "Summaries":
-    """Returns what Keras's TensorBoard callback writes with."""
+    """Returns what Keras's TensorBoard callback uses in place of `tf.summary`."""
     return Summaries()
 
 
@@ -76,10 +76,15 @@ class EventFile:
 
 
 class Summaries:
-    """What Keras's TensorBoard callback uses of the module `tf.summary`: scalars, to the writer that is the default."""
+    """The functions of the module `tf.summary` that Keras's TensorBoard callback uses.
+
+    Attributes:
+        default: the writer to which scalars go, or None.
+    """
 
     def __init__(self):
-        self._default, self._records = None, True
+        self.default: Any = None
+        self._records = True
 
     def create_file_writer(self, folder: Any) -> Any:
         """Returns a writer to a folder; the file is made by the first scalar."""
@@ -96,8 +101,8 @@ class Summaries:
 
     def scalar(self, name: str, value: Any, step: int) -> None:
         """Writes a number as the scalar `name` of a step."""
-        if self._default is not None and self._records:
-            self._default.opened().scalar(name, np.asarray(value), step)
+        if self.default is not None and self._records:
+            self.default.opened().scalar(name, np.asarray(value), step)
 
     def histogram(self, name: str, data: Any, step: int) -> None:
         """Refuses, as there is none without TensorFlow."""
@@ -118,11 +123,11 @@ class _Writer:
 
     @contextlib.contextmanager
     def as_default(self, step=None):
-        before, self._summaries._default = self._summaries._default, self
+        before, self._summaries.default = self._summaries.default, self
         try:
             yield
         finally:
-            self._summaries._default = before
+            self._summaries.default = before
 
     def flush(self) -> None:
         if self._file is not None:

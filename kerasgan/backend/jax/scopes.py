@@ -13,21 +13,26 @@ current: contextvars.ContextVar["Scope | None"] = contextvars.ContextVar("scope"
 
 
 class Scope(keras.StatelessScope):
-    """A scope in which variables are differentiated as TensorFlow's tapes do it: in each value that is read of them.
+    """A scope in which variables are differentiated as TensorFlow's tapes do it: at each value that is read.
 
-    What is assigned has no way back. So the kernels that `SpectralNormalization` sets at each call are trained as they
-    are after it, and not as they were before. To this end reading gives the value that is kept, plus a shift of 0.
+    No gradient flows through an assignment. So the kernels that `SpectralNormalization` assigns at each call are
+    trained as they are after it. To this end a variable reads as its value in the scope plus a shift of 0, and the
+    gradient is that with respect to the shift.
 
     Args:
         variables: the model's variables, which forward passes may change.
-        kept: dict of the ids of variables to values.
-        shifts: dict of the ids of those that are differentiated to their shifts.
+        values: dict of the ids of variables to their values.
+        shifts: dict of the ids of the variables that are differentiated to their shifts.
+
+    Attributes:
+        variables, shifts: the arguments.
+        state_mapping: the values, those assigned in the scope included.
     """
 
-    def __init__(self, variables: Sequence[Any], kept: dict[int, Any], shifts: Mapping[int, Any] | None = None):
+    def __init__(self, variables: Sequence[Any], values: dict[int, Any], shifts: Mapping[int, Any] | None = None):
         super().__init__(collect_losses=True)
         self.variables: Sequence[Any] = variables
-        self.state_mapping: dict[int, Any] = kept
+        self.state_mapping: dict[int, Any] = values
         self.shifts: dict[int, Any] = dict(shifts or {})
 
     def get_current_value(self, variable: Any) -> Any:
@@ -53,13 +58,17 @@ def isolated(
     shifts: Sequence[Any],
     values: Mapping[int, Any] | None = None,
 ) -> tuple[Any, list[Any]]:
-    """Runs `function()` in a scope within, in which these variables are read with these shifts.
+    """Runs `function()` in an inner scope, in which these variables are read with these shifts.
 
     Args:
-        values: what variables have at the beginning, a dict of ids, or None for what they have in the scope around.
+        function: takes nothing.
+        variables: the variables that are differentiated.
+        shifts: an array of zeros for each.
+        values: dict of the ids of variables to their values at the beginning, where these differ from those in the
+            outer scope; None if none does.
 
     Returns:
-        A tuple: what it returns, and the values that the model's variables are left with.
+        A tuple: what the function returns, and the values of the model's variables after it.
     """
     outer = current.get()
     shifts = outer.shifts | dict(zip(map(id, variables), shifts, strict=True))
@@ -69,11 +78,11 @@ def isolated(
 
 
 def value(variable: Any) -> Any:
-    """Returns what a variable holds here, within scopes as elsewhere, as an array of JAX's."""
+    """Returns the value of a variable, in a scope or outside of any, as an array of JAX's."""
     return jnp.asarray(variable.value)
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    """Gives variables these values."""
+    """Assigns these values to variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
