@@ -203,7 +203,9 @@ def _checked_batches(batches, gan, required_images, multiple_of):
     if not batches.functions:
         _check_loaded(batches, gan)
         return batches
-    checked = batches.map(_batch_check(gan), per_image=True)
+    if all(per_image for _, per_image in batches.functions):
+        required_images, multiple_of = 1, 1  # the sizes are checked, and each replica may read its rows alone
+    checked = batches.map(_batch_check(gan, required_images, multiple_of), per_image=True)
     if backend.NAME == "tensorflow":
         _check_parts(batches.epoch(0).element_spec, gan)
         checked.epoch(0)  # the specs are checked when the functions are traced
@@ -221,14 +223,14 @@ def _check_loaded(batches, gan):
         image_checks.check_label_range(*batches.label_range, gan.num_classes)
 
 
-def _batch_check(gan):
+def _batch_check(gan, required_images, multiple_of):
     if backend.NAME == "tensorflow":
         from kerasgan.backend.tensorflow import dataset_checks
 
-        return dataset_checks.batch_check(gan)
+        return dataset_checks.batch_check(gan, required_images, multiple_of)
 
     def check(images, labels=None):
-        _check_numpy_batch(images, labels, gan, required_images=1)
+        _check_numpy_batch(images, labels, gan, required_images)
         return images if labels is None else (images, labels)
 
     return check

@@ -1,4 +1,4 @@
-"""Every loader gives the same thing: batched images in [-1, 1], and what is known of them."""
+"""Data sets: every source gives batches of images in [-1, 1], and facts of the data."""
 
 from .batches import Batches as Batches
 from .load import DatasetInfo as DatasetInfo

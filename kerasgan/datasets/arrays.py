@@ -1,20 +1,22 @@
-"""Arrays that the caller, or scikit-learn, already has in memory."""
+"""Arrays of the caller's, and the digits of scikit-learn."""
 
 import importlib.util
 import pathlib
 import warnings
+from typing import Any
 
 import numpy as np
 
 from kerasgan.validation import memory
+
 from .source import Source
 
 LARGEST_POINT = 1e18
 DIGITS_FILE = "datasets/data/digits.csv.gz"
 
 
-def read_digits():
-    """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Source`; their 17 gray levels are spread over [0, 255]."""
+def read_digits() -> Source:
+    """Returns scikit-learn's 1,797 digits of 8x8 pixels as `Source`; their 17 gray levels are scaled to [0, 255]."""
     pixels, labels = _digits()
     images = np.round(pixels.reshape(-1, 8, 8, 1) * (255.0 / 16.0)).astype("uint8")
     return Source("digits", images, labels.astype("int32"), 10, tuple("0123456789"))
@@ -23,7 +25,7 @@ def read_digits():
 def _digits():
     """Returns the digits' pixels (num_images, 64) in [0, 16] and labels (num_images,), from scikit-learn's own file.
 
-    Importing scikit-learn takes longer than all the rest of loading: it is asked only where it keeps them elsewhere.
+    Importing scikit-learn takes longer than everything else here: it is imported only where the file is not there.
     """
     for folder in importlib.util.find_spec("sklearn").submodule_search_locations:
         file = pathlib.Path(folder, DIGITS_FILE)
@@ -35,7 +37,7 @@ def _digits():
     return load_digits(return_X_y=True)
 
 
-def read_arrays(source):
+def read_arrays(source: Any) -> Source:
     """Returns an array, or a pair (images, labels) of arrays, as `Source`.
 
     Args:
@@ -43,8 +45,7 @@ def read_arrays(source):
             (num_images[, dimensions]) within 1e18 of 0; alone, or in a tuple with integer labels (num_images,).
 
     Raises:
-        ValueError: when shape, dtype, range or number of labels is not one of these, or this machine's memory cannot
-            hold the whole.
+        ValueError: for another shape, dtype, range or number of labels, or more than the memory of this machine holds.
     """
     values, labels = _pair(source) if isinstance(source, tuple) else (source, None)
     values = np.asarray(values)
@@ -77,7 +78,7 @@ def _check_shape(values):
             "Reshape the array first."
         )
     if values.size == 0:
-        raise ValueError(f"An array must hold at least one image or point. {received}. Check how it was made.")
+        raise ValueError(f"An array must hold at least one image or point. {received}. Check where it comes from.")
     num_bytes = values.size * (1 if values.dtype == np.uint8 else 4)
     if not memory.fits(num_bytes):  # a view of a few values can have any shape
         raise ValueError(
@@ -99,7 +100,7 @@ def _check_values(values):
         return
     if not np.isfinite(values).all():
         bad = int(values.size - np.isfinite(values).sum())
-        raise ValueError(f"All values must be finite. Received: {bad} NaN or infinite values. Remove or mend them.")
+        raise ValueError(f"All values must be finite. Received: {bad} NaN or infinite values. Remove or replace them.")
     low, high = float(values.min()), float(values.max())
     if not points:
         _check_range(low, high)
@@ -120,18 +121,18 @@ def _check_range(low, high):
         warnings.warn(
             f"Float images are taken to lie in [-1, 1], but these have no negative value. "
             f"Received: values from {low:g} to {high:g}. For images in [0, 1] use images * 2 - 1.",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 
 def _checked_labels(labels, num_images):
-    """Returns labels as int32 (num_images,); a last axis of 1, as Keras's CIFAR-10 has it, is dropped."""
+    """Returns labels as int32 (num_images,); a last axis of size 1, as in Keras's CIFAR-10, is dropped."""
     received = f"Received: labels of shape={labels.shape}, dtype={labels.dtype} for {num_images} images"
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"Labels must be one integer an image. {received}. Use labels.argmax(axis=1) for one-hot labels."
+            f"Labels must be one integer for each image. {received}. Use labels.argmax(axis=1) for one-hot labels."
         )
     if labels.min() < 0:
         raise ValueError(

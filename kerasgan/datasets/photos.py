@@ -1,4 +1,4 @@
-"""A folder of photos as people have them: any size, any format that Pillow reads, and the odd broken file."""
+"""Folders of photos: any size, any format that Pillow reads, some files broken."""
 
 import concurrent.futures
 import contextlib
@@ -15,24 +15,27 @@ from .source import Source, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
 NAMED_IN_WARNING = 10
-RUN_A_PROGRAM = ("EPS", "WMF")
-"""Formats that Pillow has another program draw: a file from a stranger must not choose what is run."""
-PICTURES_ELSEWHERE = {".heic", ".heif", ".svg", ".svgz"}
-"""Endings of pictures that Pillow may not know: they are named among those that could not be read."""
+EXTERNAL_FORMATS = ("EPS", "WMF")
+"""Formats for which Pillow starts another program: a file of unknown origin must not choose a program to run."""
+OTHER_EXTENSIONS = {".heic", ".heif", ".svg", ".svgz"}
+"""Extensions of pictures that Pillow may not know: they are named among the files that could not be read."""
 LARGE_PIXELS = 2**25
+
+"""Photos of more pixels are decoded one at a time."""
 
 _one_large = threading.Lock()
 
 
-def read_folder(folder, size, channels, split):
-    """Returns a folder's photos as `Source`: centre-cropped, resized, and labelled by first-level sub-folder.
+def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: int | None, split: str) -> Source:
+    """Returns the photos of a folder as `Source`: center-cropped, resized, and labeled by first-level sub-folder.
 
-    EXIF orientation is applied, transparency is laid over white, and of an animation the first frame is taken. Files
-    and folders whose name starts with a dot are passed over. There are labels when every photo lies in a sub-folder.
-    Photos that would take more than a quarter of the memory are kept on disk (`disk_cache.images`).
-    What cannot be read is skipped, named and counted: files that are torn or no images whatever they are called, of
-    more pixels than Pillow takes for a decompression bomb (179 million), pipes and devices, and formats that another
-    program would have to draw.
+    EXIF orientation is applied, transparent pixels are blended with white, and of an animation the first frame is
+    taken. Files and folders whose name starts with a dot are left out. There are labels when every photo is in a
+    sub-folder. Photos that would take more than a quarter of the memory are kept on disk (`disk_cache.images`).
+
+    Files that cannot be read are skipped, named and counted: truncated files, files that are no images whatever their
+    extension, images of more pixels than Pillow's limit for a decompression bomb (179 million), pipes and devices, and
+    formats for which another program would have to be started.
 
     Args:
         folder: `pathlib.Path` of an existing folder, searched recursively.
@@ -41,8 +44,8 @@ def read_folder(folder, size, channels, split):
         split: `"train"` or a slice of it; only its files are decoded.
 
     Raises:
-        ValueError: when there is no photo, or none that can be read, `channels` is neither 1 nor 3, or there is no room
-            on the disk for what is to be kept there.
+        ValueError: when there is no photo, or none that can be read, `channels` is neither 1 nor 3, or there is no
+            space on the disk for photos that are kept there.
     """
     if channels not in (None, 1, 3):
         raise ValueError(f"Photos can be read with 1 or 3 channels. Received: channels={channels!r}. Use 1 or 3.")
@@ -53,33 +56,48 @@ def read_folder(folder, size, channels, split):
             "Check the path, and that the files have an extension such as .jpg or .png."
         )
     names = [path.relative_to(folder).as_posix() for path in paths]
-    labels, class_names = _labels(names)
-    chosen, size, mode = split_indices(split, len(paths)), size or DEFAULT_SIZE, "L" if channels == 1 else "RGB"
-    labels = None if labels is None else labels[chosen]
-    images, reasons, mark = _images(folder, [names[i] for i in chosen], labels, size, mode)
-    good = [i for i, reason in enumerate(reasons) if reason is None]
-    skipped = tuple(names[chosen[i]] for i, reason in enumerate(reasons) if reason is not None)
-    if not good:
+    chosen, (labels, class_names) = split_indices(split, len(paths)), _labels(names)
+    names, labels = [names[i] for i in chosen], None if labels is None else labels[chosen]
+    mode = "L" if channels == 1 else "RGB"
+    images, reasons, fingerprint = _images(folder, names, labels, size or DEFAULT_SIZE, mode)
+    skipped = _skipped(folder, names, reasons)
+    if skipped and labels is not None:
+        labels = labels[[reason is None for reason in reasons]]
+    num_classes = None if class_names is None else len(class_names)
+    return Source(folder.resolve().name, images, labels, num_classes, class_names, skipped, fingerprint)
+
+
+def _skipped(folder, names, reasons):
+    """Returns the names of the files that could not be read, after a warning.
+
+    Raises:
+        ValueError: if these are all.
+    """
+    skipped = tuple(name for name, reason in zip(names, reasons, strict=True) if reason is not None)
+    if len(skipped) == len(names):
         raise ValueError(
-            f"At least one photo must be readable. Received: source='{folder}', of whose {len(chosen)} none is; "
+            f"At least one photo must be readable. Received: source='{folder}', with {len(names)} files that are not; "
             f"the first, {skipped[0]}, fails with: {reasons[0]}. Convert them to PNG or JPEG."
         )
     if skipped:
-        _warn_of_skipped(skipped, len(chosen))
-        labels = None if labels is None else labels[good]
-    return Source(folder.resolve().name, images, labels, class_names and len(class_names), class_names, skipped, mark)
+        listed = ", ".join(skipped[:NAMED_IN_WARNING])
+        if len(skipped) > NAMED_IN_WARNING:
+            listed += f" and {len(skipped) - NAMED_IN_WARNING} more, all named in info.skipped"
+        message = f"Skipped {len(skipped)} of {len(names)} images that could not be read: {listed}"
+        warnings.warn(message, stacklevel=6)
+    return skipped
 
 
 def _photo_paths(folder):
-    """Returns the paths below `folder` with the extension of a picture, in the order of their names."""
+    """Returns the paths below `folder` with the extension of an image, in the order of their names."""
     from PIL import Image
 
     extensions = {extension for extension, name in Image.registered_extensions().items() if name in Image.OPEN}
-    extensions |= PICTURES_ELSEWHERE
+    extensions |= OTHER_EXTENSIONS
     found, seen = [], set()
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:  # a link back to a folder above, which would be followed for ever
+        if real in seen:  # a link back to a folder above, which would be followed forever
             subfolders.clear()
             continue
         seen.add(real)
@@ -90,7 +108,7 @@ def _photo_paths(folder):
 
 
 def _labels(names):
-    """Returns labels int32 (len(names),) and the sorted class names, or (None, None) when some photo is in no class."""
+    """Returns labels int32 (len(names),) and the sorted class names, or (None, None) when a photo is in no class."""
     parents = [name.split("/")[0] if "/" in name else None for name in names]
     if None in parents:
         return None, None
@@ -100,12 +118,12 @@ def _labels(names):
 
 
 def _images(folder, names, labels, size, mode):
-    """Returns the images that can be read, in memory or on disk, for each name None or why it cannot, and the mark."""
+    """Returns the readable images, for each name None or why it is not readable, and the fingerprint or None."""
     paths, shape = [folder / name for name in names], (len(names), *size, len(mode))
     if is_small(len(paths), size, len(mode)):
         images, reasons = _decode_all(paths, size, mode)
-        good = [reason is None for reason in reasons]
-        return images if all(good) else images[good], reasons, None
+        readable = [reason is None for reason in reasons]
+        return images if all(readable) else images[readable], reasons, None
     files = [(name, *_state(path)) for name, path in zip(names, paths, strict=True)]
     key = (files, None if labels is None else labels.tolist())
     slug = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-")
@@ -113,7 +131,7 @@ def _images(folder, names, labels, size, mode):
 
 
 def _state(path):
-    """What changes when a file does."""
+    """Returns values that change when a file does."""
     try:
         status = path.stat()
     except OSError:  # a link to nowhere
@@ -134,7 +152,7 @@ def _decode_all(paths, size, mode):
         return None
 
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")  # Pillow's remarks on single files; what matters comes as one warning after
+        warnings.simplefilter("ignore")  # Pillow's on single files: one warning of all follows
         return images, list(pool.map(decode, range(len(paths))))
 
 
@@ -142,10 +160,10 @@ def _decode(path, size, mode):
     """Returns one photo, cropped and resized: uint8 (height, width, channels)."""
     from PIL import Image
 
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_file():  # opening a pipe would wait forever
         raise ValueError("it is no plain file")
-    with Image.open(path, formats=[name for name in Image.OPEN if name not in RUN_A_PROGRAM]) as photo:
-        # A JPEG may be decoded at a half, a quarter or an eighth; twice the size wanted is left for the good filter.
+    with Image.open(path, formats=[name for name in Image.OPEN if name not in EXTERNAL_FORMATS]) as photo:
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; twice the target size is left for the better filter.
         photo.draft(None, (2 * max(size), 2 * max(size)))
         # Sixteen threads with a photo of 179 million pixels each would need more memory than most machines have.
         with _one_large if photo.width * photo.height > LARGE_PIXELS else contextlib.nullcontext():
@@ -159,7 +177,7 @@ def _cropped(photo, size, mode):
     photo = _as_mode(ImageOps.exif_transpose(photo), mode)
     scale = min(photo.width / width, photo.height / height)
     left, top = max(0.0, (photo.width - scale * width) / 2), max(0.0, (photo.height - scale * height) / 2)
-    # min: rounding must not carry the box over the edge, which Pillow refuses
+    # min: Pillow refuses a box that rounding has moved over the edge
     box = (left, top, min(photo.width, left + scale * width), min(photo.height, top + scale * height))
     photo = photo.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
     return np.asarray(photo).reshape(height, width, len(mode))
@@ -168,7 +186,7 @@ def _cropped(photo, size, mode):
 def _as_mode(photo, mode):
     from PIL import Image
 
-    if photo.mode.startswith("I;16"):  # Pillow clips 16 bits to 8, which leaves white
+    if photo.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8, which gives white
         photo = Image.fromarray((np.asarray(photo).astype("uint16") >> 8).astype("uint8"))
     if photo.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {photo.mode!r} have no known range")
@@ -176,10 +194,3 @@ def _as_mode(photo, mode):
         photo = photo.convert("RGBA")
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
     return photo.convert(mode)
-
-
-def _warn_of_skipped(skipped, num_files):
-    named = ", ".join(skipped[:NAMED_IN_WARNING])
-    if len(skipped) > NAMED_IN_WARNING:
-        named += f" and {len(skipped) - NAMED_IN_WARNING} more, all named in info.skipped"
-    warnings.warn(f"Skipped {len(skipped)} of {num_files} images that could not be read: {named}", stacklevel=4)

@@ -1,19 +1,21 @@
-"""What every source is brought to before it becomes a pipeline, and which part of it a split names."""
+"""The form of every source before it becomes batches, and the part of it that a split names."""
 
 import dataclasses
 import hashlib
 import math
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from kerasgan.validation import memory
 
 SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
-# Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to stay disjoint whatever seeds they are loaded with.
+# Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to be disjoint whatever seeds they are loaded with.
 SPLIT_SEED = 0
 MEMORY_SHARE = 0.25
-"""Of the memory that photos may take: there may be three copies for a moment, one of them TensorFlow's."""
+"""Share of the memory that photos may take: there may be three copies for a moment, one of them TensorFlow's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Source:
     Attributes:
         name: short name for reports.
         values: uint8 images (num_images, height, width, channels) in [0, 255], float32 images of that shape in
-            [-1, 1], or float32 points (num_images, dimensions) of any range. What is too large for memory is a
+            [-1, 1], or float32 points (num_images, dimensions) of any range. Images that are too large for memory are a
             `np.memmap`.
         labels: int32 (num_images,), or None when the source has none.
         num_classes: number of classes, or None when the source has no labels.
-        class_names: one name a class, or None when the classes have no names.
+        class_names: one name for each class, or None when the classes have no names.
         skipped: names of the files that could not be read.
         fingerprint: the `fingerprint` of values and labels where it is known already, or None.
     """
@@ -36,11 +38,11 @@ class Source:
     values: np.ndarray
     labels: np.ndarray | None = None
     num_classes: int | None = None
-    class_names: tuple | None = None
-    skipped: tuple = ()
+    class_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
     fingerprint: str | None = None
 
-    def part(self, split):
+    def part(self, split: str) -> "Source":
         """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
         indices = split_indices(split, len(self.values))
         if len(indices) == len(self.values):
@@ -49,7 +51,7 @@ class Source:
         return dataclasses.replace(self, values=self.values[indices], labels=labels, fingerprint=None)
 
 
-def fingerprint(dtype, shape, blocks, labels):
+def fingerprint(dtype: Any, shape: tuple[int, ...], blocks: Iterable[Any], labels: np.ndarray | None) -> str:
     """Returns the SHA-256 of values of that dtype and shape, given as blocks of bytes, and of their labels or None."""
     digest = hashlib.sha256(f"{dtype} {shape} ".encode())
     for block in blocks:
@@ -60,30 +62,30 @@ def fingerprint(dtype, shape, blocks, labels):
     return digest.hexdigest()
 
 
-def is_small(num_images, size, channels):
+def is_small(num_images: int, size: tuple[int, int], channels: int) -> bool:
     """Returns whether images, one byte a value, leave most of the memory to others while they are held in it."""
     return num_images * math.prod(size) * channels <= MEMORY_SHARE * memory.total_bytes()
 
 
-def check_memory(num_images, size, channels):
-    """Checks that images brought to `size`, one byte a value, can be held in this machine's memory.
+def check_memory(num_images: int, size: tuple[int, ...], channels: int) -> None:
+    """Checks that images resized to `size`, one byte a value, can be held in the memory of this machine.
 
     Raises:
         ValueError: if they cannot.
     """
-    wanted = num_images * math.prod(size) * channels
-    if not memory.fits(wanted):
+    num_bytes = num_images * math.prod(size) * channels
+    if not memory.fits(num_bytes):
         raise ValueError(
             f"The whole data set must fit into memory. Received: image_size={tuple(size)} for {num_images:,} images, "
-            f"which take {wanted / 2**30:,.0f} GiB. Use a smaller image_size, or a part of them: split='train[:1%]'."
+            f"which take {num_bytes / 2**30:,.0f} GiB. Use a smaller image_size, or a part of them: split='train[:1%]'."
         )
 
 
-def split_indices(split, num_images):
+def split_indices(split: str, num_images: int) -> np.ndarray:
     """Returns which images belong to a slice of 'train', for sources that come without splits of their own.
 
-    A slice is cut from one fixed permutation, so that slices which do not overlap share no image, and each is a fair
-    mixture even where the source is sorted by class.
+    A slice is cut from one fixed permutation, so that slices which do not overlap share no image, and each has all
+    classes in proportion even where the source is sorted by class.
 
     Args:
         split: `"train"`, or a slice of it in percent or images: `"train[:90%]"`, `"train[-100:]"`.
@@ -111,7 +113,7 @@ def split_indices(split, num_images):
 
 
 def _position(bound, num_images, default, split):
-    """Returns one end of a slice as a count of images in [0, num_images]; None means `default`."""
+    """Returns one end of a slice as a number of images in [0, num_images]; None means `default`."""
     if bound is None:
         return default
     percent = bound.endswith("%")

@@ -1,4 +1,6 @@
-"""Stacked MNIST: three digits as the colours of one image, a thousand modes whose truth is known."""
+"""Stacked MNIST: three digits as the colors of one image, a thousand modes that are known."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +12,7 @@ NUM_IMAGES = {"train": 128_000, "test": 26_000}
 CHANNELS = 3
 
 
-def read_stacked(split, own_names):
+def read_stacked(split: str, own_names: Sequence[str]) -> Source:
     """Returns stacked MNIST as `Source`: triples of MNIST's digits, drawn independently, as red, green and blue.
 
     The label is the number that the three digits write, red first: 1,000 classes, nearly even. There are 128,000

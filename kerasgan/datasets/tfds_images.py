@@ -8,10 +8,12 @@ import re
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 
 import numpy as np
 
 from kerasgan.validation import errors
+
 from .source import Source
 
 READ_BATCH_IMAGES = 512
@@ -20,15 +22,17 @@ PREPARE_ADVICE = "If the set is already prepared elsewhere, set TFDS_DATA_DIR to
 PORTS = {"http": 80, "https": 443, "ftp": 21}
 
 
-def read_tfds(name, size, channels, split, own_names):
-    """Returns an image set of TensorFlow Datasets as `Source`; downloads and prepares it first where that is still to do.
+def read_tfds(
+    name: str, size: tuple[int, int] | None, channels: int | None, split: str, own_names: Sequence[str]
+) -> Source:
+    """Returns an image set of TensorFlow Datasets as `Source`, after downloading and preparing it where necessary.
 
     Args:
-        name: its name, with config and version where wanted: `"mnist"`, `"imagenet_resized/32x32"`, `"mnist:3.0.1"`.
+        name: its name, optionally with config and version: `"mnist"`, `"imagenet_resized/32x32"`, `"mnist:3.0.1"`.
         size: (height, width), or None for the set's own size.
         channels: 1, 3, or None for the set's own.
         split: in TFDS's own syntax: `"train"`, `"test"`, `"train[:90%]"`, `"train+test"`.
-        own_names: the names that are not TFDS's, for the error on an unknown name.
+        own_names: names of sources that are not TFDS's, for the error on an unknown name.
 
     Raises:
         ValueError: when the name is unknown, the set has no 8-bit images or no such split, its images vary in size and
@@ -46,13 +50,13 @@ def read_tfds(name, size, channels, split, own_names):
     return Source(name, images, labels, feature.num_classes, tuple(feature.names))
 
 
-def is_tfds_name(name):
+def is_tfds_name(name: str) -> bool:
     """Returns whether TensorFlow Datasets knows the set that `name` begins with, config and version aside."""
     tfds = _tfds()
     return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 
-def has_split(name, split, own_names):
+def has_split(name: str, split: str, own_names: Sequence[str]) -> bool:
     """Returns whether a set has a split of that name; prepares the set first. Raises ValueError as `read_tfds` does."""
     with _quiet():
         builder = _builder(name, own_names)
@@ -61,7 +65,7 @@ def has_split(name, split, own_names):
 
 
 def _tfds():
-    """Returns the package, which takes TensorFlow with it. Raises a ValueError where one of them is not installed."""
+    """Returns the package, which imports TensorFlow. Raises a ValueError where one of them is not installed."""
     try:
         import tensorflow  # noqa: F401  without it TFDS fails only when it reads
         import tensorflow_datasets
@@ -76,7 +80,7 @@ def _tfds():
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps TFDS from logging remarks on its own insides; the progress of a download stays visible."""
+    """Hides the log messages of TFDS below errors; the progress of a download stays visible."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -90,11 +94,11 @@ def _builder(name, own_names):
     tfds = _tfds()
 
     try:
-        # TFDS reads the variable when it is imported; read here, it also counts when it is set later.
+        # TFDS reads the variable when it is imported; read here, it may also be set later.
         return tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"), try_gcs=False)
-    except Exception as error:  # TFDS fails with many kinds, AssertionError among them
+    except Exception as error:  # TFDS raises many kinds, AssertionError among them
         if is_tfds_name(name):
-            raise _unusable(name, error, "Leave config and version out of the name for the usual ones.") from None
+            raise _unusable(name, error, "Leave config and version out of the name for the defaults.") from None
         known = [*own_names, *tfds.list_builders(with_community_datasets=False)]
         raise errors.unknown_name("dataset", name, known) from None
 
@@ -102,17 +106,17 @@ def _builder(name, own_names):
 def _unusable(name, error, advice):
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     return ValueError(
-        f"TensorFlow Datasets must be able to make the set ready here. Received: source={name!r}, which fails with: "
+        f"TensorFlow Datasets must be able to prepare the set here. Received: source={name!r}, which fails with: "
         f"{reason} {advice}"
     )
 
 
 def _keys(name, features):
-    """Returns the names of the image and of the label feature; the label's is None when there is none."""
+    """Returns the names of the image and of the label feature; the second is None when there are no labels."""
     tfds = _tfds()
 
-    def first(kind, usual):
-        keys = sorted(features, key=lambda key: key != usual)
+    def first(kind, preferred):
+        keys = sorted(features, key=lambda key: key != preferred)
         return next((key for key in keys if isinstance(features[key], kind)), None)
 
     image_key = first(tfds.features.Image, "image")
@@ -138,7 +142,7 @@ def _check_image(name, feature, size):
 
 
 def _prepare(name, builder):
-    """Downloads and prepares the set unless that has been done."""
+    """Downloads and prepares the set unless it is prepared."""
     if builder.is_prepared():
         return
     hosts = _unreachable_hosts(builder.url_infos or {})
@@ -152,7 +156,7 @@ def _prepare(name, builder):
 
 
 def _unreachable_hosts(urls):
-    """Returns the hosts of `urls` when none of them answers, else nothing: TFDS itself would try for minutes."""
+    """Returns the hosts of `urls` when none of them answers, else none: TFDS itself would try for minutes."""
     if urllib.request.getproxies():  # then the hosts need not be reachable from here
         return []
     parts = [urllib.parse.urlsplit(url) for url in urls]
@@ -201,14 +205,14 @@ def _batches(builder, split, keys, size, channels):
 
     tfds = _tfds()
     image_key, label_key = keys
-    plain, fit = tf_data.plain, functools.partial(resize_images, size=size, channels=channels)
+    plain, resize = tf_data.plain, functools.partial(resize_images, size=size, channels=channels)
     config = tfds.ReadConfig(try_autocache=False, options=tf_data.steady_options())
     decoders = tfds.decode.PartialDecoding({key: True for key in keys if key is not None})
     rows = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders, read_config=config)
     rows = rows.map(plain(lambda row: (row[image_key], row[label_key] if label_key else 0)))
     if None in builder.info.features[image_key].shape:
-        rows = rows.map(plain(lambda image, label: (fit(image), label)), num_parallel_calls=tf_data.PARALLEL_CALLS)
+        rows = rows.map(plain(lambda image, label: (resize(image), label)), num_parallel_calls=tf_data.PARALLEL_CALLS)
         batches = rows.batch(READ_BATCH_IMAGES)
     else:  # a batch at a time is faster
-        batches = rows.batch(READ_BATCH_IMAGES).map(plain(lambda images, labels: (fit(images), labels)))
+        batches = rows.batch(READ_BATCH_IMAGES).map(plain(lambda images, labels: (resize(images), labels)))
     return batches.prefetch(tf_data.PREFETCH_BATCHES).with_options(tf_data.steady_options())

@@ -1,4 +1,4 @@
-"""Toy distributions whose truth is known: a ring and a grid of Gaussians in two dimensions, and one bell curve."""
+"""Known toy distributions: a ring and a grid of Gaussians in two dimensions, and one Gaussian in one dimension."""
 
 import numpy as np
 
@@ -13,8 +13,12 @@ BELL_MEAN = 2.0
 BELL_SIGMA = 0.5
 
 
-def ring_centers():
-    """Returns the centres of the ring's modes: float32 (8, 2), on the unit circle, the first at (1, 0).
+def ring_centers() -> np.ndarray:
+    """Returns the centers of the modes of the ring: float32 (8, 2), on the unit circle, the first at (1, 0).
+
+    Example:
+        >>> ring_centers()[:2].round(3).tolist()
+        [[1.0, 0.0], [0.7070000171661377, 0.7070000171661377]]
 
     Reference: Lin et al. (PacGAN), 2017, arXiv:1712.04086.
     """
@@ -22,8 +26,12 @@ def ring_centers():
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype("float32")
 
 
-def grid_centers():
-    """Returns the centres of the grid's modes: float32 (25, 2), all pairs from {-4, -2, 0, 2, 4}.
+def grid_centers() -> np.ndarray:
+    """Returns the centers of the modes of the grid: float32 (25, 2), all pairs from {-4, -2, 0, 2, 4}.
+
+    Example:
+        >>> grid_centers()[:2].tolist()
+        [[-4.0, -4.0], [-4.0, -2.0]]
 
     Reference: Lin et al. (PacGAN), 2017, arXiv:1712.04086.
     """
@@ -31,13 +39,13 @@ def grid_centers():
     return np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2).astype("float32")
 
 
-def read_points(name, seed):
-    """Returns 50,000 points of "ring", "grid" or "bell" as `Source`; labels name the mode each was drawn from."""
+def read_points(name: str, seed: int) -> Source:
+    """Returns 50,000 points of "ring", "grid" or "bell" as `Source`; the label of a point is the number of its mode."""
     generator = np.random.default_rng(seed)
     if name == "bell":
         values = generator.normal(BELL_MEAN, BELL_SIGMA, size=(NUM_POINTS, 1))
         return Source(name, values.astype("float32"))
-    centres, sigma = (ring_centers(), RING_SIGMA) if name == "ring" else (grid_centers(), GRID_SIGMA)
-    labels = generator.integers(len(centres), size=NUM_POINTS)
-    values = generator.normal(centres[labels], sigma)
-    return Source(name, values.astype("float32"), labels.astype("int32"), num_classes=len(centres))
+    centers, sigma = (ring_centers(), RING_SIGMA) if name == "ring" else (grid_centers(), GRID_SIGMA)
+    labels = generator.integers(len(centers), size=NUM_POINTS)
+    values = generator.normal(centers[labels], sigma)
+    return Source(name, values.astype("float32"), labels.astype("int32"), num_classes=len(centers))

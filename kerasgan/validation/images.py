@@ -1,4 +1,4 @@
-"""Checks of images and labels: of specs, of whole arrays, and of single batches."""
+"""Checks of images and labels: specs, whole arrays, and single batches."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ FINITE_RULE = "Images must be finite"
 RANGE_RULE = "Images must lie in [-1, 1]"
 SHARES_RULE = "Replicas share every batch evenly: it must hold a multiple of"
 LABELS_RULE = "Labels must lie in the range of the classes"
-RECOUNT = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
-MEND = "Drop or mend the images that hold NaN or infinity"
-RESCALE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
+LABELS_ADVICE = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
+FINITE_ADVICE = "Remove or replace the images that hold NaN or infinity"
+RANGE_ADVICE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
 
 
 def check_image_spec(shape: Sequence[int | None], dtype: Any, image_shape: Sequence[int | None]) -> None:
@@ -27,7 +27,7 @@ def check_image_spec(shape: Sequence[int | None], dtype: Any, image_shape: Seque
     """
     dtype = keras.backend.standardize_dtype(dtype)
     if not dtype.startswith(("float", "bfloat")):
-        raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RESCALE}.")
+        raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RANGE_ADVICE}.")
     shape = tuple(shape)
     if not networks.same_shape(shape[1:], image_shape):
         raise ValueError(
@@ -46,14 +46,8 @@ def check_array(images: Any, image_shape: Sequence[int | None], batch_size: int,
     if images.size == 0:
         raise ValueError(f"There must be images to train on. Received: an empty array of shape {images.shape}.")
     check_image_spec(images.shape, images.dtype, image_shape)
-    low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
-    if len(image_shape) == 1:
-        return _check_batch_sizes(len(images), batch_size, required_images)  # points have no range of their own
-    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
-        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
-    if low >= 0:
+    low, high = _checked_range(images, image_shape)
+    if low >= 0 and len(image_shape) > 1:
         warnings.warn(
             f"The images use only half of [-1, 1]. Received: values from {low:g} to {high:g}. "
             "If they were scaled to [0, 1], train on `2 * images - 1`, the range of the generator's tanh.",
@@ -70,11 +64,18 @@ def check_batch(images: np.ndarray, image_shape: Sequence[int | None], required_
     """
     check_image_spec(images.shape, images.dtype, image_shape)
     check_batch_size(len(images), required_images)
+    _checked_range(images, image_shape)
+
+
+def _checked_range(images, image_shape):
+    """Returns the least and the greatest value, after checking that these are finite and, of images, in [-1, 1]."""
     low, high = float(images.min()), float(images.max())  # NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {MEND}.")
-    if len(image_shape) > 1 and (low < -1 - TOLERANCE or high > 1 + TOLERANCE):
-        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RESCALE}.")
+        raise ValueError(f"{FINITE_RULE}. Received: values from {low:g} to {high:g}. {FINITE_ADVICE}.")
+    has_range = len(image_shape) > 1  # points have none
+    if has_range and (low < -1 - TOLERANCE or high > 1 + TOLERANCE):
+        raise ValueError(f"{RANGE_RULE}. Received: values from {low:g} to {high:g}. {RANGE_ADVICE}.")
+    return low, high
 
 
 def check_label_spec(shape: Sequence[int | None], dtype: Any) -> None:
@@ -119,7 +120,9 @@ def check_label_range(lowest: int, highest: int, num_classes: int) -> None:
         ValueError: if they are not in [0, num_classes).
     """
     if lowest < 0 or highest >= num_classes:
-        raise ValueError(f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {lowest} to {highest}. {RECOUNT}.")
+        raise ValueError(
+            f"{LABELS_RULE}, [0, {num_classes}). Received: labels from {lowest} to {highest}. {LABELS_ADVICE}."
+        )
 
 
 def _check_batch_sizes(count, batch_size, required_images):

@@ -33,8 +33,8 @@ BAD_IMAGES = {
     "shape": (lambda x: x[:, :4], r"\(batch, 8, 8, 1\).*4, 8, 1\).*Resize"),
     "channels": (lambda x: np.repeat(x, 3, -1), r"\(batch, 8, 8, 1\).*8, 8, 3\).*Resize"),
     "rank": (lambda x: x[..., 0], r"\(batch, 8, 8, 1\).*Resize"),
-    "NaN": (lambda x: nan_in(x, 0), r"must be finite.*values from.*Drop or mend"),
-    "infinite": (lambda x: np.where(x > 0.99, np.inf, x), r"must be finite.*inf.*Drop or mend"),
+    "NaN": (lambda x: nan_in(x, 0), r"must be finite.*values from.*Remove or replace"),
+    "infinite": (lambda x: np.where(x > 0.99, np.inf, x), r"must be finite.*inf.*Remove or replace"),
     "none": (lambda x: x[:0], r"There must be images.*Received: an empty"),
 }
 

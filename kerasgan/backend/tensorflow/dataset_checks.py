@@ -10,7 +10,7 @@ from kerasgan.validation import images as image_checks
 
 from .data import plain
 
-_BEGIN, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's own
+_BEGIN, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's message
 
 
 def batch_check(gan: Any, required_images: int = 1, multiple_of: int = 1) -> Callable[..., Any]:
@@ -52,12 +52,12 @@ def _assertions(gan, images, labels, required_images, multiple_of):
     whole = "Batch with drop_remainder=True"
     yield _assert(size[0] >= required_images, few, size, whole)
     yield _assert(size[0] % multiple_of == 0, uneven, size, whole)
-    yield _assert(finite, image_checks.FINITE_RULE, images, image_checks.MEND)
-    yield _assert(finite & inside, image_checks.RANGE_RULE, images, image_checks.RESCALE)
+    yield _assert(finite, image_checks.FINITE_RULE, images, image_checks.FINITE_ADVICE)
+    yield _assert(finite & inside, image_checks.RANGE_RULE, images, image_checks.RANGE_ADVICE)
     for each in labels:
         counted = tf.reduce_all((each >= 0) & (each < gan.num_classes))
         rule = f"{image_checks.LABELS_RULE}, [0, {gan.num_classes})"
-        yield _assert(counted, rule, each, image_checks.RECOUNT)
+        yield _assert(counted, rule, each, image_checks.LABELS_ADVICE)
 
 
 def _assert(condition, rule, values, way_out):
