@@ -1,4 +1,4 @@
-"""The fast forms of convolutions against TensorFlow's own, for every map of the triple and gradients of both orders."""
+"""Fast convolutions and TensorFlow's give the same: for each of the three maps, with gradients of both orders."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from kerasgan.backend.tensorflow import convolutions
 from kerasgan.backend.tensorflow.convolutions import Geometry
 
 KERNELS = [(7, 1), (3, 1), (1, 1), (4, 1), (4, 2), (5, 2), (3, 2), (2, 2), (5, 3), (3, 4)]
-CHANNELS = [(1, 2), (2, 1), (3, 3), (5, 6), (64, 96)]  # few on either side, few on both, many, and heavy
+CHANNELS = [(1, 2), (2, 1), (3, 3), (5, 6), (64, 96)]  # few on either side, few on both, and many
 SIZES = [(8, 12), (9, 7), (4, 4)]
 
 
@@ -23,7 +23,7 @@ def tensors(geometry, large, small, batch_size=2):
 
 
 def plain(geometry, images, kernel, small):
-    """The triple, as TensorFlow computes it."""
+    """The three maps, as TensorFlow computes them."""
     strides = [1, geometry.stride, geometry.stride, 1]
     return (
         tf.nn.conv2d(images, kernel, strides, "SAME"),
@@ -42,7 +42,7 @@ def ours(geometry, images, kernel, small):
     )
 
 
-def assert_alike(found, expected, tolerance=5e-6):
+def assert_close(found, expected, tolerance=5e-6):
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape and one.dtype == other.dtype
         one, other = (np.asarray(tf.cast(each, tf.float32)) for each in (one, other))
@@ -50,20 +50,20 @@ def assert_alike(found, expected, tolerance=5e-6):
 
 
 @pytest.mark.parametrize(("kernel", "stride"), KERNELS)
-def test_each_map_is_tensorflows(kernel, stride):
+def test_every_map_is_tensorflows(kernel, stride):
     for (large, small), size in itertools.product(CHANNELS, SIZES):
         geometry = Geometry(*size, kernel, stride)
         given = tensors(geometry, large, small)
-        assert_alike(ours(geometry, *given), plain(geometry, *given))
+        assert_close(ours(geometry, *given), plain(geometry, *given))
 
 
-def test_every_form_is_among_those_that_are_compared():
+def test_the_shapes_need_every_form():
     heavy = [
         Geometry(*size, *kernel).is_heavy((kernel[0], kernel[0], large, small), batch_size=2)
         for size, kernel, (large, small) in itertools.product(SIZES, KERNELS, CHANNELS)
     ]
     assert any(heavy) and not all(heavy)
-    assert not Geometry(4, 4, 4, 2).is_heavy((4, 4, 64, 96), None)  # of an unknown number of images
+    assert not Geometry(4, 4, 4, 2).is_heavy((4, 4, 64, 96), None)  # a batch of unknown size
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2), (3, 2)])
@@ -84,7 +84,7 @@ def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
             squares = tf.add_n([tf.reduce_sum(tf.square(each)) for each in first])
         return first + outer.gradient(squares, given)
 
-    assert_alike(derivatives(ours), derivatives(plain), tolerance=2e-5)
+    assert_close(derivatives(ours), derivatives(plain), tolerance=2e-5)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2)])
@@ -94,7 +94,7 @@ def test_bfloat16_is_no_coarser_than_tensorflows(kernel, stride):
         exact = tensors(geometry, large, small)
         half = [tf.cast(each, tf.bfloat16) for each in exact]
         rounded = plain(geometry, *[tf.cast(each, tf.float32) for each in half])
-        assert_alike(ours(geometry, *half), [tf.cast(each, tf.bfloat16) for each in rounded], tolerance=0.02)
+        assert_close(ours(geometry, *half), [tf.cast(each, tf.bfloat16) for each in rounded], tolerance=0.02)
 
 
 def test_batches_of_unknown_size():
@@ -106,4 +106,4 @@ def test_batches_of_unknown_size():
     def both(images, small):
         return ours(geometry, images, kernel, small)
 
-    assert_alike(both(images, small), plain(geometry, images, kernel, small))
+    assert_close(both(images, small), plain(geometry, images, kernel, small))

@@ -10,20 +10,29 @@ from kerasgan import keras_internals
 
 
 class WholeBatches:
-    """A `tf.data.Dataset` of a user's, of which each worker reads whole batches and takes its rows."""
+    """A user's `tf.data.Dataset`, of which each worker reads whole batches and takes its rows.
 
-    skip_batches = 0
+    Args:
+        dataset: the dataset.
+
+    Attributes:
+        dataset: the same.
+        batch_size: images in a batch, or None where that is not known.
+        skip_batches: 0: where the dataset begins is left to its user.
+    """
+
+    skip_batches: int = 0
 
     def __init__(self, dataset: tf.data.Dataset):
-        self.dataset = dataset
-        self.batch_size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
+        self.dataset: tf.data.Dataset = dataset
+        self.batch_size: int | None = tf.nest.flatten(dataset.element_spec)[0].shape[0]
 
     def share(self, rows: Callable[[Any], Any]) -> "WholeBatches":
-        """Returns some rows of each batch alone, for which `rows(values)` picks from values (batch,)."""
+        """Returns some rows of each batch alone: `rows` is a function from values (batch, ...) to these."""
         return WholeBatches(self.dataset.map(lambda *batch: tuple(rows(each) for each in batch)))
 
     def epoch(self, number: int, skip: int = 0) -> tf.data.Dataset:
-        """Returns the dataset, whatever the epoch: its order is its own."""
+        """Returns the dataset, the same for every epoch."""
         return self.dataset
 
     @property
@@ -34,19 +43,19 @@ class WholeBatches:
 
 
 class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.DistributedDataset):
-    """Whole batches, of which each replica is given its slice.
+    """Batches, of which each replica gets its slice.
 
-    A slice is made of one from each minibatch into which the update rule splits the batch, so that the minibatches of
-    all replicas are together those of one device. Of `kerasgan.datasets.Batches` a worker reads its own rows alone.
+    A slice has rows of each minibatch into which the update rule splits the batch, so that the minibatches of all
+    replicas are together those of one device. Of `kerasgan.datasets.Batches` a worker reads its own rows alone.
 
-    Not TensorFlow's own: that one splits batches by rules of its own, waits for its threads at the end of each epoch,
-    and may end an epoch where the reading of an image has failed.
+    TensorFlow's `DistributedDataset` is not used: it splits batches by other rules, waits for its threads at the end of
+    each epoch, and may end an epoch where reading an image has failed.
 
     Args:
         batches: a `kerasgan.datasets.Batches` or `WholeBatches`, the same on every worker; the sizes of the batches are
             multiples of the number of replicas times `minibatches`.
         strategy: the `tf.distribute.Strategy`.
-        here: which of the replicas are in this process, numbers one after another.
+        here: the numbers of the replicas in this process, one after another.
         minibatches: how many minibatches a batch is split into.
         initial_epoch: the argument of `fit`.
     """
@@ -88,7 +97,7 @@ def array_dataset(images: Any, labels: Any, batch_size: int, shuffle: bool, seed
 
 
 def _rows(minibatches, replicas, first, local, values):
-    """The values, (batch, ...), of the rows of `local` replicas from `first` on, one replica's after the other's."""
+    """Returns the rows of values (batch, ...) that belong to `local` replicas from `first` on, replica by replica."""
     rest, size = values.shape[1:], _size(values)
     cut = tf.reshape(values, [minibatches, replicas, size // (minibatches * replicas), *rest])
     own = tf.experimental.numpy.swapaxes(cut[:, first : first + local], 0, 1)
@@ -96,7 +105,7 @@ def _rows(minibatches, replicas, first, local, values):
 
 
 def _slices(local, *batch):
-    """A worker's rows as one slice for each of its replicas, images or (images, labels)."""
+    """Returns a worker's rows as one slice for each of its replicas: images, or (images, labels)."""
     parts = [tf.unstack(tf.reshape(each, [local, _size(each) // local, *each.shape[1:]])) for each in batch]
     return tuple(zip(*parts, strict=True)) if len(parts) > 1 else tuple(parts[0])
 

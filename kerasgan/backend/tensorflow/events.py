@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def summaries() -> Any:
-    """Returns the module that Keras's TensorBoard callback writes with."""
+    """Returns what Keras's TensorBoard callback writes with: the module `tf.summary`."""
     return tf.summary
 
 

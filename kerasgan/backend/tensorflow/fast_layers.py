@@ -1,13 +1,13 @@
-"""Layers in the forms that are fast on a CPU: the same layers and weights, equal to rounding.
+"""Layers in forms that are fast on a CPU: the same layers and weights, equal to rounding.
 
-The networks stay plain Keras models, also when they are saved; only the training step calls them through
-`call_network`, which goes through their graph of layers and computes some in another way:
+The networks stay plain Keras models, also when they are saved. Only the training step calls them through
+`call_network`, which runs their graph of layers and computes two kinds of layers in another way:
 
-- convolutions and transposed ones, by `kerasgan.backend.convolutions`;
+- convolutions and transposed convolutions, by `kerasgan.backend.tensorflow.convolutions`;
 - batch norm, by TensorFlow's fused kernel, which Keras does not use.
 
-Layers that it does not know, or options of theirs, run as they are, and so do whole networks that are no graph of
-Keras's own layers: a layer of a user's may count on being called by its model.
+Other layers, and layers with other options, run as they are. So do networks with layers that are not Keras's own,
+which may rely on being called by their model.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:
     graph = keras_internals.functional_graph(network)
     if not training or graph is None or not _on_cpu() or not _known(network):
         return network(inputs, training=training)
-    return _walked(graph, inputs)
+    return _run(graph, inputs)
 
 
 def _on_cpu():
@@ -40,7 +40,7 @@ def _on_cpu():
 
 
 def _known(network):
-    """Whether all layers are Keras's own (or ours), and none adds losses of its activity, which only its model sees."""
+    """Returns whether all layers are Keras's own (or ours) and none adds losses of its activity, as models do."""
     for layer in keras_internals.all_layers(network, include_self=False):
         own = keras_internals.is_built_in(layer) or keras_internals.functional_graph(layer) is not None
         if not own or isinstance(layer, layers.ActivityRegularization):
@@ -50,25 +50,25 @@ def _known(network):
     return True
 
 
-def _walked(graph, inputs):
+def _run(graph, inputs):
     def operation(layer):
         inner = keras_internals.functional_graph(layer) if isinstance(layer, keras.Model) else None
         if inner is not None:
-            return lambda images, mask=None: _walked(inner, images)
+            return lambda images, mask=None: _run(inner, images)
         fast = _FAST.get(type(layer))
         if fast is not None and not getattr(layer, "quantization_mode", None):
             return lambda images, mask=None: _named(fast, layer, images)
-        return lambda *args, **options: _as_it_is(layer, *args, **options)
+        return lambda *args, **options: _unchanged(layer, *args, **options)
 
     return keras_internals.run_graph(graph, inputs, operation)
 
 
 def _named(fast, layer, images):
-    with tf.name_scope(layer.name):  # as Keras does it, for those who profile
+    with tf.name_scope(layer.name):  # as Keras does it, for profiles
         return fast(layer, images)
 
 
-def _as_it_is(layer, *args, **options):
+def _unchanged(layer, *args, **options):
     if keras_internals.takes_training_argument(layer):
         options["training"] = True
     return layer(*args, **options)
@@ -79,7 +79,9 @@ def _convolution(layer, images):
     if geometry is None:
         return layer(images)
     images = tf.cast(images, layer.compute_dtype)
-    return _finished(layer, convolutions.convolve(images, tf.cast(layer.kernel, layer.compute_dtype), geometry))
+    return _with_bias_and_activation(
+        layer, convolutions.convolve(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
+    )
 
 
 def _transposed_convolution(layer, images):
@@ -89,11 +91,11 @@ def _transposed_convolution(layer, images):
         return layer(images)
     images = tf.cast(images, layer.compute_dtype)
     images = convolutions.spread(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
-    return _finished(layer, images, add=convolutions.add_bias)
+    return _with_bias_and_activation(layer, images, add=convolutions.add_bias)
 
 
 def _geometry(layer, shape, large):
-    """Returns the `Geometry` of a convolution with images of such a shape, or None where it describes no such one."""
+    """Returns the `Geometry` of a convolution with images of this shape, or None for one of another kind."""
     square = len(set(layer.kernel_size)) == len(set(layer.strides)) == 1 and set(layer.dilation_rate) == {1}
     usual = layer.padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
     if not square or not usual or len(shape) != 4 or None in tuple(large) or getattr(layer, "lora_enabled", False):
@@ -101,7 +103,7 @@ def _geometry(layer, shape, large):
     return convolutions.Geometry(*large, kernel=layer.kernel_size[0], stride=layer.strides[0])
 
 
-def _finished(layer, images, add=tf.nn.bias_add):
+def _with_bias_and_activation(layer, images, add=tf.nn.bias_add):
     if layer.use_bias:
         images = add(images, tf.cast(layer.bias, images.dtype))
     return images if layer.activation is None else layer.activation(images)
@@ -122,7 +124,7 @@ def _batch_norm(layer, images):
         x=maps, scale=scale, offset=offset, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
     )
     count = tf.cast(tf.size(maps) / channels, tf.float32)
-    # The kernel's variance is for estimation, divided by n - 1; Keras keeps the one divided by n.
+    # The kernel divides the variance by n - 1; Keras divides it by n.
     _move(layer.moving_mean, result.batch_mean, layer.momentum)
     _move(layer.moving_variance, result.batch_variance * (count - 1.0) / count, layer.momentum)
     return result.y if rank == 4 else result.y[:, 0, 0, :]

@@ -1,4 +1,4 @@
-"""Gradients on TensorFlow: the only tapes of the package."""
+"""Gradients on TensorFlow, by `tf.GradientTape`."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from . import replicas
 
 
 def run_step(model: keras.Model, step: Callable[[Any], dict[str, Any]], data: Any) -> dict[str, Any]:
-    """Runs a step of Keras's, `step(data)`, and returns its logs. Variables change in place."""
+    """Runs `step(data)`, as Keras's trainer calls it, and returns its logs. Variables are assigned in place."""
     return step(data)
 
 
 def state_scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
-    """Returns the context in which a step changes variables; here there is nothing to prepare."""
+    """Returns the context in which a step changes variables; TensorFlow needs none."""
     return contextlib.nullcontext()
 
 
 def vjp(
     function: Callable[..., tuple[Any, Any]], variables: Sequence[Any], *inputs: Any
 ) -> tuple[Any, Callable[..., Any], Any]:
-    """Evaluates `function(*inputs)`, which returns (outputs, anything else), and keeps the way back.
+    """Evaluates `function(*inputs)`, which returns (outputs, anything else), for a backward pass.
 
     Args:
         function: its outputs are a tensor, or a tuple of tensors.
@@ -42,11 +42,11 @@ def vjp(
         outputs, rest = function(*inputs)
 
     def pullback(gradients):
-        one = not isinstance(outputs, tuple)
-        pairs = zip([outputs] if one else outputs, [gradients] if one else gradients, strict=True)
+        is_tuple = isinstance(outputs, tuple)
+        pairs = zip(outputs, gradients, strict=True) if is_tuple else [(outputs, gradients)]
         targets, upstream = zip(*[pair for pair in pairs if pair[1] is not None], strict=True)
-        found = tape.gradient(targets, [list(variables), list(inputs)], output_gradients=upstream)
-        return found[0], *found[1]
+        of_variables, of_inputs = tape.gradient(targets, [list(variables), list(inputs)], output_gradients=upstream)
+        return of_variables, *of_inputs
 
     return outputs, pullback, rest
 
@@ -57,11 +57,11 @@ def cond(condition: Any, function: Callable[[], Any]) -> Any:
 
 
 def apply(optimizer: keras.optimizers.Optimizer, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
-    """Does `optimizer.apply(gradients, variables)`, to rounding: Adam's whole update of a weight in one operation.
+    """Does `optimizer.apply(gradients, variables)`; plain Adam updates each weight in one fused operation.
 
     On replicas the gradients are the means over all of them (`mean`), and each replica updates its own copies. The
-    fused operation has 1 - beta_2 in float32, which differs from Keras's by up to 5e-5 of it, and with it the second
-    moments.
+    fused operation is Keras's to rounding: it has 1 - beta_2 in float32, so that the second moments differ by up to a
+    share of 5e-5.
     """
     if not _is_plain_adam(optimizer, gradients, variables):
         if replicas.replica()[0] > 1:
@@ -85,7 +85,7 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: Sequence[Any], varia
 
 
 def _is_plain_adam(optimizer, gradients, variables):
-    """Whether an optimizer is Keras's Adam without what this operation cannot do, on dense gradients in float32."""
+    """Returns whether an optimizer is Keras's Adam without options that the operation lacks, on dense float32."""
     options = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "gradient_accumulation_steps")
     return (
         type(optimizer) is keras.optimizers.Adam

@@ -1,10 +1,10 @@
-"""Several devices as one: what the training step needs of `tf.distribute`.
+"""Means over replicas: the part of `tf.distribute` that the training step uses.
 
-The replicas of a step share one batch, each a slice of it, and the random numbers of the batch with it
-(`kerasgan.random`). Losses are means over each replica's own images; the mean of the gradients over all replicas is
-then the gradient of the mean over the whole batch, weight penalties counted once. It is taken here, before an optimizer
-sees it, so that norms and clipping are those of the whole batch; each replica then makes the same update. Outside of
-such a step, and with one replica, all of this changes nothing.
+The replicas of a step share a batch: each has a slice of it, and of the random numbers of the batch
+(`kerasgan.random`). Losses are means over the images of a replica. The mean of the gradients over all replicas is then
+the gradient of the mean over the whole batch, with weight penalties counted once. It is taken here, before the
+optimizer, so that norms and clipping are those of the whole batch; every replica then makes the same update. Outside of
+such a step, and with one replica, these functions change nothing.
 """
 
 import functools
@@ -28,9 +28,9 @@ def replica() -> tuple[int, Any]:
 
 
 def mean(tensors: Any) -> Any:
-    """Returns the means over all replicas of a nested list or dict of tensors, gradients with None among them too.
+    """Returns the means over all replicas of a nested list or dict of tensors; None stays None.
 
-    Gradients come back dense, also on one device: rows of an embedding that are used several times in a batch have
+    Gradients are returned dense, also on one device: rows of an embedding that are used several times in a batch have
     as many gradients, which Keras's optimizers would square one by one.
     """
     flat = tf.nest.flatten(tensors)
@@ -58,7 +58,7 @@ def gather(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def sync_statistics(*networks: keras.Model) -> None:
-    """Gives all replicas the mean of their moving statistics, where batch norm is of each replica's images alone."""
+    """Gives all replicas the mean of their moving statistics, where batch norm is not synchronized over replicas."""
     if replica()[0] == 1:
         return
     norms = [

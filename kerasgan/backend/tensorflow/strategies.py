@@ -1,4 +1,4 @@
-"""A model under a `tf.distribute` strategy: what is refused, and the step on all replicas."""
+"""A model under a `tf.distribute` strategy: checks, its data, and the step on all replicas."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ LOST = (
     tf.errors.InternalError,
     tf.errors.FailedPreconditionError,
 )
-"""What TensorFlow raises when another worker is gone."""
+"""The errors that TensorFlow raises when another worker is lost."""
 
 
 def placement() -> SingleDevice:
@@ -49,30 +49,37 @@ class StrategyReplicas(SingleDevice):
 
     Args:
         strategy: the `tf.distribute.Strategy` in whose scope the model is made.
+
+    Attributes:
+        strategy: the argument.
+        count: how many replicas there are, on all workers.
+        here: the numbers of the replicas in this process.
+        workers: how many processes there are.
     """
 
-    is_single = False
+    is_single: bool = False
 
     def __init__(self, strategy: tf.distribute.Strategy):
-        self.strategy = strategy
-        self.count = strategy.num_replicas_in_sync
-        self.here = []  # which of the replicas are in this process
+        self.strategy: tf.distribute.Strategy = strategy
+        self.count: int = strategy.num_replicas_in_sync
+        self.here: list[int] = []
         self.strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(self.here.append(context.replica_id_in_sync_group) or 0)
         )
-        self.workers = self.count // len(self.here)
+        self.workers: int = self.count // len(self.here)
 
-    def scope(self) -> contextlib.AbstractContextManager:
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which variables are made: the strategy's scope."""
         return self.strategy.scope()
 
     def check_here(self) -> None:
-        """Accepts any place: a model made in a strategy's scope takes it along."""
+        """Accepts any context: `fit` enters the scope of the model's own strategy."""
 
     def agreed_signal(self, signal_number: int | None, batch: int) -> int | None:
         """Returns the signal by which training is to end after a batch, or None; the same on all workers.
 
-        A signal reaches each of several workers during a step of its own. So that all end after the same step, they ask
-        one another after every tenth batch of an epoch, and the chief can write a last checkpoint.
+        A signal reaches each of several workers during another step. They exchange it after every tenth batch of an
+        epoch, so that all end after the same step, and the chief can write a last checkpoint.
         """
         if self.workers == 1:
             return signal_number
@@ -81,8 +88,8 @@ class StrategyReplicas(SingleDevice):
         own = self.strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(signal_number or 0)
         )
-        together = int(self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None))
-        return (signal_number or signal.SIGTERM) if together else None
+        total = int(self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None))
+        return (signal_number or signal.SIGTERM) if total else None
 
     def check_networks(self, gan: Any) -> None:
         """Checks that networks were made in the strategy's scope.
@@ -99,11 +106,11 @@ class StrategyReplicas(SingleDevice):
                 )
 
     def check_compiled(self, gan: Any, jit_compile: Any) -> None:
-        """Checks what TensorFlow cannot do on several replicas, and has layers draw other numbers on each of them.
+        """Refuses what TensorFlow cannot do on several replicas, and makes layers draw other numbers on each of them.
 
         Raises:
-            ValueError: for an optimizer made elsewhere, and where there are several replicas, for loss scaling, XLA and
-                optimizers that do something at some steps only.
+            ValueError: for an optimizer made elsewhere; with several replicas, for loss scaling, XLA and optimizers
+                that accumulate gradients or overwrite weights at some steps only.
         """
         for name in ("d_optimizer", "g_optimizer"):
             self._check_optimizer(name, getattr(gan, name))
@@ -113,13 +120,13 @@ class StrategyReplicas(SingleDevice):
                 f"{self.count} replicas. Use jit_compile='auto'."
             )
         if self.count > 1:
-            own = (gan.seed_generator, gan.validation_seed_generator)  # of which each replica takes its share
+            shared = (gan.seed_generator, gan.validation_seed_generator)  # `kerasgan.random` shares their numbers
             for each in keras_internals.seed_generators(gan):
-                if not any(each is one for one in own):
+                if not any(each is one for one in shared):
                     replicas.fold(each)
 
     def checked_steps(self, steps_per_execution: int) -> int:
-        """Returns 1, with a warning where more were asked for."""
+        """Returns 1, with a warning where `steps_per_execution` is more."""
         if steps_per_execution > 1:
             warnings.warn(
                 "Under a distribution strategy TensorFlow is called for each step by itself: steps_per_execution="
@@ -129,10 +136,10 @@ class StrategyReplicas(SingleDevice):
         return 1
 
     def step_function(self, step: Any, eagerly: bool) -> Any:
-        """Returns what Keras calls with an iterator to have one step run on every replica.
+        """Returns what Keras calls with an iterator to run one step on every replica.
 
-        The logs are those of the first replica here: they are the same on all. Keras's own function would take their
-        mean once more, by one exchange for each, and give arrays of shape (1,) on several workers.
+        The logs are those of the first replica in this process, since they are the same on all. Keras's own function
+        would exchange every log once more for their mean, and return arrays of shape (1,) on several workers.
         """
 
         def one_step(batch):
@@ -153,14 +160,16 @@ class StrategyReplicas(SingleDevice):
         return function
 
     def required_batch_multiple(self, minibatches: int) -> int:
-        """Returns of what the size of every batch must be a multiple; `minibatches`: into how many it is split."""
+        """Returns the number of which the size of every batch must be a multiple, for a number of minibatches in it."""
         return minibatches * self.count if self.count > 1 else 1
 
     def is_distributed(self, x: Any) -> bool:
         """Returns whether these data have been distributed already."""
         return isinstance(x, tf.distribute.DistributedDataset)
 
-    def distribute(self, x: Any, y: Any, gan: Any, batch_size: int | None, minibatches: int, options: Any) -> tuple:
+    def distribute(
+        self, x: Any, y: Any, gan: Any, batch_size: int | None, minibatches: int, options: Any
+    ) -> tuple[Any, None]:
         """Returns the data of `fit` or `evaluate` distributed to the replicas, with None for the labels.
 
         Args:
@@ -208,18 +217,16 @@ class StrategyReplicas(SingleDevice):
 
 
 def _devices(count):
-    """The names of the first `count` GPUs, of all for None; of as many parts of the CPU where there is no GPU."""
+    """Returns the names of the first `count` GPUs (None for all); without a GPU, of as many parts of the CPU."""
     found = tf.config.list_physical_devices("GPU")
     if found:
         if count is not None and count > len(found):
-            raise ValueError(
-                f"Only devices that there are can be used. Received: devices={count} of {len(found)} GPUs."
-            )
+            raise ValueError(f"There must be a GPU for each replica. Received: devices={count} of {len(found)} GPUs.")
         return [f"GPU:{number}" for number in range(count or len(found))]
     parts = [tf.config.LogicalDeviceConfiguration()] * (count or 1)
     try:
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
-    except (RuntimeError, ValueError):  # TensorFlow has begun, with as many as there are
+    except (RuntimeError, ValueError):  # TensorFlow is initialized, with the parts that there are
         if len(tf.config.list_logical_devices("CPU")) < len(parts):
             raise ValueError(
                 f"The CPU is split before TensorFlow begins. Received: devices={count} in a process in which it has. "
