@@ -18,6 +18,9 @@ from kerasgan import augment, penalties, updates
 from kerasgan.resume import checkpoint_files
 from kerasgan.runs import run_folder
 
+written_by_keras_3_15 = pytest.mark.skipif(
+    keras.version() < "3.15", reason="Keras 3.14 does not load initializers that Keras 3.15 has saved"
+)
 OLD = pathlib.Path(__file__).parents[1] / "data" / "before_the_move"
 
 
@@ -37,12 +40,14 @@ def test_an_old_model_generates_the_same_samples_and_trains_on():
     assert gan.d_optimizer.iterations == 6 and np.isfinite(history.history["d_loss"]).all()
 
 
+@written_by_keras_3_15
 def test_an_old_model_of_points_compiles_as_it_was():
     gan = keras.models.load_model(OLD / "points.keras")
     assert gan.updates == updates.Alternating(2) and gan.penalties == (penalties.GradientPenalty(10.0),)
     assert gan.generate(3, seed=0).shape == (3, 2)
 
 
+@written_by_keras_3_15
 def test_an_old_run_is_sampled_and_evaluated(run, tmp_path, capsys):
     assert kerasgan_cli.main(["sample", str(run), "--n", "4", "--out", str(tmp_path / "samples.png")]) == 0
     figures = tmp_path / "figures.json"
