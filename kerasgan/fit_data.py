@@ -112,19 +112,16 @@ def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
     given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
     gan.current_fit = Fit(given, adapter)
-    setter = None if adapter is None else _EpochSetter(gan.current_fit)
+    setters = [] if adapter is None else [_EpochSetter(gan.current_fit)]
+    is_built = isinstance(callbacks, keras.callbacks.CallbackList)
+    if is_built:
+        callbacks.callbacks = [*setters, *given]
     try:
-        if setter is None:
-            yield callbacks
-        elif isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(setter)
-            yield callbacks
-        else:
-            yield [setter, *given]
+        yield callbacks if is_built else [*setters, *given]
     finally:
         gan.current_fit = None
-        if isinstance(callbacks, keras.callbacks.CallbackList) and setter is not None:
-            callbacks.callbacks.remove(setter)
+        if is_built:
+            callbacks.callbacks = given
 
 
 class _EpochSetter(keras.callbacks.Callback):

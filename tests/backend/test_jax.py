@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 HERE = pathlib.Path(__file__).resolve().parent
 # XLA is to compile quickly, not well.
 FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+ENGINE_INDEPENDENT = ("test_batches.py", "test_epochs_of_fit.py")
+"""Files of `tests/datasets` that hold on either engine."""
 WITHOUT_TENSORFLOW = """
 import sys
 import pytest
@@ -40,7 +42,8 @@ def environment(**variables):
 def run_on_jax(folder, marked):
     """Runs those tests of JAX that are marked so. Returns the folder of the cases they trained, and the result."""
     engine_cases.save(folder / "from_tensorflow.keras")
-    arguments = [HERE / "on_jax.py", "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
+    files = [HERE / "on_jax.py", *(HERE.parent / "datasets" / name for name in ENGINE_INDEPENDENT)]
+    arguments = [*files, "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, arguments)],
         env=environment(XLA_FLAGS=FLAGS, ENGINE_CASES=str(folder)),
