@@ -120,7 +120,7 @@ def arrays(draw):
     return array[..., ::-1] if array.ndim and draw(st.booleans()) else array
 
 
-def labelled(array):
+def labeled(array):
     """Pairs of an array with labels, mostly one for each row."""
     count = array.shape[0] if 0 < array.ndim and array.shape[0] < 10 else 5
     return st.tuples(st.just(array), rarely(LABELS, hnp.arrays("i4", count, elements=st.integers(0, 9))))

@@ -1,4 +1,4 @@
-"""Each mistake gets one ValueError that names the rule, what was received and the way out, before any training."""
+"""Every mistake gets one ValueError, before any training: the rule, the value received and the way out."""
 
 import keras
 import numpy as np
@@ -13,14 +13,14 @@ def batched(images):
     return tf.data.Dataset.from_tensor_slices(images).batch(16)
 
 
-def as_given(images):
+def unchanged(images):
     return images
 
 
 def nan_in(images, at):
-    spoilt = images.copy()
-    spoilt[at, 0, 0, 0] = np.nan
-    return spoilt
+    broken = images.copy()
+    broken[at, 0, 0, 0] = np.nan
+    return broken
 
 
 def same_weights(one, other):
@@ -39,25 +39,25 @@ BAD_IMAGES = {
 }
 
 
-@pytest.mark.parametrize("source", [as_given, batched])
+@pytest.mark.parametrize("source", [unchanged, batched])
 @pytest.mark.parametrize("bad", BAD_IMAGES)
 def test_images(make_gan, images, bad, source):
-    spoil, message = BAD_IMAGES[bad]
+    damage, message = BAD_IMAGES[bad]
     gan, untouched = make_gan(), make_gan()
     with pytest.raises(ValueError, match=message):
-        gan.fit(source(spoil(images)), batch_size=None, verbose=0)
+        gan.fit(source(damage(images)), batch_size=None, verbose=0)
     assert same_weights(gan, untouched)
     with pytest.raises(ValueError, match=message):
-        gan.fit(images, validation_data=source(spoil(images)), verbose=0)
+        gan.fit(images, validation_data=source(damage(images)), verbose=0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", [as_given, batched])
+@pytest.mark.parametrize("source", [unchanged, batched])
 @pytest.mark.parametrize("bad", BAD_IMAGES)
 def test_evaluate_refuses_the_same(make_gan, images, bad, source):
-    spoil, message = BAD_IMAGES[bad]
+    damage, message = BAD_IMAGES[bad]
     with pytest.raises(ValueError, match=message):
-        make_gan().evaluate(source(spoil(images)), verbose=0)
+        make_gan().evaluate(source(damage(images)), verbose=0)
 
 
 def test_nan_late_in_a_dataset_is_refused_before_it_is_trained_on(make_gan, images):
@@ -70,13 +70,13 @@ def test_nan_late_in_a_dataset_is_refused_before_it_is_trained_on(make_gan, imag
 
 def test_points_have_no_range_but_must_be_finite(make_gan):
     points = np.random.default_rng(0).normal(size=(32, 2)).astype("float32") * 10
-    for source in (as_given, batched):
+    for source in (unchanged, batched):
         make_gan(image_shape=(2,)).fit(source(points), verbose=0)
         with pytest.raises(ValueError, match="must be finite"):
             make_gan(image_shape=(2,)).fit(source(np.where(points > 9, np.nan, points)), verbose=0)
 
 
-def test_images_of_half_the_range_are_worth_a_warning(make_gan, images):
+def test_images_of_half_the_range_are_warned_of(make_gan, images):
     with pytest.warns(UserWarning, match="half of"):
         make_gan().fit(np.abs(images), verbose=0)
 
@@ -100,18 +100,18 @@ WITH_LABELS = {
 
 
 @pytest.mark.parametrize("call", WITH_LABELS)
-def test_labels_that_nothing_uses(make_gan, images, call):
+def test_labels_for_a_gan_without_classes_are_refused(make_gan, images, call):
     with pytest.raises(ValueError, match=r"unconditional.*Received.*Leave the labels out"):
         WITH_LABELS[call](make_gan(), images)
 
 
-@pytest.mark.parametrize("source", [as_given, batched])
+@pytest.mark.parametrize("source", [unchanged, batched])
 def test_batches_smaller_than_d_steps(make_gan, images, source):
     gan = make_gan(updates=kerasgan.updates.Alternating(5))
     with pytest.raises(ValueError, match=r"(?s)each.*discriminator step.*Received.*"):
         gan.fit(source(images[:3]), batch_size=None, verbose=0)
     with pytest.raises(ValueError, match=r"(?s)each.*discriminator step.*Received.*"):
-        gan.fit(source(images[:35]), batch_size=16 if source is as_given else None, verbose=0)
+        gan.fit(source(images[:35]), batch_size=16 if source is unchanged else None, verbose=0)
     assert all(np.all(np.isfinite(weight)) for weight in gan.weights)
 
 
@@ -157,21 +157,32 @@ class Subclassed(keras.Model):
         return self.last(self.flat(images))
 
 
-ONE, TWO = layers.Dense, lambda: layers.Dense(2)
 BAD_NETWORKS = {
-    "other image": (lambda: (generator((12, 12, 1)), discriminator(ONE(1))), "must fit the discriminator's input"),
-    "other rank": (lambda: (generator((2,)), discriminator(ONE(1))), "must fit the discriminator's input"),
-    "two logits": (lambda: (generator(), discriminator(TWO())), r"one logit.*Received: shape \(None, 2\)"),
-    "two outputs": (lambda: (generator(), two_outputs()), "one logit.*Received: 2 outputs"),
-    "map of logits": (
-        lambda: (generator(), keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])),
-        "one log",
+    "other image": (
+        lambda: (generator((12, 12, 1)), discriminator(layers.Dense(1))),
+        "must fit the discriminator's input",
     ),
-    "sigmoid": (lambda: (generator(), discriminator(ONE(1, activation="sigmoid"))), "not in a probability.*sigmoid"),
-    "sigmoid layer": (lambda: (generator(), discriminator(ONE(1), layers.Activation("sigmoid"))), "not in a prob"),
+    "other rank": (lambda: (generator((2,)), discriminator(layers.Dense(1))), "must fit the discriminator's input"),
+    "two logits": (lambda: (generator(), discriminator(layers.Dense(2))), r"one logit.*Received: shape \(None, 2\)"),
+    "two outputs": (lambda: (generator(), two_outputs()), "one logit.*Received: 2 outputs"),
+    "map of logits": (lambda: (generator(), logit_map()), "one logit"),
+    "sigmoid": (
+        lambda: (generator(), discriminator(layers.Dense(1, activation="sigmoid"))),
+        "not in a probability.*sigmoid",
+    ),
+    "sigmoid layer": (
+        lambda: (generator(), discriminator(layers.Dense(1), layers.Activation("sigmoid"))),
+        "not in a prob",
+    ),
     "nested sigmoid": (lambda: (generator(), nested_sigmoid()), "not in a probability"),
-    "subclassed sigmoid": (lambda: (generator(), Subclassed(ONE(1, activation="sigmoid"))), "not in a probability"),
-    "latent width": (lambda: (generator(latent_dim=7), discriminator(ONE(1))), r"latent_dim=4.*latent_dim=7\)"),
+    "subclassed sigmoid": (
+        lambda: (generator(), Subclassed(layers.Dense(1, activation="sigmoid"))),
+        "not in a probability",
+    ),
+    "latent width": (
+        lambda: (generator(latent_dim=7), discriminator(layers.Dense(1))),
+        r"latent_dim=4.*latent_dim=7\)",
+    ),
     "no model": (lambda: (generator(), lambda images: images), "must be a Keras model. Received: discriminator="),
 }
 
@@ -183,7 +194,7 @@ def test_networks_that_do_not_fit(bad):
         kerasgan.GAN(*make(), latent_dim=4)
 
 
-def test_subclassed_networks_are_welcome(images):
+def test_subclassed_networks_train(images):
     gan = kerasgan.GAN(generator(), Subclassed(layers.Dense(1)), latent_dim=4)
     gan.compile()
     assert np.isfinite(gan.fit(images, verbose=0).history["loss"][0])
@@ -215,7 +226,7 @@ def test_d_steps(d_steps):
         kerasgan.updates.Alternating(d_steps)
 
 
-def test_misspelt_arguments_are_not_swallowed(make_gan, images):
+def test_misspelled_arguments_are_refused(make_gan, images):
     with pytest.raises(TypeError, match="epoch"):
         make_gan().fit(images, epoch=1)
     with pytest.raises(TypeError, match="objetive"):

@@ -1,4 +1,4 @@
-"""Conditional games: labels go in beside images and latents, and come out in the samples."""
+"""Conditional GANs: labels are inputs of both networks, and samples have the class of their label."""
 
 import json
 
@@ -47,7 +47,7 @@ def same(one, other):
     ],
     ids=str,
 )
-def test_every_order_of_play_moves_every_weight(make_conditional, images, labels, options):
+def test_every_update_rule_changes_every_weight(make_conditional, images, labels, options):
     gan = make_conditional(**options)
     before = gan.get_weights()
     gan.fit(images, labels, batch_size=16, epochs=2, verbose=0)
@@ -62,11 +62,11 @@ def test_one_stage_equals_simultaneous(make_conditional, images, labels, objecti
         make_conditional(
             d_optimizer=keras.optimizers.SGD(0.01),
             g_optimizer=keras.optimizers.SGD(0.01),
-            updates=order,
+            updates=rule,
             objective=objective,
             penalties="r1",
         )
-        for order in ("one_stage", "simultaneous")
+        for rule in ("one_stage", "simultaneous")
     )
     for gan in (one, other):
         gan.fit(images, labels, batch_size=16, shuffle=False, verbose=0)
@@ -84,8 +84,8 @@ def test_arrays_and_datasets_give_the_same_training(make_conditional, images, la
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
-def test_it_learns_what_the_labels_say():
-    """Points at 0, 4 and 8 by class: samples of a class lie by its point."""
+def test_it_learns_the_classes():
+    """The classes are points at 0, 4 and 8: samples of a class are near its point."""
     keras.utils.set_random_seed(0)
     labels = np.random.default_rng(0).integers(CLASSES, size=2048)
     points = (4.0 * labels[:, None] + 0.1 * np.random.default_rng(1).standard_normal((2048, 1))).astype("float32")
@@ -101,15 +101,15 @@ def test_it_learns_what_the_labels_say():
 
 
 @pytest.mark.slow
-def test_the_latents_are_not_drowned_by_the_labels():
-    """Within a class the samples vary about as much as the digits do; a label too loud left a twentieth of it."""
+def test_samples_of_a_class_vary_as_the_data_do():
+    """An embedding of labels with too large a scale left a twentieth of the variation within a class."""
     keras.utils.set_random_seed(0)
-    dataset, info = kerasgan.datasets.load("digits", labels=True, passes=20)
+    batches, info = kerasgan.datasets.load("digits", labels=True, passes=20)
     networks = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=16, depth=2, num_classes=10)
     gan = kerasgan.GAN(*networks, latent_dim=64, num_classes=10, seed=0)
     rates = (keras.optimizers.Adam(5e-4, beta_1=0.5), keras.optimizers.Adam(5e-4, beta_1=0.5))
     gan.compile(*rates, steps_per_execution=20)
-    gan.fit(dataset, epochs=2, verbose=0)
+    gan.fit(batches, epochs=2, verbose=0)
     images, labels, _ = kerasgan.datasets.load_arrays("digits")
     for label in range(10):
         drawn = np.std(gan.generate(200, seed=0, labels=label), axis=0).mean()
@@ -127,8 +127,8 @@ def test_generate_by_label(make_conditional):
     assert np.array_equal(gan.predict([np.ones((1, 4)), np.array([2])], verbose=0)[0], mixed[2])
 
 
-class Painter(keras.Model):
-    """A generator that paints its label all over the image."""
+class LabelGenerator(keras.Model):
+    """A generator whose images have the value of their label at every pixel."""
 
     def __init__(self):
         super().__init__()
@@ -140,49 +140,49 @@ class Painter(keras.Model):
         return keras.ops.ones((1, 8, 8, 1)) * flat + 0 * latents[:, :1, None, None]
 
 
-class Witness(keras.Model):
-    """A discriminator that remembers what it was shown."""
+class Recorder(keras.Model):
+    """A discriminator that records its inputs."""
 
     def __init__(self):
         super().__init__()
         self.logit = keras.layers.Dense(1)
-        self.seen = []
+        self.recorded = []
 
     def call(self, inputs):
         images, labels = inputs
         if hasattr(images, "numpy"):
-            self.seen.append((images.numpy()[:, 0, 0, 0] * 10, labels.numpy()))
+            self.recorded.append((images.numpy()[:, 0, 0, 0] * 10, labels.numpy()))
         return self.logit(keras.ops.reshape(images, (-1, 64)))
 
 
 @pytest.mark.parametrize("updates", [Alternating(1), Alternating(3), "simultaneous", "one_stage"], ids=str)
 @pytest.mark.parametrize("objective", ["non_saturating", "relativistic"])
-def test_every_image_is_judged_under_its_own_label(updates, objective):
-    """Real images, generated ones and the penalties' points: each shows the label that it is handed over with."""
-    gan = kerasgan.GAN(Painter(), Witness(), latent_dim=2, num_classes=7, seed=0)
+def test_every_image_is_evaluated_with_its_own_label(updates, objective):
+    """Real images, generated ones and the points of penalties: the label is the value of the pixels."""
+    gan = kerasgan.GAN(LabelGenerator(), Recorder(), latent_dim=2, num_classes=7, seed=0)
     still = (keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     gan.compile(*still, objective=objective, updates=updates, penalties=("r1", "r2", "gradient_penalty"))
     labels = np.arange(12, dtype="int32") % 7
     images = (np.ones((12, 8, 8, 1)) * labels[:, None, None, None] / 10).astype("float32")
-    gan.discriminator.seen.clear()
+    gan.discriminator.recorded.clear()
     step.train_step(gan, tf.constant(images), tf.constant(labels))
-    assert len(gan.discriminator.seen) >= 2
-    for shown, handed in gan.discriminator.seen:
-        assert len(handed) >= 4
-        np.testing.assert_allclose(shown, handed, atol=1e-5)
+    assert len(gan.discriminator.recorded) >= 2
+    for values, given in gan.discriminator.recorded:
+        assert len(given) >= 4
+        np.testing.assert_allclose(values, given, atol=1e-5)
 
 
 def test_labels_are_drawn_evenly(make_conditional):
-    """Without labels every class comes up, as the samples of the class alone would show it."""
+    """Without labels every class is drawn equally often, and its samples are those of the label."""
     gan = make_conditional()
     drawn = gan.generate(3000, seed=0)
-    drawn_labels = kerasgan.backend.tensorflow.draw_labels(3000, 0, CLASSES).numpy()
+    drawn_labels = kerasgan.backend.draw_labels(3000, 0, CLASSES).numpy()
     shares = np.bincount(drawn_labels, minlength=CLASSES) / 3000
     np.testing.assert_allclose(shares, 1 / CLASSES, atol=0.04)
     np.testing.assert_array_equal(drawn, gan.generate(3000, seed=0, labels=drawn_labels))
 
 
-def test_class_grid_shows_one_class_a_row(make_conditional):
+def test_class_grid_has_one_class_in_each_row(make_conditional):
     gan = make_conditional()
     grid = gan.class_grid(columns=5, seed=1)
     assert grid.shape == (CLASSES * 5, 8, 8, 1)
@@ -200,22 +200,22 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
     gan.save(tmp_path / "gan.keras")
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     assert loaded.num_classes == CLASSES and same(gan, loaded)
-    for gan in (gan, loaded):
-        gan.fit(images, labels, batch_size=32, shuffle=False, verbose=0)
+    for each in (gan, loaded):
+        each.fit(images, labels, batch_size=32, shuffle=False, verbose=0)
     for a, b in zip(gan.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     gan.export(tmp_path / "saved")
     served = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(served.generate(6, 5), gan.generate(6, seed=5), atol=1e-5)
-    z, wanted = np.ones((2, 4), "float32"), np.array([0, 2], "int32")
-    np.testing.assert_allclose(served.serving_default(z, wanted), gan.generate(latents=z, labels=wanted), atol=1e-5)
-    assert served.discriminate(images[:2], wanted).shape == (2,)
+    z, classes = np.ones((2, 4), "float32"), np.array([0, 2], "int32")
+    np.testing.assert_allclose(served.serving_default(z, classes), gan.generate(latents=z, labels=classes), atol=1e-5)
+    assert served.discriminate(images[:2], classes).shape == (2,)
     card = json.loads((tmp_path / "saved" / "kerasgan.json").read_text())
     assert card["num_classes"] == CLASSES and card["labels"] == "int32 (n,), 0 to 2"
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"y": None}, "images alone"),
         ({"y": np.zeros(63, int)}, "63 labels for 64 images"),
@@ -226,10 +226,10 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
         ({"y": np.zeros((64, 1), int)}, r"labels\[:, 0\]"),
     ],
 )
-def test_labels_that_do_not_fit_are_refused(make_conditional, images, given, said):
+def test_labels_that_do_not_fit_are_refused(make_conditional, images, given, message):
     gan = make_conditional()
     before = gan.get_weights()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         gan.fit(images, given["y"], verbose=0)
     assert all(np.array_equal(*pair) for pair in zip(before, gan.get_weights(), strict=True))
 
@@ -263,13 +263,13 @@ def test_networks_and_classes_must_agree(make_gan):
 
 
 @pytest.mark.parametrize("labels", [CLASSES, -1, np.array([0, 9]), np.array([0.5, 1.0]), "1"])
-def test_classes_that_there_are_not(make_conditional, labels):
+def test_labels_outside_of_the_classes_are_refused(make_conditional, labels):
     with pytest.raises(ValueError, match="abels"):
         make_conditional().generate(2, labels=labels)
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous", "one_stage"])
-def test_a_class_that_comes_twice_is_one_gradient(updates):
+def test_the_gradients_of_a_repeated_class_are_added(updates):
     """After Adam's first step the second moment of each weight is the square of its gradient, not of parts of it."""
     generator, discriminator = kerasgan.networks.mlp((3,), latent_dim=2, width=4, depth=1, num_classes=2)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=2, num_classes=2, seed=0)

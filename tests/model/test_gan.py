@@ -1,4 +1,4 @@
-"""The model: logs, generate, and all that a Keras user does with a model."""
+"""The model: logs, `generate`, and the usual uses of a Keras model."""
 
 import subprocess
 import sys
@@ -75,7 +75,7 @@ def test_validation_uses_the_same_latents_every_time(make_gan, images):
     assert gan.evaluate(images, verbose=0, return_dict=True) == gan.evaluate(images, verbose=0, return_dict=True)
 
 
-def test_generate_is_repeatable_and_disturbs_nothing(make_gan, images):
+def test_generate_is_repeatable_and_does_not_change_training(make_gan, images):
     gan, twin = make_gan(), make_gan()
     first = gan.generate(5, seed=3)
     assert first.shape == (5, 8, 8, 1) and first.dtype == np.float32
@@ -87,7 +87,7 @@ def test_generate_is_repeatable_and_disturbs_nothing(make_gan, images):
     assert same_weights(gan, twin)
 
 
-def test_generate_in_batches_draws_the_same(make_gan):
+def test_generate_in_batches_gives_the_same(make_gan):
     gan = make_gan()
     assert np.allclose(gan.generate(10, seed=0), gan.generate(10, seed=0, batch_size=3), atol=1e-6)
     assert gan.generate(0, seed=0).shape == (0, 8, 8, 1)
@@ -102,7 +102,7 @@ def test_generate_refuses(make_gan, options):
 
 
 @pytest.mark.parametrize("options", [{"steps_per_execution": 3}, {"run_eagerly": True}])
-def test_ways_to_run_the_step_agree(make_gan, images, options):
+def test_the_settings_of_execution_do_not_change_training(make_gan, images, options):
     plain, other = make_gan(), make_gan(**options)
     for gan in (plain, other):
         fit(gan, images)
@@ -126,7 +126,7 @@ def test_mixed_precision(make_gan, images, policy):
 
 
 @pytest.mark.slow
-def test_datasets_arrays_and_tensors_are_the_same_to_fit(make_gan, images):
+def test_fit_takes_datasets_arrays_and_tensors_alike(make_gan, images):
     sources = [images, tf.constant(images), tf.data.Dataset.from_tensor_slices(images).batch(16)]
     sources.append(tf.data.Dataset.from_tensor_slices((images,)).batch(16))
     gans = [make_gan() for _ in sources]
@@ -154,7 +154,7 @@ def test_dcgan_trains_from_end_to_end(make_gan, images):
 # Saving
 
 
-def test_the_file_holds_the_whole_game(make_gan, images, tmp_path):
+def test_a_file_holds_the_whole_training_state(make_gan, images, tmp_path):
     gan = make_gan(g_optimizer=keras.optimizers.Adam(3e-4, beta_1=0.1), updates=kerasgan.updates.Alternating(2))
     fit(gan, images)
     gan.g_optimizer.learning_rate = 1e-5
@@ -172,7 +172,7 @@ def test_the_file_holds_the_whole_game(make_gan, images, tmp_path):
     assert np.array_equal(gan.generate(3, seed=1), loaded.generate(3, seed=1))
 
 
-def test_an_uncompiled_game_is_saved_as_such(make_gan, tmp_path):
+def test_a_gan_that_is_not_compiled_is_loaded_uncompiled(make_gan, tmp_path):
     generator, discriminator = kerasgan.networks.mlp((2,), latent_dim=4, width=8)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4)
     gan.save(tmp_path / "gan.keras")
@@ -196,8 +196,8 @@ def test_the_state_of_dropout_is_saved(images, tmp_path):
     assert same_weights(gan, loaded)
 
 
-def test_training_on_after_a_load_is_training_on(make_gan, images, tmp_path):
-    """With batch norm. Bit for bit only with determinism on (below): else threads may add in another order."""
+def test_training_goes_on_after_a_load(make_gan, images, tmp_path):
+    """With batch norm. Equal bit for bit only with op determinism (below): else threads may add in another order."""
     gan = make_gan(network=kerasgan.networks.dcgan, width=4)
     fit(gan, images)
     gan.save(tmp_path / "gan.keras")
@@ -230,8 +230,8 @@ for a, b in zip(gan.weights + gan.optimizer.variables, loaded.weights + loaded.o
 
 
 @pytest.mark.slow
-def test_training_on_after_a_load_with_determinism_on(tmp_path):
-    """In a process of its own, since determinism cannot be switched off again; at a size that threads share."""
+def test_training_goes_on_bit_for_bit_with_determinism(tmp_path):
+    """In another process, since determinism cannot be switched off again; at a size that threads share."""
     subprocess.run([sys.executable, "-c", DETERMINISTIC, str(tmp_path / "gan.keras")], check=True)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from laws import ANYTHING, HUGE, NUMBERS, SPECIAL, arrays, labelled, rarely, refusal, usual
+from laws import ANYTHING, HUGE, NUMBERS, SPECIAL, arrays, labeled, rarely, refusal, usual
 
 import kerasgan
 from kerasgan import datasets
@@ -16,7 +16,7 @@ from kerasgan.datasets import source as sources
 
 LAWS = laws.Laws()
 
-SOURCES = rarely(ANYTHING | st.text(max_size=300), arrays() | arrays().flatmap(labelled))
+SOURCES = rarely(ANYTHING | st.text(max_size=300), arrays() | arrays().flatmap(labeled))
 SIZES = usual(None, st.one_of(st.integers(-1, 20), HUGE, st.tuples(NUMBERS, NUMBERS), SPECIAL))
 SPLIT_TEXTS = st.from_regex(r"\A ?train(\[-?[0-9]{0,2}%?:-?[0-9]{0,2}%?\])?\Z") | st.text(
     "train[]:%-+0123456789", max_size=16
