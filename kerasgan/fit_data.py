@@ -15,16 +15,22 @@ from kerasgan.validation import images as image_checks
 from kerasgan.validation import scalars
 
 DEFAULT_BATCH_SIZE = 32
-EVALUATION = {"shuffle": False, "validation_split": 0.0, "initial_epoch": 0, "steps_per_epoch": None}
+EVALUATION: Mapping[str, Any] = {
+    "shuffle": False,
+    "validation_split": 0.0,
+    "initial_epoch": 0,
+    "steps_per_epoch": None,
+}
+"""The options of `prepare` for `evaluate`."""
 
 
 @dataclasses.dataclass
 class Fit:
-    """A call of `fit`, for callbacks that save and restore it.
+    """A running `fit`, for callbacks that save and restore it.
 
     Attributes:
-        callbacks: all callbacks that it was given.
-        data: the `keras_internals.EpochAdapter` of its data, or None for data in an order of their own.
+        callbacks: all callbacks that `fit` was given.
+        data: the `keras_internals.EpochAdapter` of its data, or None for data whose order is not known by epochs.
         iterator: Keras's iterator over the batches of each epoch.
     """
 
@@ -35,15 +41,18 @@ class Fit:
 
 def prepare(
     gan: Any, x: Any, y: Any, batch_size: int | None, minibatches: int, options: Mapping[str, Any] = EVALUATION
-) -> tuple:
+) -> tuple[Any, Any]:
     """Returns the data of `fit` or `evaluate` as Keras takes them: checked, and distributed where replicas share them.
 
     Args:
         gan: the `kerasgan.GAN`.
         x, y, batch_size: the arguments of `fit`.
-        minibatches: into how many the update rule splits a batch.
+        minibatches: how many minibatches the update rule splits a batch into.
         options: the arguments `shuffle`, `validation_split`, `initial_epoch` and `steps_per_epoch` of `fit`, or
             `EVALUATION` for `evaluate`, which always takes epoch 0.
+
+    Returns:
+        The arguments `x` and `y` for Keras's `fit` or `evaluate`.
 
     Raises:
         ValueError: as `check_data` does; and for a validation split under a distribution strategy.
@@ -54,7 +63,7 @@ def prepare(
         return x, y
     if options["validation_split"] and not placement.is_single:
         raise ValueError(
-            "Under a distribution strategy held-out images are named. Received: validation_split="
+            "Under a distribution strategy validation images must be given. Received: validation_split="
             f"{options['validation_split']}. Pass them as validation_data."
         )
     x, y = _unpacked(x, y, gan)
@@ -77,7 +86,7 @@ def keras_steps_per_epoch(x: Any, steps_per_epoch: int | None) -> int | None:
 
 
 def _unpacked(x, y, gan):
-    """Returns `x` and `y` where they may have come as one."""
+    """Returns `x` and `y`, which may have been passed as one."""
     if isinstance(x, (list, tuple)) and len(x) == 2 and y is None:  # as `validation_data` comes
         x, y = x
     if isinstance(x, (list, tuple)) and len(x) == 1:
@@ -94,7 +103,7 @@ def _unpacked(x, y, gan):
 
 
 def _epochs_of_fit(batches, options):
-    """Returns batches in the epochs of a `fit`, or of `evaluate`, which leaves none out."""
+    """Returns batches in epochs of the length that `fit` uses; for `evaluate`, which skips none, as they are."""
     if options is EVALUATION:
         return dataclasses.replace(batches, skip_batches=0)
     steps = options["steps_per_epoch"]
@@ -105,9 +114,14 @@ def _epochs_of_fit(batches, options):
 
 @contextlib.contextmanager
 def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
-    """Within it, `gan.current_fit` is the current `Fit`, and the data are told the number of each epoch.
+    """The context of a `fit`: `gan.current_fit` is the `Fit`, and the data get the number of each epoch.
 
-    Yields the callbacks that Keras is to be given.
+    Yields the callbacks to be passed to Keras.
+
+    Args:
+        gan: the `kerasgan.GAN`.
+        callbacks: the argument of `fit`.
+        data: what `prepare` has returned for `x`.
     """
     given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
@@ -125,7 +139,7 @@ def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
 
 
 class _EpochSetter(keras.callbacks.Callback):
-    """Tells data the number of the epoch that begins, and Keras's iterator the batch with which it begins."""
+    """Sets the number of the epoch that begins in the data, and its first batch in Keras's iterator."""
 
     def __init__(self, fit):
         super().__init__()
@@ -137,7 +151,9 @@ class _EpochSetter(keras.callbacks.Callback):
             keras_internals.begin_epoch_at(self.fit.iterator, self.fit.data.skip, self.fit.data.num_batches)
 
 
-def check_data(x: Any, y: Any, gan: Any, batch_size: int | None, required_images: int, multiple_of: int = 1) -> tuple:
+def check_data(
+    x: Any, y: Any, gan: Any, batch_size: int | None, required_images: int, multiple_of: int = 1
+) -> tuple[Any, Any]:
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
@@ -180,7 +196,7 @@ def check_labels(num_classes: int | None, labels: Any) -> None:
 
 @contextlib.contextmanager
 def refusals_as_value_errors() -> Iterator[None]:
-    """Turns an error that a checked dataset raised while it was read into a `ValueError` of one sentence."""
+    """The context in which the error of a check in a dataset's pipeline is raised as a `ValueError`."""
     try:
         yield
     except Exception as error:
@@ -188,10 +204,10 @@ def refusals_as_value_errors() -> Iterator[None]:
             raise
         from kerasgan.backend.tensorflow import dataset_checks
 
-        sentence = dataset_checks.refusal(error)
-        if sentence is None:
+        message = dataset_checks.refusal(error)
+        if message is None:
             raise
-        raise ValueError(sentence) from None
+        raise ValueError(message) from None
 
 
 def _checked_batches(batches, gan, required_images, multiple_of):
@@ -302,7 +318,7 @@ class _CheckedPyDataset(keras.utils.PyDataset):
 
 
 def _tensorflow():
-    """Returns TensorFlow where it has been imported: what was not cannot be a dataset or an error of its."""
+    """Returns TensorFlow if it has been imported, or None: then there is no dataset and no error of TensorFlow's."""
     return sys.modules.get("tensorflow")
 
 
