@@ -122,7 +122,6 @@ def _make(folder, shape, labels, decode):
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with files.written_whole(folder) as unfinished:
-            shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process that had the same number
             unfinished.mkdir()
             reasons = _write(unfinished, shape, labels, decode)
             if all(reasons):

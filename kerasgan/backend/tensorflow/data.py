@@ -107,16 +107,16 @@ class ArrayEpochs:
         indices = indices.take(count)
         if rows is not None:
             indices = indices.map(plain(lambda *each: tuple(map(rows, each))))
-        own = list(itertools.takewhile(lambda pair: pair[1], functions))
+        in_parallel = list(itertools.takewhile(lambda pair: pair[1], functions))
 
         def batch_at(*indices):
             batch = self._batch_at(*indices)
-            for function, _ in own:
-                batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+            for function, _ in in_parallel:
+                batch = _applied(function, batch)
             return batch
 
         dataset = indices.map(plain(batch_at), num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-        for function, _ in functions[len(own) :]:
+        for function, _ in functions[len(in_parallel) :]:
             dataset = dataset.map(plain(tf.function(function)))  # one after another, since it may have a state
         return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(PREFETCH_BATCHES)
 
@@ -150,6 +150,12 @@ class ArrayEpochs:
         if batch.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if self._labels is None else (batch, tf.gather(self._labels, indices))
+
+
+def _applied(function, batch):
+    """Returns what a user's function makes of a batch. It may branch as Python does: `tf.function` converts it."""
+    function = tf.function(function)
+    return function(*batch) if isinstance(batch, tuple) else function(batch)
 
 
 def _reader(values, read):
