@@ -174,7 +174,8 @@ class EpochAdapter(DataAdapter):
     """
 
     def __init__(self, batches: Any, initial_epoch: int = 0):
-        self.batches, self.epoch = batches, initial_epoch
+        self.batches: Any = batches
+        self.epoch: int = initial_epoch
         self._first, self._skip, self._offset = initial_epoch, 0, 0
         if batches.skip_batches:
             first, self._skip = divmod(batches.skip_batches, len(batches))

@@ -10,7 +10,7 @@ import tensorflow as tf
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
 INT64 = tf.TensorSpec((), tf.int64)
-plain = tf.autograph.experimental.do_not_convert
+plain: Callable[[Callable[..., Any]], Callable[..., Any]] = tf.autograph.experimental.do_not_convert
 """For functions mapped over a dataset: there is nothing in them to convert, and searching them takes half a second."""
 
 
