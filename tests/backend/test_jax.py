@@ -43,7 +43,7 @@ def run_on_jax(folder, marked):
     """Runs those tests of JAX that are marked so. Returns the folder of the cases they trained, and the result."""
     engine_cases.save(folder / "from_tensorflow.keras")
     files = [HERE / "on_jax.py", *(HERE.parent / "datasets" / name for name in ENGINE_INDEPENDENT)]
-    arguments = [*files, "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
+    arguments = [*files, "-n", "0", "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, arguments)],
         env=environment(XLA_FLAGS=FLAGS, ENGINE_CASES=str(folder)),
