@@ -51,15 +51,10 @@ def core():
         yield f"{rule}, {penalty}", compared(updates=UPDATES[rule], penalties=PENALTIES[penalty], validation_data=None)
 
 
-def rules(names=tuple(UPDATES)):
+def rules():
     """Every update rule, with penalties that are due at some steps only."""
-    for rule in names:
-        yield rule, compared(updates=UPDATES[rule], penalties=PENALTIES["R1 and R2, every=2"])
-
-
-def two_rules():
-    """The two update rules that split or join batches most."""
-    yield from rules(("d_steps=2", "one_stage"))
+    for rule, updates in UPDATES.items():
+        yield rule, compared(updates=updates, penalties=PENALTIES["R1 and R2, every=2"])
 
 
 DCGAN = {"network": kerasgan.networks.dcgan, "width": 4}
@@ -102,9 +97,18 @@ def laws():
     yield "latents", latents()
     yield "dropout", dropout()
     yield "batch norm of each replica", each_replicas_batch_norm()
-    yield "saving", saving()
-    yield "resuming", resuming()
+    yield "saved on replicas", saved(STRATEGY, None)
+    yield "resumed on replicas", resumed(None, STRATEGY)
     yield "refusals", refusals()
+
+
+def transfers():
+    """Saving, resuming and exporting in all directions."""
+    yield "saved on one device", saved(None, STRATEGY)
+    # With batch norm, which is not synchronized where it was made on one device.
+    yield "saved on replicas, batch norm", saved(STRATEGY, None, **DCGAN)
+    yield "resumed on one device", resumed(STRATEGY, None)
+    yield "exported", exported()
 
 
 def observers():
@@ -123,10 +127,8 @@ def regularized(image_shape, latent_dim, width, num_classes=None):
         layers.ActivityRegularization(l2=0.1),
         layers.Dense(1),
     ]
-    return (
-        keras.Sequential([keras.Input((latent_dim,)), *generator]),
-        keras.Sequential([keras.Input(image_shape), *discriminator]),
-    )
+    ends = (((latent_dim,), generator), (image_shape, discriminator))
+    return tuple(keras.Sequential([keras.Input(shape), *layers]) for shape, layers in ends)
 
 
 def make(
@@ -260,47 +262,44 @@ def each_replicas_batch_norm():
     }
 
 
-def saving():
-    """A GAN saved on replicas goes on on one device, and the other way round; it is exported and generates."""
-    # Batch norm that was made on one device is not synchronized, also where it is loaded in a strategy's scope.
-    both = {"ema": EMA, "penalties": R1(1.0, every=2)}
-    found = {}
-    for name, first, second in (("replicas to one", STRATEGY, None), ("one to replicas", None, STRATEGY)):
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "gan.keras"
-            options = both | (DCGAN if first is not None else {})
-            stopped, whole = make(first, **options), make(None, **options)
-            fitted(stopped, epochs=1)
-            stopped.save(path)
-            with contextlib.nullcontext() if second is None else second.scope():
-                loaded = keras.models.load_model(path)
-            fitted(loaded, epochs=1)
+def saved(first, second, **options):
+    """How far a GAN that was saved on one strategy and trained further on another is from one trained on one device."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "gan.keras"
+        options |= {"ema": EMA, "penalties": R1(1.0, every=2)}
+        stopped, whole = make(first, **options), make(None, **options)
+        fitted(stopped, epochs=1)
+        stopped.save(path)
+        with contextlib.nullcontext() if second is None else second.scope():
+            loaded = keras.models.load_model(path)
+        fitted(loaded, epochs=1)
+        for _ in range(2):
             fitted(whole, epochs=1)
-            fitted(whole, epochs=1)
-            found[name] = difference(loaded, whole)
-            if first is not None:
-                stopped.export(pathlib.Path(folder) / "exported")
-                served = tf.saved_model.load(str(pathlib.Path(folder) / "exported")).signatures["generate"]
-                images = served(n=tf.constant(5), seed=tf.constant(1))["output_0"].numpy()
-                found["exported"] = float(np.abs(images - stopped.generate(5, seed=1)).max())
-                found["predicted"] = len(stopped.predict(np.zeros((8, LATENT_DIM), "float32"), verbose=0))
-    return found
+        return difference(loaded, whole)
 
 
-def resuming():
-    """A training that is stopped within an epoch and resumed with another number of replicas ends as it would have."""
-    found = {}
-    for name, first, second in (("replicas to one", STRATEGY, None), ("one to replicas", None, STRATEGY)):
-        with tempfile.TemporaryDirectory() as folder:
-            ends = [
-                resumed(pathlib.Path(folder) / "whole", None, None),
-                resumed(pathlib.Path(folder) / "cut", first, second),
-            ]
-        found[name] = max(float(np.abs(ends[0][key] - ends[1][key]).max()) for key in ends[0])
-    return found
+def exported():
+    """How far samples of the export of a GAN on replicas are from its own; and how many `predict` returns of eight."""
+    gan = make(STRATEGY, **DCGAN)
+    with tempfile.TemporaryDirectory() as folder:
+        gan.export(f"{folder}/exported")
+        served = tf.saved_model.load(f"{folder}/exported").signatures["generate"]
+        images = served(n=tf.constant(5), seed=tf.constant(1))["output_0"].numpy()
+    predicted = gan.predict(np.zeros((8, LATENT_DIM), "float32"), verbose=0)
+    return {"difference": float(np.abs(images - gan.generate(5, seed=1)).max()), "predicted": len(predicted)}
 
 
-def resumed(folder, first, second):
+def resumed(first, second):
+    """How far a GAN that was stopped within an epoch and resumed on another strategy is from one on one device."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole, cut = (
+            state_after_a_stop(pathlib.Path(folder) / name, *strategies)
+            for name, strategies in (("whole", (None, None)), ("cut", (first, second)))
+        )
+    return max(float(np.abs(whole[key] - cut[key]).max()) for key in whole)
+
+
+def state_after_a_stop(folder, first, second):
     """The state of a GAN after two epochs, of which the second was stopped after one step and resumed."""
 
     class Stop(keras.callbacks.Callback):
@@ -433,7 +432,7 @@ def rollback():
     return {"times": guard.num_rollbacks, "rates": rates, "sound": bool(np.isfinite(gan.generate(4, seed=0)).all())}
 
 
-PARTS = {each.__name__: each for each in (core, rules, two_rules, quick, features, laws, observers)}
+PARTS = {each.__name__: each for each in (core, rules, quick, features, laws, transfers, observers)}
 
 
 def main(count, *parts):

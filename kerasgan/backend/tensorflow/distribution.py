@@ -23,15 +23,19 @@ class WholeBatches:
 
     skip_batches: int = 0
 
-    def __init__(self, dataset: tf.data.Dataset):
-        self.dataset: tf.data.Dataset = dataset
+    def __init__(self, dataset: Any):
+        self.dataset: Any = dataset
         self.batch_size: int | None = tf.nest.flatten(dataset.element_spec)[0].shape[0]
 
     def share(self, rows: Callable[[Any], Any]) -> "WholeBatches":
         """Returns some rows of each batch alone: `rows` is a function from values (batch, ...) to these."""
-        return WholeBatches(self.dataset.map(lambda *batch: tuple(rows(each) for each in batch)))
+        return self.map(lambda *batch: tuple(rows(each) for each in batch))
 
-    def epoch(self, number: int, skip: int = 0) -> tf.data.Dataset:
+    def map(self, function: Callable[..., Any]) -> "WholeBatches":
+        """Returns batches to each of which a function is applied."""
+        return WholeBatches(self.dataset.map(function))
+
+    def epoch(self, number: int, skip: int = 0) -> Any:
         """Returns the dataset, the same for every epoch."""
         return self.dataset
 
@@ -63,14 +67,15 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
     def __init__(
         self,
         batches: Any,
-        strategy: tf.distribute.Strategy,
+        strategy: Any,
         here: list[int],
         minibatches: int,
         initial_epoch: int = 0,
     ):
         rows = functools.partial(_rows, minibatches, strategy.num_replicas_in_sync, here[0], len(here))
-        super().__init__(batches.share(rows), initial_epoch)
-        self.strategy, self._slices = strategy, functools.partial(_slices, len(here))
+        self._shared = batches.share(rows)
+        super().__init__(self._shared.map(functools.partial(_slices, len(here))), initial_epoch)
+        self.strategy: Any = strategy
 
     @property
     def num_batches(self):
@@ -78,15 +83,15 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
 
     @property
     def element_spec(self):
-        return self.batches.epoch(0).element_spec
+        return self._shared.epoch(0).element_spec
 
     def __iter__(self) -> Iterator[Any]:
-        for slices in self.current_epoch().map(self._slices):
+        for slices in self.current_epoch():
             each = iter(slices)
             yield self.strategy.experimental_distribute_values_from_function(lambda context, each=each: next(each))
 
 
-def array_dataset(images: Any, labels: Any, batch_size: int, shuffle: bool, seed: int) -> tf.data.Dataset:
+def array_dataset(images: Any, labels: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
     """Returns an array as a dataset of batches, in the same order on every worker."""
     dataset = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels))
     options = tf.data.Options()

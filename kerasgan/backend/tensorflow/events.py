@@ -16,7 +16,7 @@ class EventFile:
     """An event file of scalars and pictures.
 
     Args:
-        folder: where it stands; made if it is not there.
+        folder: the folder of the file; made if it is not there.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):

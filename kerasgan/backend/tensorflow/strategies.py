@@ -14,7 +14,7 @@ from kerasgan.backend.placement import SingleDevice
 from . import distribution, replicas
 
 BATCHES_BETWEEN_SIGNALS = 10
-LOST = (
+LOST: tuple[type[Exception], ...] = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -30,7 +30,7 @@ def placement() -> SingleDevice:
     return StrategyReplicas(tf.distribute.get_strategy()) if tf.distribute.has_strategy() else SingleDevice()
 
 
-def mirrored(count: int | None) -> tf.distribute.Strategy:
+def mirrored(count: int | None) -> Any:
     """Returns a `tf.distribute.MirroredStrategy` on `count` devices of this machine; None for all.
 
     Raises:
@@ -39,8 +39,8 @@ def mirrored(count: int | None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_devices(count))
 
 
-def multi_worker() -> tf.distribute.Strategy:
-    """Returns the strategy of the workers in TF_CONFIG, whose server is started at once."""
+def multi_worker() -> Any:
+    """Returns the `tf.distribute` strategy of the workers in TF_CONFIG, whose server is started at once."""
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -59,8 +59,8 @@ class StrategyReplicas(SingleDevice):
 
     is_single: bool = False
 
-    def __init__(self, strategy: tf.distribute.Strategy):
-        self.strategy: tf.distribute.Strategy = strategy
+    def __init__(self, strategy: Any):
+        self.strategy: Any = strategy
         self.count: int = strategy.num_replicas_in_sync
         self.here: list[int] = []
         self.strategy.experimental_distribute_values_from_function(
