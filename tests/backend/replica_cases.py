@@ -57,8 +57,7 @@ def rules():
         yield rule, compared(updates=updates, penalties=PENALTIES["R1 and R2, every=2"])
 
 
-DCGAN = {"network": kerasgan.networks.dcgan, "width": 4}
-EMA = kerasgan.ema.EMA(half_life_images=50)
+DCGAN, EMA = {"network": kerasgan.networks.dcgan, "width": 4}, kerasgan.ema.EMA(half_life_images=50)
 
 
 def quick():
