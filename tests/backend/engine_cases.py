@@ -161,12 +161,8 @@ def trained(name):
 
 
 ORDINARY = [
-    "alternating; none",
-    "alternating; relativistic",
     "alternating; spectral norm, averaged",
-    "alternating, two; gradient penalty",
     "alternating, two; layer losses",
-    "simultaneous; r2",
     "simultaneous; batch norm",
     "simultaneous; ada",
     "one stage; r1 at every second step",
