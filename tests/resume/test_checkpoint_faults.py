@@ -1,5 +1,6 @@
 """Disks that fail during training: a warning, and nothing learned is lost."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -145,11 +146,24 @@ def test_pictures_that_cannot_be_written_cost_no_training(make_gan, tmp_path):
     assert steps == [2, 1] and messages and all("images" in message for message in messages)
 
 
+SMALL = {
+    "title": "",
+    "source": "bell",
+    "network": "mlp",
+    "network_options": {"width": 32, "depth": 2},
+    "latent_dim": 1,
+    "batch_size": 5000,
+}
+"""Its checkpoints fit on the disk, with the pictures of a few epochs."""
+
+
 @pytest.mark.slow
-def test_a_run_on_a_small_disk_keeps_its_last_good_state(disk, capsys):
-    """The whole command: the disk fills up while it trains, and when there is room again it ends."""
-    with pytest.warns(UserWarning, match="could be written"):
-        assert kerasgan_cli.main(["train", "bell", "--epochs", "8", "--log-dir", str(disk)]) == 2
+def test_a_run_on_a_small_disk_keeps_its_last_good_state(disk, tmp_path, capsys):
+    """The whole command: the disk fills up while it trains, and when there is room again it is resumed."""
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"name": "bell", "recipe": SMALL | {"epochs": 8}}))
+    with pytest.warns(UserWarning, match="could not be written"):
+        assert kerasgan_cli.main(["train", "--settings", str(settings), "--log-dir", str(disk)]) == 2
     run = disk / "00001-bell"
     printed = capsys.readouterr()
     assert "Epoch 8/8" in printed.out
