@@ -44,7 +44,7 @@ __all__ = [
 
 NAME = "jax"
 PACKAGES = ("jax", "jaxlib")
-WRITE_ERRORS = (OSError,)
+WRITE_ERRORS: tuple[type[Exception], ...] = (OSError,)
 NO_EXPORT: str | None = (
     "A SavedModel is written by TensorFlow, and so are the formats made from it. Received: the Keras backend 'jax'. "
     "Save the GAN as a .keras file, which TensorFlow loads as well; for a run: KERAS_BACKEND=tensorflow kerasgan "

@@ -42,7 +42,7 @@ __all__ = [
 
 NAME = "tensorflow"
 PACKAGES = ("tensorflow",)
-WRITE_ERRORS = (OSError, tf.errors.OpError)
+WRITE_ERRORS: tuple[type[Exception], ...] = (OSError, tf.errors.OpError)
 NO_EXPORT: str | None = None
 """Why nothing can be exported, a sentence; None on an engine that can."""
 

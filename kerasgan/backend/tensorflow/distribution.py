@@ -78,11 +78,13 @@ class DistributedBatches(keras_internals.EpochAdapter, tf.distribute.Distributed
         self.strategy: Any = strategy
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> int | None:
+        """Batches in an epoch, or None where that is not known."""
         return self.batches.num_batches
 
     @property
-    def element_spec(self):
+    def element_spec(self) -> Any:
+        """The spec of a worker's rows of a batch."""
         return self._shared.epoch(0).element_spec
 
     def __iter__(self) -> Iterator[Any]:
