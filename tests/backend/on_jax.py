@@ -65,6 +65,10 @@ def check_distributed(name, counts):
                 np.testing.assert_allclose(several[key], value, atol=1e-5, err_msg=f"{count} devices: {key}")
 
 
+@pytest.mark.skipif(
+    tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15),
+    reason="train_on_batch under a distribution fails within Keras 3.14 on JAX",
+)
 def test_several_devices_do_what_one_does():
     check_distributed("one stage; r1 at every second step", [4])
 
