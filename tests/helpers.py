@@ -7,7 +7,7 @@ import pytest
 
 
 def shared_folder():
-    """Returns the folder of shared test data: KERASGAN_SHARED, or `shared` beside the repository."""
+    """Returns the folder of shared test data: KERASGAN_SHARED, or `shared` next to the repository."""
     default = pathlib.Path(__file__).resolve().parents[2] / "shared"
     return pathlib.Path(os.environ.get("KERASGAN_SHARED", default))
 
