@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FULL_LENGTH = ("README.md", "docs/index.md")
 """Pages that train until there are digits. The ordinary suite runs the first of them, with short epochs."""
 
-ON_JAX = (pytest.param("docs/extending.md"), pytest.param("docs/jax.md", marks=pytest.mark.slow))
+ON_JAX = ("docs/extending.md", "docs/jax.md")
 """Pages that run with KERAS_BACKEND=jax, in a process of their own."""
 
 
@@ -57,6 +57,7 @@ def test_blocks_run_at_full_length(page, tmp_path, monkeypatch):
     run(page, monkeypatch, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ON_JAX)
 def test_blocks_run_on_jax(page, tmp_path):
     pytest.importorskip("jax")
