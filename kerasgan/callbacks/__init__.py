@@ -4,8 +4,20 @@ from .checkpoint import Checkpoint
 from .equilibrium import Equilibrium
 from .evaluate import Evaluate
 from .guard import Guard
+from .history_csv import HistoryCSV
 from .image_grid import ImageGrid
 from .latent_walk import LatentWalk
+from .progress import Progress
 from .tensorboard import TensorBoard
 
-__all__ = ["Checkpoint", "Equilibrium", "Evaluate", "Guard", "ImageGrid", "LatentWalk", "TensorBoard"]
+__all__ = [
+    "Checkpoint",
+    "Equilibrium",
+    "Evaluate",
+    "Guard",
+    "HistoryCSV",
+    "ImageGrid",
+    "LatentWalk",
+    "Progress",
+    "TensorBoard",
+]
