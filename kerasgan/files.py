@@ -4,16 +4,69 @@ import contextlib
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Iterator
+
+KINDS: dict[int, str] = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFREG: "a file",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind(path: str | os.PathLike[str], follow: bool = False) -> str | None:
+    """Returns what is at a path, one of the values of `KINDS`, or None where there is nothing.
+
+    Args:
+        path: the path.
+        follow: True to look behind a link.
+
+    Raises:
+        OSError: if the path cannot be looked up, for example in a folder without permission, or for a loop of links.
+    """
+    try:
+        return KINDS.get(stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode), "no plain file")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def output(path: str | os.PathLike[str], folder: bool = False) -> pathlib.Path:
+    """Returns where an output that a user has named is to be written: the path itself, or what a link there leads to.
+
+    Args:
+        path: the path that the user has named.
+        folder: whether the output is a folder.
+
+    Raises:
+        ValueError: if something else is there: a device, a pipe, a socket, a folder in place of a file or a file in
+            place of a folder. These are neither replaced nor written into.
+        OSError: if the path cannot be looked up.
+
+    Example:
+        >>> output("samples.png").name
+        'samples.png'
+    """
+    found, real = kind(path, follow=True), pathlib.Path(os.path.realpath(path))
+    wanted = KINDS[stat.S_IFDIR if folder else stat.S_IFREG]
+    if found not in (None, wanted) or (found and not (real.exists() and os.path.samefile(path, real))):
+        raise ValueError(
+            f"An output must be {wanted}, new or to be replaced. Received: {os.fspath(path)!r}, which is "
+            f"{found if found != wanted else 'deleted'}. Choose another path."
+        )
+    return real
 
 
 @contextlib.contextmanager
 def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterator[pathlib.Path]:
     """Gives a hidden path in the same folder to write to, and renames it to `path` at the end.
 
-    What is written may be a file or a folder; it replaces what stood there. A reader never sees a part of it. If the
-    writing fails, or the process is killed, what stood there still stands; only a kill leaves the hidden file, for
-    `remove_unfinished`.
+    What is written may be a file or a folder; it replaces a file or a folder that stood there. A reader never sees a
+    part of it. If the writing fails, or the process is killed, what stood there still stands; only a kill leaves the
+    hidden file, for `remove_unfinished`. Links are neither followed nor replaced: see `output`.
 
     Args:
         path: where the file or folder goes, in a folder that exists.
@@ -23,7 +76,7 @@ def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterato
         The hidden path, with the same suffix.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or something other than a file, or a folder for a folder, is there.
 
     Example:
         >>> import pathlib, tempfile
@@ -34,19 +87,30 @@ def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterato
         '{}'
     """
     path = pathlib.Path(path)
+    _check_replaceable(path, (None, "a file", "a folder"))
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     _remove(unfinished)  # of a killed process that had the same number, as happens in containers
     try:
         yield unfinished
         if durable:
             _sync_content(unfinished)
-        if path.is_dir() and not path.is_symlink():
+        _check_replaceable(path, (None, kind(unfinished)))
+        if path.is_dir():
             shutil.rmtree(path)  # a folder cannot be renamed onto one that is not empty
         os.replace(unfinished, path)
         if durable:
             _sync(path.parent)
     finally:
         _remove(unfinished)
+
+
+def _check_replaceable(path, replaceable):
+    found = kind(path)
+    if found not in replaceable:
+        raise FileExistsError(
+            f"Files replace files only, and folders only folders. Received: {path}, which is {found}. Remove it, or "
+            "choose another path."
+        )
 
 
 def remove_unfinished(folder: str | os.PathLike[str], pattern: str) -> None:
