@@ -2,21 +2,20 @@
 
 One-stage steps in float32 of a DCGAN of width 64: for 28x28x1 pixels with batches of 16 to 512, and with batches of 64
 for 32, 64 and 128 pixels in color. Each in a process of its own, whose peak of resident memory is read at its end; the
-import of TensorFlow and Keras alone takes what the first line says. Everything is kept as JSON in
-`benchmarks/results/growth.json`.
+import of TensorFlow and Keras alone takes what the first line says. Everything is kept as JSON
+in a new file: `--out`.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import pathlib
 import resource
 import statistics
 import sys
 import time
 
 import pairs
+import records
 
 BATCHES = (16, 32, 64, 128, 256, 512)
 SIZES = (32, 64, 128)
@@ -48,6 +47,7 @@ def measure(pipe, size, channels, batch, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="steps of each (default: %(default)s)")
+    records.add_options(parser, "growth")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     context, rows = multiprocessing.get_context("spawn"), []
@@ -66,8 +66,7 @@ def main():
         median, low, high = (1000 * each for each in (statistics.median(seconds), min(seconds), max(seconds)))
         shape, rate = f"{size}x{size}x{channels}", 1000 * batch / median
         print(f"| {shape} | {batch} | {median:.1f} ({low:.1f}-{high:.1f}) | {rate:.0f} | {peak:.0f} |", flush=True)
-    path = pathlib.Path(__file__).parent / "results" / "growth.json"
-    path.write_text(json.dumps({"command": "python benchmarks/growth.py", "rows": rows}, indent=1) + "\n")
+    records.write(options, {"command": "python benchmarks/growth.py", "rows": rows})
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 For each pair of networks and batch size: `gan.generate` from latents and from a seed, the SavedModel's signatures
 `serving_default` and `generate` as another process would call them, and Keras's own `predict` of the same generator.
 All take turns in every round, so that a noisy machine hits all alike, and all end with NumPy arrays. Prints a table and
-writes JSON to `benchmarks/results/`.
+writes JSON to a new file: `--out`.
 """
 
 import argparse
-import json
 import os
-import pathlib
 import statistics
 import tempfile
 import time
 
 import pairs
+import records
 
 PREDICT = "keras predict"
 
@@ -97,7 +96,7 @@ def main():
     parser.add_argument("--pairs", nargs="+", choices=sorted(pairs.PAIRS), default=sorted(pairs.PAIRS))
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     parser.add_argument("--images", type=int, default=512, help="of a contestant in a round (default: %(default)s)")
-    parser.add_argument("--no-results", action="store_true", help="print only")
+    records.add_options(parser, "inference")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import kerasgan
@@ -112,10 +111,7 @@ def main():
         for row in found:
             spread = f"{row['median']:.0f} ({row['low']:.0f}-{row['high']:.0f})"
             print(f"| {pair} | {row['batch']} | {row['name']} | {spread} | {row['ratio']:.2f} |", flush=True)
-    if not options.no_results:
-        path = pathlib.Path(__file__).parent / "results" / "inference.json"
-        kept = {"rounds": options.rounds, "images": options.images, "rows": rows}
-        path.write_text(json.dumps(kept, indent=1) + "\n")
+    records.write(options, {"rounds": options.rounds, "images": options.images, "rows": rows})
 
 
 if __name__ == "__main__":

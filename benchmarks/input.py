@@ -5,12 +5,11 @@ cache folder (as for photos that do not fit into memory), and from that file at 
 `load`, the memory beyond that of TensorFlow and kerasgan (resident, at its peak, after one pass through the data), and
 the images per second of the pipeline alone, as they are and mirrored at random, next to those of the training step
 (one-stage, float32) of the DCGAN for that size. All take turns in every round, so that a noisy machine affects all.
-Prints a table and writes JSON to `benchmarks/results/`.
+Prints a table and writes JSON to a new file: `--out`.
 """
 
 import argparse
 import contextlib
-import json
 import multiprocessing
 import os
 import pathlib
@@ -19,6 +18,7 @@ import tempfile
 import time
 
 import pairs
+import records
 
 BATCH = 64
 SHAPES = {"dcgan-28": (28, 28, 1), "dcgan-64": (64, 64, 3)}
@@ -149,7 +149,7 @@ def main():
     parser.add_argument("--images", type=int, default=20_000, help="photos in the folder (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--batches", type=int, default=500, help="of a pipeline in a round (default: %(default)s)")
-    parser.add_argument("--no-results", action="store_true", help="print only")
+    records.add_options(parser, "input")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     kept = {"images": options.images, "batch": BATCH, "rounds": options.rounds, "tables": {}}
@@ -161,9 +161,7 @@ def main():
             peak = "" if row["mib"] is None else f"{row['mib']:.0f}"
             cells = [f"{row[key][name]:,.0f}" for name in row["to_step"] for key in ("images_per_second", "to_step")]
             print(f"| {pair} {row['way']} | {row['seconds']:.1f} | {peak} | {' | '.join(cells)} |", flush=True)
-    if not options.no_results:
-        path = pathlib.Path(__file__).parent / "results" / "input.json"
-        path.write_text(json.dumps(kept, indent=1) + "\n")
+    records.write(options, kept)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 steps, metrics after every second epoch, checkpoints (the last three and the best), the guard, TensorBoard. After each
 epoch the resident memory, threads, open files and images per second are read from `/proc` (Linux); the first three
 epochs, in which TensorFlow warms up, are left out of the comparison. All results are saved as JSON in
-`benchmarks/results/long-run.json`.
+a new file: `--out`.
 """
 
 import argparse
@@ -12,9 +12,10 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
+
+import records
 
 WARM_UP = 3
 STEPS, BATCH = 500, 64
@@ -70,6 +71,7 @@ def run(epochs, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=40, help=f"of {STEPS} steps (default: %(default)s)")
+    records.add_options(parser, "long-run")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:
@@ -80,10 +82,8 @@ def main():
     for name in list(readings[0])[1:]:
         means = [statistics.mean(each[name] for each in part) for part in (first, last)]
         print(f"| {name.replace('_', ' ')} | {means[0]:.0f} | {means[1]:.0f} |")
-    folder = pathlib.Path(__file__).parent
-    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
-    kept = {"command": f"python benchmarks/long_run.py --epochs {options.epochs}", "commit": commit}
-    (folder / "results" / "long-run.json").write_text(json.dumps(kept | {"readings": readings}, indent=1) + "\n")
+    command = f"python benchmarks/long_run.py --epochs {options.epochs}"
+    records.write(options, {"command": command, "readings": readings})
 
 
 if __name__ == "__main__":

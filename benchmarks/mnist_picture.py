@@ -1,14 +1,15 @@
 """Draws docs/mnist.png: 64 samples of the plain DCGAN on the left, 64 of the recipe `mnist` on the right.
 
-`python benchmarks/mnist_picture.py docs/mnist.png` trains both after the same 180,000 images, with seed 0; the rows are
-those of `benchmarks/quality.py mnist`.
+`python benchmarks/mnist_picture.py` trains both after the same 180,000 images, with seed 0, and draws the picture into
+a new file: `--out`. The rows are those of `benchmarks/quality.py mnist`.
 """
 
+import argparse
 import dataclasses
 import os
-import sys
 
 import numpy as np
+import records
 import tables
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -27,7 +28,10 @@ def samples(row):
     return gan.generate(64, seed=0)
 
 
-def main(path):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    records.add_options(parser, "mnist", suffix=".png")
+    options = parser.parse_args()
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -35,8 +39,9 @@ def main(path):
 
     left, right = (pictures.tile(samples(row), columns=8) for row in tables.TABLES["mnist"].rows)
     gap = np.full((left.shape[0], left.shape[1] // 20, 1), 255, "uint8")
-    pictures.save_png(path, np.concatenate([left, gap, right], axis=1))
+    if (path := records.path_of(options)) is not None:
+        pictures.save_png(path, np.concatenate([left, gap, right], axis=1))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -3,17 +3,17 @@
 The ten operations that take the most time in one-stage steps on the pairs of `pairs.py`, batch 64, by TensorFlow's own
 profiler: before (every layer and optimizer as Keras computes it) and after (`kerasgan.backend.tensorflow`), each by its
 name in the graph and its kind. Milliseconds per step; operations that run in parallel add up to more than the step.
-All results are saved as JSON in `benchmarks/results/operations.json`.
+All results are saved as JSON in a new file: `--out`.
 """
 
 import argparse
 import collections
-import json
 import os
 import pathlib
 import tempfile
 
 import pairs
+import records
 
 BATCH, STEPS, MOST = 64, 5, 10
 AROUND = ("TFE_", "Execut", "Eager", "KernelAndDevice", "train_step", "FunctionRun", "ThreadpoolListener")
@@ -70,6 +70,7 @@ def _read(profile):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", nargs="+", choices=sorted(pairs.PAIRS), default=sorted(pairs.PAIRS))
+    records.add_options(parser, "operations")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     kept = {}
@@ -81,8 +82,7 @@ def main():
             print(f"\n{pair}, {name}: {step:.1f} ms a step")
             for operation, spent in kept[pair][name]["operations"].items():
                 print(f"  {spent:7.2f}  {operation}")
-    path = pathlib.Path(__file__).parent / "results" / "operations.json"
-    path.write_text(json.dumps(kept, indent=1) + "\n")
+    records.write(options, kept)
 
 
 if __name__ == "__main__":

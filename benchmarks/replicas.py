@@ -4,17 +4,16 @@ One-stage steps of the DCGAN of 28x28 pixels in `fit`, always with the same glob
 strategy with a single replica, and on 2 and 4 virtual devices, into which TensorFlow splits the CPU. These share its
 cores, so nothing can become faster: the efficiency, images per second relative to one device, is the cost of
 distributing. Each number of devices has its own process, and all take turns in every round, so that a noisy machine
-affects all. Prints a table and writes JSON to `benchmarks/results/`.
+affects all. Prints a table and writes JSON to a new file: `--out`.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import pathlib
 import statistics
 
 import pairs
+import records
 import settings
 
 WAYS = {"one device": 0, "1 replica": 1, "2 replicas": 2, "4 replicas": 4}
@@ -74,7 +73,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=20, help="of each round (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="images of all devices together (default: %(default)s)")
-    parser.add_argument("--no-results", action="store_true", help="print only")
+    records.add_options(parser, "replicas")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     context, children = multiprocessing.get_context("spawn"), {}
@@ -95,15 +94,8 @@ def main():
         process.join()
     rows = as_rows(speeds)
     print(as_markdown(rows))
-    if not options.no_results:
-        kept = {
-            "command": "python benchmarks/replicas.py",
-            "batch": options.batch,
-            "steps": options.steps,
-            "rows": rows,
-        }
-        path = pathlib.Path(__file__).parent / "results" / "replicas.json"
-        path.write_text(json.dumps(kept | {"rows": rows}, indent=1) + "\n")
+    kept = {"command": "python benchmarks/replicas.py", "batch": options.batch, "steps": options.steps}
+    records.write(options, kept | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -3,17 +3,17 @@
 Each recipe's own networks and settings, in `fit`, with the data in memory: images per second from the end of the first
 call into TensorFlow to the end of the last, in both precisions, with one step per call, plain and compiled by XLA, and
 with as many steps as the recipe (or ten). All take turns in every round, so that a noisy machine affects all. Prints a
-table and writes JSON to `benchmarks/results/`.
+table and writes JSON to a new file: `--out`.
 """
 
 import argparse
 import dataclasses
 import itertools
-import json
 import os
-import pathlib
 import statistics
 import time
+
+import records
 
 SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "photos": (64, 64, 3)}
 STEPS = {"ring": 500, "digits": 400, "mnist": 60, "photos": 10}
@@ -79,10 +79,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="*", default=list(STEPS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--no-results", action="store_true", help="print only")
+    records.add_options(parser, "settings")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    print("| recipe | precision | steps a call | XLA | images/s, median (range) | to the first |")
+    print("| recipe | precision | steps per call | XLA | images/s, median (range) | to the first |")
     print("|---|---|---|---|---|---|")
     rows = []
     for name in options.recipes:
@@ -93,9 +93,7 @@ def main():
             spread = f"{row['median']:,.0f} ({min(speeds):,.0f}-{max(speeds):,.0f})"
             how = f"{row['precision']} | {row['steps_per_execution']} | {'on' if row['xla'] else 'off'}"
             print(f"| {name} | {how} | {spread} | {row['ratio']:.2f} |", flush=True)
-    if not options.no_results:
-        path = pathlib.Path(__file__).parent / "results" / "settings.json"
-        path.write_text(json.dumps({"rounds": options.rounds, "rows": rows}, indent=1) + "\n")
+    records.write(options, {"rounds": options.rounds, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Each command is started again in every round, and all take turns, so that a noisy machine affects all: `kerasgan
 --help`, `import kerasgan`, and `kerasgan train` up to the end of its first call into TensorFlow (`steps_per_execution`
 steps), in stages. `--against CHECKOUT` compares them with those of another checkout. Prints a table of medians and
-writes JSON to `benchmarks/results/`.
+writes JSON to a new file: `--out`.
 """
 
 import argparse
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import records
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STAGES = ("python", "imports", "loading", "building", "preparing", "tracing", "compiling and first steps")
@@ -116,7 +118,7 @@ def main():
     parser.add_argument("what", nargs="*", default=["digits"], help="recipes to train (default: digits)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--against", metavar="CHECKOUT", help="another checkout, to take turns with this one")
-    parser.add_argument("--no-results", action="store_true", help="print only")
+    records.add_options(parser, "startup")
     options = parser.parse_args()
     roots = {"": ROOT} | ({", the other": pathlib.Path(options.against).resolve()} if options.against else {})
     entered = [
@@ -131,9 +133,7 @@ def main():
         for label, arguments, root in entered:
             found[label].append(run(arguments, root))
     print(as_markdown({label: medians(rounds) for label, rounds in found.items()}))
-    if not options.no_results:
-        path = ROOT / "benchmarks" / "results" / "startup.json"
-        path.write_text(json.dumps({"rounds": options.rounds, "seconds": found}, indent=1) + "\n")
+    records.write(options, {"rounds": options.rounds, "seconds": found})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ two-pass step written as the keras.io DCGAN example has it, and the step of PyTo
 channels last; `bfloat16` under autocast). All contestants take turns in every round, so that a noisy machine hits all
 alike; TensorFlow and PyTorch each have a process of their own, since their threads get in each other's way. The limit
 is the one-stage step's arithmetic, counted layer by layer, over the machine's own rate of multiplying 2048x2048
-matrices, measured in the same run. Prints a table and writes JSON to `benchmarks/results/`.
+matrices, measured in the same run. Prints a table and writes JSON to a new file: `--out`.
 
 `--against CHECKOUT` compares kerasgan's own rows with those of another checkout instead, such as `git worktree add
 ../before COMMIT` makes one: each row is timed right before and right after the other's, and the ratio is that of each
@@ -14,7 +14,6 @@ round. It prints, and writes nothing.
 
 import argparse
 import functools
-import json
 import multiprocessing
 import os
 import pathlib
@@ -23,6 +22,7 @@ import sys
 import time
 
 import pairs
+import records
 
 BATCH = 64
 RULES = ("alternating", "simultaneous", "one_stage")
@@ -164,6 +164,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3, help="steps of a contestant in a round (default: %(default)s)")
     parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
     parser.add_argument("--against", metavar="CHECKOUT", help="compare kerasgan's rows with those of another checkout")
+    records.add_options(parser, "throughput")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     context, workers = multiprocessing.get_context("spawn"), []
@@ -182,9 +183,7 @@ def main():
     tables = [report(pair, compare(pair, workers, options.rounds, options.steps)) for pair in options.pairs]
     for pipe in workers:
         pipe.send(None)
-    result = {"rounds": options.rounds, "steps": options.steps, "tables": tables}
-    path = pathlib.Path(__file__).parent / "results" / "throughput.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    records.write(options, {"rounds": options.rounds, "steps": options.steps, "tables": tables})
 
 
 if __name__ == "__main__":
