@@ -5,6 +5,8 @@ A picture is a uint8 array of shape (height, width, channels) with 1 or 3 channe
 
 import os
 import pathlib
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,15 @@ READABLE_PIXELS: int = 256
 
 PADDING_SHADE: int = 128
 """The gray between the images of a grid; the images themselves often have a black or white border."""
+
+MARK: str = "kerasgan"
+"""The text `Software` of a PNG file, and the comment of a GIF file, that kerasgan writes."""
+
+MARK_WITHIN_BYTES = 2048
+"""The mark is in the first bytes of a file: before the pixels, after the palette of a GIF file."""
+
+MOST_FRAMES: int = 100
+"""Frames in an animation."""
 
 
 def to_uint8(images: Any) -> np.ndarray:
@@ -69,6 +80,23 @@ def tile(images: Any, columns: int | None = None, padding: int = 1) -> np.ndarra
     picture = np.pad(picture, ((0, padding), (0, padding), (0, 0)), constant_values=PADDING_SHADE)
     factor = max(1, -(-READABLE_PIXELS // min(picture.shape[:2])))
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def side_by_side(left: Any, right: Any, gap: int = 16) -> np.ndarray:
+    """Returns one picture of two, with a white gap between them.
+
+    Args:
+        left, right: uint8, shape (height, width, 1 or 3); the lower one is padded below with white.
+        gap: pixels between them.
+
+    Returns:
+        uint8, shape (larger height, both widths + gap, larger number of channels).
+    """
+    parts = [np.asarray(left), np.asarray(right)]
+    height, channels = (max(part.shape[axis] for part in parts) for axis in (0, 2))
+    parts = [part if part.shape[2] == channels else part.repeat(channels, axis=2) for part in parts]
+    parts = [np.pad(part, ((0, height - len(part)), (0, 0), (0, 0)), constant_values=255) for part in parts]
+    return np.concatenate([parts[0], np.full((height, gap, channels), 255, "uint8"), parts[1]], axis=1)
 
 
 def points_picture(points: Any, real: Any = None) -> np.ndarray:
@@ -134,24 +162,86 @@ def picture_of(samples: Any, real: Any = None) -> np.ndarray:
     )
 
 
-def save_png(path: str | os.PathLike[str], picture: Any, durable: bool = False) -> None:
+def save_png(path: str | os.PathLike[str], picture: Any, durable: bool = False, mark: bool = True) -> None:
     """Writes a picture as PNG, whole or not at all.
 
     Args:
         path: the file; missing folders are made, an existing file is replaced.
         picture: uint8, shape (height, width) or (height, width, channels) with 1 or 3 channels.
         durable: True syncs the file to the disk, so that it survives a power cut.
+        mark: True writes `Software: kerasgan` into the file, and `kerasgan.datasets.load` then leaves it out of a
+            folder of photos; False is for pictures that are to be trained on.
 
     Raises:
         OSError: if it cannot be written.
     """
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     path, picture = pathlib.Path(path), np.asarray(picture)
     image = Image.fromarray(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture)
+    texts = PngImagePlugin.PngInfo()
+    if mark:
+        texts.add_text("Software", MARK)
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.written_whole(path, durable) as unfinished:
-        image.save(unfinished, format="PNG")
+        image.save(unfinished, format="PNG", pnginfo=texts)
+
+
+def is_marked(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a file has the mark of a picture that kerasgan wrote; False for what cannot be read.
+
+    Only the first 2 KiB are read, and only of a plain file.
+    """
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(MARK_WITHIN_BYTES)
+    except OSError:
+        return False
+    if head.startswith(b"GIF8"):
+        return b"\x21\xfe" + bytes([len(MARK)]) + MARK.encode() + b"\0" in head
+    return head.startswith(b"\x89PNG\r\n\x1a\n") and f"Software\0{MARK}".encode() in _png_texts(head)
+
+
+def _png_texts(head):
+    """Returns the texts that stand before the pixels in the first bytes of a PNG file."""
+    texts, position = [], 8
+    while position + 8 <= len(head):
+        size, kind = struct.unpack_from(">I4s", head, position)
+        if kind == b"IDAT":
+            break
+        if kind == b"tEXt":
+            texts.append(head[position + 8 : position + 8 + size])
+        position += 12 + size
+    return texts
+
+
+def save_animation(path: str | os.PathLike[str], pngs: Sequence[str | os.PathLike[str]], seconds: float = 0.4) -> None:
+    """Writes PNG files as the frames of an animated GIF, whole or not at all; nothing for less than two.
+
+    Args:
+        path: the file; an existing one is replaced.
+        pngs: paths of the frames, in their order; of more than 100 so many, evenly spread. Frames of another size than
+            the last are left out.
+        seconds: time for each frame; the last stays four times as long.
+
+    Raises:
+        OSError: if a frame cannot be read, or the animation cannot be written.
+    """
+    from PIL import Image
+
+    frames, chosen = [], np.linspace(0, len(pngs) - 1, min(len(pngs), MOST_FRAMES)).round().astype(int)
+    for png in (pngs[index] for index in chosen):
+        with Image.open(png) as image:
+            frames.append(image.convert("L" if image.mode == "L" else "RGB"))
+    frames = [frame for frame in frames if frame.size == frames[-1].size]
+    if len(frames) < 2:
+        return
+    times = [round(1000 * seconds)] * (len(frames) - 1) + [round(4000 * seconds)]
+    with files.written_whole(path, durable=False) as unfinished:
+        options = {"append_images": frames[1:], "duration": times, "loop": 0, "comment": MARK.encode()}
+        frames[0].save(unfinished, format="GIF", save_all=True, **options)
 
 
 def _check_grid(images, columns, padding):

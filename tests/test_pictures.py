@@ -184,3 +184,31 @@ def test_png_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch
     with pytest.raises(OSError, match="disk full"):
         pictures.save_png(path, np.ones((4, 4), "uint8"))
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_pictures_next_to_each_other():
+    gray, color = np.full((3, 2, 1), 7, "uint8"), np.full((5, 4, 3), 9, "uint8")
+    both = pictures.side_by_side(gray, color, gap=1)
+    assert both.shape == (5, 7, 3)
+    assert (both[:3, :2] == 7).all() and (both[3:, :2] == 255).all()
+    assert (both[:, 2] == 255).all() and (both[:, 3:] == 9).all()
+
+
+def test_an_animation_needs_two_pictures_of_one_size(tmp_path):
+    paths = [tmp_path / f"{size}.png" for size in (4, 5, 6)]
+    for path, size in zip(paths, (4, 5, 6), strict=True):
+        pictures.save_png(path, np.zeros((size, size, 1), "uint8"))
+    pictures.save_animation(tmp_path / "none.gif", [])
+    pictures.save_animation(tmp_path / "one.gif", paths)
+    assert not list(tmp_path.glob("*.gif"))
+
+
+def test_an_animation_has_at_most_a_hundred_frames_and_the_last(tmp_path):
+    paths = [tmp_path / f"{number:03d}.png" for number in range(150)]
+    for number, path in enumerate(paths):
+        pictures.save_png(path, np.full((4, 4, 1), number, "uint8"))
+    pictures.save_animation(tmp_path / "all.gif", paths)
+    with Image.open(tmp_path / "all.gif") as animation:
+        assert animation.n_frames == 100
+        animation.seek(99)
+        assert np.asarray(animation.convert("L"))[0, 0] == 149

@@ -4,33 +4,37 @@ import math
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasgan import pictures
+from kerasgan.sampling.generate import grid_classes
 from kerasgan.validation.scalars import whole_number
 
-from .writer import PictureLog, training_step
+from .writer import PictureLog, is_due, training_step, warn_of_write_errors
 
 
 class ImageGrid(keras.callbacks.Callback):
-    """Draws samples every few epochs, always from the same latents.
+    """Draws samples next to real images every few epochs, always from the same latents.
 
-    Each grid is the image `samples/grid` in TensorBoard and the file `<log_dir>/images/samples-<step>.png`. The real
-    data is drawn once, as `samples/real` and `real.png`. Steps are training steps. Points are drawn as a plot, with the
-    real points in gray below. With classes, each row of the grid is one class, with the same latents in all rows.
-    Training is the same without this callback.
+    Each picture is the image `samples/grid` in TensorBoard and the file `<log_dir>/images/samples-<step>.png`: on the
+    left a grid of samples, on the right as many real images, if there are any. Steps are training steps. The real data
+    alone is drawn once, as `samples/real` and `real.png`. Points are drawn as one plot, with the real points in gray
+    below. With classes, each row of a grid is one class, with the same latents in all rows. At the end of training
+    `<log_dir>/images/samples.gif` shows all pictures one after another. Training is the same without this callback.
 
     Args:
         log_dir: folder of the run; the pictures go into `<log_dir>/images`.
         n: number of samples in a grid. With classes: as many columns as fit, but at least one. Of more than
             2 sqrt(n) classes only some are drawn, evenly spread.
-        every_epochs: number of epochs between two grids.
+        every_epochs: number of epochs between two pictures; None for at most 20 in a fit, evenly spread, the first and
+            the last epoch among them.
         seed: int that fixes the latents.
         real: real images (n, height, width, channels) in [-1, 1], of which the first `n` are drawn, or points (n, d);
-            None draws none.
+            None draws none. A pair (images, labels) puts the real images of a GAN with classes into its rows.
 
     Raises:
         ValueError: if `n` or `every_epochs` is not a whole number of at least 1, or `real` cannot be drawn.
@@ -44,24 +48,28 @@ class ImageGrid(keras.callbacks.Callback):
         >>> gan.compile()
         >>> folder = tempfile.mkdtemp()
         >>> grid = kerasgan.callbacks.ImageGrid(folder, n=16, real=images)
-        >>> history = gan.fit(images, batch_size=32, callbacks=[grid], verbose=0)
+        >>> history = gan.fit(images, batch_size=32, epochs=2, callbacks=[grid], verbose=0)
+        >>> sorted(path.name for path in pathlib.Path(folder).rglob("*.*g*f*"))
+        ['samples.gif']
         >>> sorted(path.name for path in pathlib.Path(folder).rglob("*.png"))
-        ['real.png', 'samples-00000002.png']
+        ['real.png', 'samples-00000002.png', 'samples-00000004.png']
     """
 
     def __init__(
         self,
         log_dir: str | os.PathLike,
         n: int = 64,
-        every_epochs: int = 1,
+        every_epochs: int | None = None,
         seed: int = 0,
-        real: ArrayLike | None = None,
+        real: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     ):
         super().__init__()
         self.n: int = whole_number("n", n, 1)
-        self.every_epochs: int = whole_number("every_epochs", every_epochs, 1)
+        self.every_epochs: int | None = None if every_epochs is None else whole_number("every_epochs", every_epochs, 1)
         self.seed: int = seed
-        self.real: np.ndarray | None = None if real is None else np.asarray(real)
+        self.real: np.ndarray | None
+        self.real_labels: np.ndarray | None
+        self.real, self.real_labels = _images_and_labels(real)
         self._real_picture = None if self.real is None else self._draw_real(self.real)
         self._log = PictureLog(pathlib.Path(log_dir) / "images")
 
@@ -71,21 +79,58 @@ class ImageGrid(keras.callbacks.Callback):
             self._real_picture = None  # once, also if other fits follow
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if (epoch + 1) % self.every_epochs == 0:
+        if is_due(epoch, self.params["epochs"], self.every_epochs):
             step = training_step(self.model)
             self._log.write("grid", self._draw_samples(), step, f"samples-{step:08d}.png")
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         self._log.close()
+        folder = self._log.folder
+        with warn_of_write_errors(folder / "samples.gif"):
+            pictures.save_animation(folder / "samples.gif", sorted(folder.glob("samples-*.png")))
 
     def _draw_samples(self):
         classes = self.model.num_classes
-        if classes is None or len(self.model.image_shape) != 3:
+        if len(self.model.image_shape) != 3:
             return pictures.picture_of(self.model.generate(self.n, seed=self.seed), self.real)
-        rows = min(classes, 2 * math.isqrt(self.n))
-        columns = max(1, self.n // rows)
-        return pictures.tile(self.model.class_grid(columns, self.seed, most=rows), columns=columns)
+        if classes is None:
+            columns = math.isqrt(self.n - 1) + 1
+            samples = self.model.generate(self.n, seed=self.seed)
+            shown = None if self.real is None else self.real[: self.n]
+        else:
+            rows = min(classes, 2 * math.isqrt(self.n))
+            columns = max(1, self.n // rows)
+            samples = self.model.class_grid(columns, self.seed, most=rows)
+            shown = self._real_by_class(grid_classes(classes, rows), columns)
+        picture = pictures.tile(samples, columns=columns)
+        if shown is None:
+            return picture
+        shown = np.concatenate([shown, np.zeros((len(samples) - len(shown), *shown.shape[1:]), "float32")])  # gray
+        return pictures.side_by_side(picture, pictures.tile(shown, columns=columns))
+
+    def _real_by_class(self, classes, columns):
+        """Returns real images, row by row of one class; without labels, in the order in which they were given."""
+        if self.real is None or self.real_labels is None:
+            return None if self.real is None else self.real[: len(classes) * columns]
+        shown = np.zeros((len(classes), columns, *self.real.shape[1:]), "float32")
+        for row, number in zip(shown, classes, strict=True):
+            found = self.real[self.real_labels == number][:columns]
+            row[: len(found)] = found
+        return shown.reshape(-1, *self.real.shape[1:])
 
     def _draw_real(self, real):
         is_images = real.ndim == 4
         return pictures.picture_of(None, real[: self.n] if is_images else real)
+
+
+def _images_and_labels(real: Any):
+    """Returns the two parts of the argument `real`; either may be None."""
+    if not isinstance(real, tuple):
+        return None if real is None else np.asarray(real), None
+    images, labels = (np.asarray(part) for part in real)
+    if labels.shape != (len(images),):
+        raise ValueError(
+            f"Real images and labels come in pairs: labels of shape (n,) for n images. Received: real=(images, labels) "
+            f"of shapes {images.shape} and {labels.shape}."
+        )
+    return images, labels

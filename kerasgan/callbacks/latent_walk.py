@@ -11,7 +11,7 @@ from kerasgan import pictures
 from kerasgan.sampling.interpolation import spherical_interpolation
 from kerasgan.validation.scalars import whole_number
 
-from .writer import PictureLog, training_step
+from .writer import PictureLog, is_due, training_step
 
 
 class LatentWalk(keras.callbacks.Callback):
@@ -27,7 +27,7 @@ class LatentWalk(keras.callbacks.Callback):
         log_dir: folder of the run; the pictures go into `<log_dir>/latent_walk`.
         rows: number of arcs, each between two latents of its own.
         frames: number of samples on an arc, with both ends.
-        every_epochs: number of epochs between two pictures.
+        every_epochs: number of epochs between two pictures; None for at most 20 in a fit, as for `ImageGrid`.
         seed: int that fixes the ends of the arcs.
 
     Raises:
@@ -35,17 +35,17 @@ class LatentWalk(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike, rows: int = 4, frames: int = 8, every_epochs: int = 1, seed: int = 0
+        self, log_dir: str | os.PathLike, rows: int = 4, frames: int = 8, every_epochs: int | None = None, seed: int = 0
     ):
         super().__init__()
         self.rows: int = whole_number("rows", rows, 1)
         self.frames: int = whole_number("frames", frames, 2)
-        self.every_epochs: int = whole_number("every_epochs", every_epochs, 1)
+        self.every_epochs: int | None = None if every_epochs is None else whole_number("every_epochs", every_epochs, 1)
         self.seed: int = seed
         self._log = PictureLog(pathlib.Path(log_dir) / "latent_walk")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if (epoch + 1) % self.every_epochs == 0:
+        if is_due(epoch, self.params["epochs"], self.every_epochs):
             samples, step = self.model.generate(latents=self.latents(), labels=self.labels()), training_step(self.model)
             is_images = samples.ndim == 4
             picture = pictures.tile(samples, columns=self.frames) if is_images else pictures.picture_of(samples)

@@ -18,6 +18,9 @@ EVALUATION = "samples_evaluation"
 TRAINING = "training"
 DIAGNOSTICS = "training_diagnostics"
 
+MOST_PICTURES = 20
+"""Pictures of a kind in one fit, where nothing else is asked for."""
+
 
 class SummaryWriter:
     """Writes images and scalars for TensorBoard, in a folder of its own.
@@ -93,6 +96,7 @@ class PictureLog:
     """
 
     def __init__(self, folder: str | os.PathLike):
+        self.folder: pathlib.Path = pathlib.Path(folder)
         self._writer = SummaryWriter(folder)
 
     def write(self, name: str, picture: np.ndarray, step: int, file_name: str) -> None:
@@ -104,10 +108,10 @@ class PictureLog:
             step: the training step.
             file_name: name of the PNG file.
         """
-        path = self._writer.folder / file_name
+        path = self.folder / file_name
         with warn_of_write_errors(path):
             pictures.save_png(path, picture)
-        with warn_of_write_errors(self._writer.folder):
+        with warn_of_write_errors(self.folder):
             self._writer.image(f"{SAMPLES}/{name}", picture, step)
             self._writer.flush()
 
@@ -115,6 +119,17 @@ class PictureLog:
         """Closes the event file; the next `write` opens another."""
         with warn_of_write_errors(self._writer.folder):
             self._writer.close()
+
+
+def is_due(epoch: int, epochs: int, every_epochs: int | None) -> bool:
+    """Returns whether a picture is drawn after an epoch, counted from 0, of a fit of so many.
+
+    With `every_epochs=None` there are at most `MOST_PICTURES` in a fit, evenly spread, the first and the last epoch
+    among them.
+    """
+    if every_epochs is not None:
+        return (epoch + 1) % every_epochs == 0
+    return epoch in np.linspace(0, epochs - 1, min(epochs, MOST_PICTURES)).round()
 
 
 @contextlib.contextmanager

@@ -40,10 +40,16 @@ def class_grid(gan: Any, columns: int = 8, seed: int | None = 0, most: int | Non
     columns = scalars.whole_number("columns", columns, 1)
     if gan.num_classes is None:
         raise ValueError("A grid of classes needs classes. Received: a GAN with num_classes=None. Use generate().")
-    count = gan.num_classes if most is None else min(most, gan.num_classes)
-    classes = np.linspace(0, gan.num_classes - 1, count).round().astype("int32")
+    classes = grid_classes(gan.num_classes, most)
+    count = len(classes)
     latents = np.tile(_latents(gan, columns, _checked_seed(seed), None), (count, 1))
     return generate(gan, latents=latents, labels=np.repeat(classes, columns))
+
+
+def grid_classes(num_classes: int, most: int | None = None) -> np.ndarray:
+    """Returns the classes in the rows of a grid, int32, ascending: all, or at most so many, evenly spread."""
+    count = num_classes if most is None else min(most, num_classes)
+    return np.linspace(0, num_classes - 1, count).round().astype("int32")
 
 
 def _checked_n(gan, n):
