@@ -188,7 +188,7 @@ def test_another_size_is_refused_without_tensorflow():
 
 def test_a_folder_of_photos_needs_no_tensorflow(tmp_path):
     for number, image in enumerate(PIXELS[:4]):
-        kerasgan.pictures.save_png(tmp_path / f"{number}.png", image)
+        kerasgan.pictures.save_png(tmp_path / f"{number}.png", image, mark=False)
     batches, info = kerasgan.datasets.load(tmp_path, 2, image_size=4)
     batch, _ = batches
     assert info.image_shape == (4, 4, 3) and batch.shape == (2, 4, 4, 3) and abs(batch).max() <= 1
