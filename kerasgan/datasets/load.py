@@ -185,6 +185,22 @@ def has_test_split(source: Any) -> bool:
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
 
+def absolute_source(source: Any) -> Any:
+    """Returns a source that means the same in every working directory: the absolute path of a folder that exists.
+
+    Anything else, such as the name of a set, is returned as it is.
+
+    Example:
+        >>> import kerasgan
+        >>> kerasgan.datasets.absolute_source("digits")
+        'digits'
+    """
+    if not isinstance(source, str) or source in OWN_NAMES:
+        return source
+    folder = os.path.expanduser(source)
+    return os.path.abspath(folder) if source and os.path.isdir(folder) else source
+
+
 def _check_options(data, batch_size, labels, flip):
     """Checks that a source has what the arguments of `load` ask of it."""
     if batch_size > len(data.values):

@@ -10,7 +10,9 @@ import warnings
 
 import numpy as np
 
-from . import disk_cache
+from kerasgan.validation.printable import printable
+
+from . import disk_cache, own_files
 from .source import Source, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
@@ -33,6 +35,9 @@ def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: in
     taken. Files and folders whose name starts with a dot are left out. There are labels when every photo is in a
     sub-folder. Photos that would take more than a quarter of the memory are kept on disk (`disk_cache.images`).
 
+    What kerasgan has written itself is left out, with a warning that counts and names it: run folders wherever they are
+    below the folder, and pictures with the mark of `kerasgan.pictures`.
+
     Files that cannot be read are skipped, named and counted: truncated files, files that are no images whatever their
     extension, images of more pixels than Pillow's limit for a decompression bomb (179 million), pipes and devices, and
     formats for which another program would have to be started.
@@ -49,12 +54,7 @@ def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: in
     """
     if channels not in (None, 1, 3):
         raise ValueError(f"Photos can be read with 1 or 3 channels. Received: channels={channels!r}. Use 1 or 3.")
-    paths = _photo_paths(folder)
-    if not paths:
-        raise ValueError(
-            f"The folder must hold photos, directly or in sub-folders. Received: source='{folder}', which has none. "
-            "Check the path, and that the files have an extension such as .jpg or .png."
-        )
+    paths = _photos_of_others(folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
     chosen, (labels, class_names) = split_indices(split, len(paths)), _labels(names)
     names, labels = [names[i] for i in chosen], None if labels is None else labels[chosen]
@@ -64,7 +64,35 @@ def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: in
     if skipped and labels is not None:
         labels = labels[[reason is None for reason in reasons]]
     num_classes = None if class_names is None else len(class_names)
-    return Source(folder.resolve().name, images, labels, num_classes, class_names, skipped, fingerprint)
+    return Source(printable(folder.resolve().name), images, labels, num_classes, class_names, skipped, fingerprint)
+
+
+def _photos_of_others(folder):
+    """Returns the paths of all photos below `folder`, after a warning of what kerasgan wrote there itself.
+
+    Raises:
+        ValueError: if there is no photo.
+    """
+    found, runs = _photo_paths(folder)
+    paths, own = own_files.without_own_pictures(found)
+    left_out = [path.relative_to(folder).as_posix() for path in (*runs, *own)]
+    described = own_files.described(left_out[: len(runs)], left_out[len(runs) :]) if left_out else ""
+    if paths:
+        if left_out:
+            message = f"Left out of {printable(folder)}, because kerasgan wrote it: {described}"
+            warnings.warn(message, stacklevel=6)
+        return paths
+    received = f"Received: source='{printable(folder)}', which has none"
+    if left_out:
+        raise ValueError(
+            f"The folder must hold photos, and what kerasgan writes is never taken for data. {received} but "
+            f"{described}. Pictures that are to be trained on are written with kerasgan.pictures.save_png(..., "
+            "mark=False)."
+        )
+    raise ValueError(
+        f"The folder must hold photos, directly or in sub-folders. {received}. Check the path, and that the files "
+        "have an extension such as .jpg or .png."
+    )
 
 
 def _skipped(folder, names, reasons):
@@ -76,11 +104,12 @@ def _skipped(folder, names, reasons):
     skipped = tuple(name for name, reason in zip(names, reasons, strict=True) if reason is not None)
     if len(skipped) == len(names):
         raise ValueError(
-            f"At least one photo must be readable. Received: source='{folder}', with {len(names)} files that are not; "
-            f"the first, {skipped[0]}, fails with: {reasons[0]}. Convert them to PNG or JPEG."
+            f"At least one photo must be readable. Received: source='{printable(folder)}', with {len(names)} files "
+            f"that are not; the first, {printable(skipped[0])}, fails with: {printable(reasons[0])}. Convert them to "
+            "PNG or JPEG."
         )
     if skipped:
-        listed = ", ".join(skipped[:NAMED_IN_WARNING])
+        listed = ", ".join(printable(name) for name in skipped[:NAMED_IN_WARNING])
         if len(skipped) > NAMED_IN_WARNING:
             listed += f" and {len(skipped) - NAMED_IN_WARNING} more, all named in info.skipped"
         message = f"Skipped {len(skipped)} of {len(names)} images that could not be read: {listed}"
@@ -89,22 +118,26 @@ def _skipped(folder, names, reasons):
 
 
 def _photo_paths(folder):
-    """Returns the paths below `folder` with the extension of an image, in the order of their names."""
+    """Returns the paths below `folder` with the extension of an image, in the order of their names, and run folders."""
     from PIL import Image
 
     extensions = {extension for extension, name in Image.registered_extensions().items() if name in Image.OPEN}
     extensions |= OTHER_EXTENSIONS
-    found, seen = [], set()
+    found, runs, seen = [], [], set()
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
         if real in seen:  # a link back to a folder above, which would be followed forever
             subfolders.clear()
             continue
         seen.add(real)
+        if own_files.is_run_folder(parent):
+            runs.append(pathlib.Path(parent))
+            subfolders.clear()
+            continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         found += [pathlib.Path(parent, name) for name in files if not name.startswith(".")]
     found = [path for path in found if path.suffix.lower() in extensions]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
 
 
 def _labels(names):
