@@ -5,6 +5,7 @@ import os
 import pathlib
 from typing import Any
 
+from kerasgan import datasets
 from kerasgan.callbacks import guard as guard_callback
 from kerasgan.runs import recipes
 from kerasgan.validation import errors
@@ -18,7 +19,7 @@ class Plan:
 
     Args:
         name: the end of the folder's name.
-        recipe: the recipe, with its source.
+        recipe: the recipe, with its source; the path of a folder is absolute.
         seed: seed of weights, latents and data order.
         deterministic: whether the same run gives the same weights, bit for bit.
         guard: one of `GUARDS`: what to do when training fails.
@@ -54,6 +55,7 @@ def make_plan(
     else:
         name, recipe = _recipe_for(str(settings["what"]))
     recipe = dataclasses.replace(recipe, **{field: value for field, value in changes.items() if value is not None})
+    recipe = dataclasses.replace(recipe, source=datasets.absolute_source(recipe.source))
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
