@@ -10,13 +10,26 @@ import importlib.util
 import os
 import pathlib
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 EXPORT_FORMATS = ("tf_saved_model", "onnx", "litert", "openvino")
 FEATURES = ("classifier", "inception", "pixels")
 GUARDS = ("off", "warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "multi-worker")
+
+DEBUG = "KERASGAN_DEBUG"
+"""Environment variable: if it is set, errors are shown with their traceback."""
+
+REFUSALS: tuple[type[Exception], ...] = (ValueError, OSError, ImportError)
+"""Errors whose message says what is wrong with what was received."""
+
+UNEXPECTED: tuple[type[Exception], ...] = (Exception,)
+"""Errors whose message may not, since no check has foreseen them."""
+
+LONGEST_MESSAGE = 2000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,20 +39,92 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `kerasgan`; None for those of this process.
 
     Returns:
-        The exit code: 0; 2 after an error, with one line on standard error; 130 after Ctrl-C, 143 after SIGTERM.
+        The exit code: 0; 2 after an error, with one line on standard error (and before it the traceback, if
+        KERASGAN_DEBUG is set); 130 after Ctrl-C, 143 after SIGTERM.
     """
-    options = parser().parse_args(arguments)
-    with _short_warnings():
+    with _printing_anything(), _short_warnings():
+        options = parser().parse_args(arguments)
         try:
             _run(options)
-        except (ValueError, OSError, ImportError) as error:
-            print(f"kerasgan: error: {error}", file=sys.stderr)
-            return 2
+        except REFUSALS as error:
+            return _failed(str(error) or type(error).__name__)
+        except UNEXPECTED as error:
+            return _failed(f"unexpected {type(error).__name__}: {error}. Set {DEBUG}=1 to see where, and report it.")
         except KeyboardInterrupt as stopped:
             if not hasattr(stopped, "exit_code"):  # a stopped training has printed its own message
                 print("\nkerasgan: stopped", file=sys.stderr)
             return getattr(stopped, "exit_code", 130)
     return 0
+
+
+def _failed(message):
+    """Prints the line of an error, while it is handled, and returns the exit code."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    print(f"kerasgan: error: {_one_line(message)}", file=sys.stderr)
+    return 2
+
+
+def _one_line(message):
+    """Returns a message, which may hold names from files, as one printable line of bounded length."""
+    lines = (line.strip() for line in str(message).split("\n"))
+    line = _printable(" ".join(line for line in lines if line))
+    half = LONGEST_MESSAGE // 2
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:half]} ... {line[-half:]}"
+
+
+def _printable(text):
+    """Calls `kerasgan.validation.printable`, from its file: the package itself may be what cannot be imported."""
+    package = importlib.util.find_spec("kerasgan")
+    file = pathlib.Path(package.submodule_search_locations[0], "validation", "printable.py")
+    spec = importlib.util.spec_from_file_location("kerasgan_printable", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.printable(text)
+
+
+class _Stream:
+    """A standard stream that is dropped, in silence, once nobody reads it, as in `kerasgan train | head -1`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._drop()
+
+    def _drop(self):
+        """Leads the stream's descriptor to nowhere: what is buffered goes there, too, now and when Python ends."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _printing_anything() -> Iterator[None]:
+    """Makes printing go on when a pipe is closed, and for names that the terminal's encoding does not have."""
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = map(_Stream, streams)
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 def _run(options):
@@ -68,15 +153,15 @@ def quiet_import() -> Iterator[None]:
 @contextlib.contextmanager
 def _short_warnings():
     """Makes a warning one line without a place in the code, as for a user of a command."""
-    usual, warnings.formatwarning = warnings.formatwarning, _one_line
+    usual, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
         yield
     finally:
         warnings.formatwarning = usual
 
 
-def _one_line(message, category, filename, lineno, line=None):
-    return f"kerasgan: warning: {message}\n"
+def _format_warning(message, category, filename, lineno, line=None):
+    return f"kerasgan: warning: {_one_line(message)}\n"
 
 
 def print_recipes() -> None:

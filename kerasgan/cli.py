@@ -3,14 +3,16 @@
 import argparse
 from collections.abc import Callable
 
-import keras
-
-from kerasgan import pictures
+from kerasgan import files, pictures
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, plans, run_folder, training
+from kerasgan.runs import jobs, models, plans, run_folder, sizes, training
+from kerasgan.validation.printable import printable, quoted
 
 CHANGES = ("epochs", "batch_size", "conditional", "precision", "steps_per_execution")
 """Fields of the recipe that `train` has an option for."""
+
+FOLDER_FORMATS = ("tf_saved_model",)
+"""Formats of `export` that are a folder, not a file."""
 
 
 def train(options: argparse.Namespace) -> None:
@@ -32,20 +34,23 @@ def _resume(options):
     if changed:
         raise ValueError(
             f"A resumed run keeps its settings. Received: --resume with {', '.join(changed)}. For a new run with these "
-            f"settings: kerasgan train --settings {options.resume}"
+            f"settings: kerasgan train --settings {quoted(options.resume)}"
         )
     if run_folder.is_finished(options.resume):
-        print(f"{options.resume} is finished: there is nothing to resume. Try: kerasgan sample {options.resume}")
+        run = options.resume
+        print(f"{printable(run)} is finished: there is nothing to resume. Try: kerasgan sample {quoted(run)}")
         return
     training.resume(options.resume, jobs.job(options.strategy, options.devices))
 
 
 def sample(options: argparse.Namespace) -> None:
     """Writes a picture of samples from a finished run."""
-    gan = keras.models.load_model(run_folder.find(options.run, run_folder.MODEL))
+    out = files.output(options.out)
+    gan = models.load(options.run)
+    sizes.check_samples(options.n, gan.image_shape)
     samples = gan.generate(options.n, options.seed, labels=options.label)
-    pictures.save_png(options.out, pictures.picture_of(samples))
-    print(f"{options.n} samples: {options.out}")
+    pictures.save_png(out, pictures.picture_of(samples))
+    print(f"{options.n} samples: {printable(options.out)}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -57,9 +62,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Writes a finished run's generator in another format."""
-    gan = keras.models.load_model(run_folder.find(options.run, run_folder.MODEL))
-    gan.export(options.out, format=options.format)
-    print(f"{options.format}: {options.out}")
+    out = files.output(options.out, folder=options.format in FOLDER_FORMATS)
+    models.load(options.run).export(out, format=options.format)
+    print(f"{options.format}: {printable(options.out)}")
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

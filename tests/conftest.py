@@ -23,3 +23,9 @@ def make_gan():
         return gan
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def unexpected_errors_are_raised(monkeypatch):
+    """The command prints one line for errors that no check has foreseen; a test must see where they come from."""
+    monkeypatch.setattr("kerasgan_cli.UNEXPECTED", ())

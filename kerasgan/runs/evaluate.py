@@ -7,11 +7,11 @@ import os
 import pathlib
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasgan import datasets, evaluation, features, files, metrics, pictures
-from kerasgan.runs import plans, recipes, run_folder
+from kerasgan.runs import models, plans, recipes, run_folder
+from kerasgan.validation.printable import printable
 
 MIXTURES = {
     "ring": (datasets.ring_centers, datasets.RING_SIGMA),
@@ -49,10 +49,10 @@ def evaluate(
         ValueError: if the folder is not a finished run, its data cannot be loaded, or `samples` is not free.
         OSError: if something cannot be written, or weights cannot be downloaded.
     """
-    gan_file = run_folder.find(run, run_folder.MODEL)
+    run_folder.find(run, run_folder.MODEL)
     recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
-    _check_outputs(samples, json_file)
-    gan = keras.models.load_model(gan_file)
+    samples_path, json_path = _outputs(samples, json_file)
+    gan = models.load(run)
     if split is None:
         split = "test" if datasets.has_test_split(recipe.source) else "train"
     real, labels, info = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split, seed=seed)
@@ -61,21 +61,27 @@ def evaluate(
     generated = gan.generate(len(real), seed=seed, labels=None if gan.num_classes is None else labels)
     table, figures = _figures(recipe, info, real, generated, extractor, seed)
     figures = {"run": str(run), "dataset": info.name, "split": split, "seed": seed} | figures
-    print(f"{run}: samples against {info.name} ({split})\n\n{table}")
-    if samples is not None:
-        write_samples(samples, generated)
-        print(f"\nsamples  {samples}")
-    if json_file is not None:
-        pathlib.Path(json_file).write_text(json.dumps(figures, indent=2) + "\n")
-        print(f"\nfigures  {json_file}")
+    print(f"{printable(run)}: samples against {printable(info.name)} ({printable(split)})\n\n{table}")
+    if samples_path is not None:
+        write_samples(samples_path, generated)
+        print(f"\nsamples  {printable(samples)}")
+    if json_path is not None:
+        with files.written_whole(json_path) as unfinished:
+            unfinished.write_text(json.dumps(figures, indent=2) + "\n")
+        print(f"\nfigures  {printable(json_file)}")
     return figures
 
 
-def _check_outputs(samples, json_file):
+def _outputs(samples, json_file):
+    """Returns the paths to be written to, after their checks."""
     if samples is not None:
         _check_free(pathlib.Path(samples))
-    if json_file is not None and not pathlib.Path(json_file).absolute().parent.is_dir():
-        raise ValueError(f"The folder of the JSON file must exist. Received: {str(json_file)!r}. Make it first.")
+        samples = files.output(samples, folder=pathlib.Path(samples).suffix != ".npz")
+    if json_file is not None:
+        json_file = files.output(json_file)
+        if not json_file.parent.is_dir():
+            raise ValueError(f"The folder of the JSON file must exist. Received: {str(json_file)!r}. Make it first.")
+    return samples, json_file
 
 
 def _check_shape(info, gan):

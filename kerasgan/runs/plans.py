@@ -49,7 +49,7 @@ def make_plan(
         ValueError: for settings that no recipe has, or a recipe that needs a folder without one.
     """
     if not {"recipe", "what"} & set(settings):
-        raise ValueError(f"The settings must hold a recipe, as every run's do. Received: {sorted(settings)}.")
+        raise ValueError(f"The settings must hold a recipe, as every run's do. Received: {_names(settings)}.")
     if "recipe" in settings:
         name, recipe = str(settings.get("name", "run")), _recipe_from(settings["recipe"])
     else:
@@ -79,13 +79,18 @@ def _recipe_for(what):
     return what, dataclasses.replace(recipes.get("mnist"), source=what)
 
 
+def _names(fields):
+    """Returns the first names of a JSON object from a file, as text of a bounded length."""
+    return str(sorted(fields)[:20])[:400]
+
+
 def _recipe_from(fields):
     if not isinstance(fields, dict):
-        raise ValueError(f"The recipe in the settings must be a JSON object. Received: recipe={fields!r}.")
+        raise ValueError(f"The recipe in the settings must be a JSON object. Received: recipe={str(fields)[:200]!r}.")
     known = {field.name for field in dataclasses.fields(recipes.Recipe)}
     for name in fields:
         if name not in known:
             raise errors.unknown_name("setting", name, known)
     if not {"title", "source"} <= set(fields):
-        raise ValueError(f"The recipe in the settings must have a title and a source. Received: {sorted(fields)}.")
+        raise ValueError(f"The recipe in the settings must have a title and a source. Received: {_names(fields)}.")
     return recipes.Recipe(**fields)

@@ -5,7 +5,6 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import shlex
 import subprocess
 import warnings
 from typing import Any
@@ -14,7 +13,11 @@ from kerasgan import backend
 from kerasgan.datasets import DatasetInfo
 from kerasgan.runs.jobs import Job
 from kerasgan.runs.recipes import Recipe
+from kerasgan.validation.printable import quoted
 
+ENGINES: tuple[str, ...] = ("tensorflow", "jax")
+NUM_NAMES = 100
+"""Of the files that could not be read, and of the classes, so many are named in the settings."""
 PACKAGES: tuple[str, ...] = ("kerasgan", "keras", *backend.PACKAGES, "numpy")
 FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_BACKEND")
 
@@ -22,7 +25,7 @@ FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_F
 def facts(info: DatasetInfo, job: Job) -> dict[str, Any]:
     """Returns what a run's settings hold besides the plan, a dict that JSON can hold."""
     return {
-        "dataset": dataclasses.asdict(info),
+        "dataset": _bounded(dataclasses.asdict(info)),
         "engine": backend.NAME,
         "versions": versions(),
         "commit": _commit(),
@@ -30,6 +33,15 @@ def facts(info: DatasetInfo, job: Job) -> dict[str, Any]:
         "devices": backend.devices(),
         "replicas": job.replicas,
     }
+
+
+def _bounded(dataset):
+    """Returns the facts of the data with at most `NUM_NAMES` names in a list, and the count where there are more."""
+    for field in ("skipped", "class_names"):
+        names = dataset[field]
+        if names is not None and len(names) > NUM_NAMES:
+            dataset |= {field: names[:NUM_NAMES], f"num_{field}": len(names)}
+    return dataset
 
 
 def versions() -> dict[str, str]:
@@ -58,11 +70,16 @@ def check_engine(settings: dict[str, Any], run: pathlib.Path) -> None:
         ValueError: if it started on another engine.
     """
     engine = settings.get("engine", "tensorflow")  # runs from before there was JAX do not record it
+    if engine not in ENGINES:
+        raise ValueError(
+            f"A run is resumed on the engine on which it started: one of {', '.join(ENGINES)}. Received: "
+            f"engine={str(engine)[:80]!r} in its settings. Start again with: kerasgan train --settings {quoted(run)}"
+        )
     if engine != backend.NAME:
         raise ValueError(
             f"A run is resumed on the engine on which it started: another engine draws other latents. Received: Keras "
-            f"on {backend.NAME} for a run that started on {str(engine)[:80]}. Run: KERAS_BACKEND={str(engine)[:80]} "
-            f"kerasgan train --resume {shlex.quote(str(run))}"
+            f"on {backend.NAME} for a run that started on {engine}. Run: KERAS_BACKEND={engine} kerasgan train "
+            f"--resume {quoted(run)}"
         )
 
 
@@ -101,5 +118,5 @@ def check_data(info: DatasetInfo, recorded: dict[str, Any], run: pathlib.Path) -
             f"A run is resumed with the data with which it started. Received: {info.num_images:,} images from "
             f"{info.name}, with fingerprint {info.fingerprint[:12]}, for a run that started with "
             f"{recorded['num_images']:,}, with fingerprint {recorded['fingerprint'][:12]}. Put the data back, or start "
-            f"again with: kerasgan train --settings {run}"
+            f"again with: kerasgan train --settings {quoted(run)}"
         )

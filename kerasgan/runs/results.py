@@ -1,12 +1,15 @@
 """The results of a run: the model, the exported generator and a picture of samples."""
 
+import errno
 import pathlib
 import platform
-import shlex
 
 from kerasgan import backend, files, pictures
 from kerasgan.gan import GAN
 from kerasgan.runs import jobs, run_folder
+from kerasgan.validation.printable import printable, quoted
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
@@ -19,10 +22,11 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
         with job.together(how_to_resume(run, job)):
             write(gan, run)  # on every worker: reading some of the weights takes all of them
     except backend.WRITE_ERRORS as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
+        way_out = "Make room" if getattr(error, "errno", None) in NO_ROOM else "Mend this"
         raise OSError(
-            f"The results could not be written: {reason}. Make room, then resume with: kerasgan train --resume "
-            f"{shlex.quote(str(run))}"
+            f"The results could not be written: {reason}. {way_out}, then resume with: kerasgan train --resume "
+            f"{quoted(run)}"
         ) from error
     if job.chief:
         _print_paths(run)
@@ -30,7 +34,7 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
 
 def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
     """Returns the command that resumes a job of several workers; only the chief knows the run's folder."""
-    path = shlex.quote(str(run)) if job.chief else "RUN"
+    path = quoted(run) if job.chief else "RUN"
     return f"Resume with as many workers, or another number: kerasgan train --resume {path}"
 
 
@@ -60,19 +64,20 @@ def _print_paths(run):
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
-samples      {run / run_folder.SAMPLES}
-             {opens} {run / run_folder.SAMPLES}
-logs         {run}
-             tensorboard --host localhost --logdir {run.parent}
+samples      {printable(run / run_folder.SAMPLES)}
+             {opens} {quoted(run / run_folder.SAMPLES)}
+logs         {printable(run)}
+             tensorboard --host localhost --logdir {quoted(run.parent)}
 SavedModel   {_where_exported(run / run_folder.EXPORT)}
-more         kerasgan sample {run}"""
+more         kerasgan sample {quoted(run)}"""
     )
 
 
 def _where_exported(folder):
     if backend.NO_EXPORT is not None:
-        command = f"KERAS_BACKEND=tensorflow kerasgan export {shlex.quote(str(folder.parent))} --out {folder}"
+        command = f"KERAS_BACKEND=tensorflow kerasgan export {quoted(folder.parent)} --out {quoted(folder)}"
         return f"not written: only TensorFlow writes it, from the model of this run\n             {command}"
-    return f"""{folder}
-             python -c "import tensorflow as tf; model = tf.saved_model.load('{folder}'); \\
-             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)\""""
+    return f"""{printable(folder)}
+             python -c "import sys, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); \\
+             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)" \\
+             {quoted(folder)}"""

@@ -6,10 +6,12 @@ import os
 import pathlib
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from kerasgan import files
+from kerasgan.validation.printable import quoted
 
 try:
     import fcntl
@@ -24,6 +26,9 @@ CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 LARGEST_SETTINGS_BYTES = 8 * 2**20
 LONGEST_NAME = 100
+FILES = (SETTINGS, MODEL, SAMPLES, LOCK, "guard.log")
+FOLDERS = (EXPORT, CHECKPOINTS, "train", "validation", "images", "latent_walk", "guard")
+"""The parts of a run that are files, and those that are folders."""
 
 
 def check_writable(log_dir: str | os.PathLike[str]) -> None:
@@ -40,6 +45,13 @@ def check_writable(log_dir: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"The log folder must be one that can be written. Received: log_dir={str(log_dir)!r}, but {nearest} "
             f"{reason}. Choose another with --log-dir."
+        )
+    name = os.path.abspath(log_dir)
+    if os.name != "nt" and os.fsencode(name) != name.encode(errors="replace"):
+        raise ValueError(
+            "The log folder's name must be UTF-8, because TensorFlow writes to no other. Received: "
+            f"log_dir={str(log_dir)!r} in a file system of {sys.getfilesystemencoding()}. Choose another with "
+            "--log-dir, or set LC_ALL=C.UTF-8."
         )
 
 
@@ -81,24 +93,65 @@ def claim(run: str | os.PathLike[str]) -> Iterator[None]:
     """Locks a run for this process. The lock also ends when the process ends.
 
     Raises:
-        ValueError: if another process has the lock.
+        ValueError: if another process has the lock, or the run holds something that it would be wrong to write to.
     """
-    with open(pathlib.Path(run) / LOCK, "a") as file:
+    check_plain(run)
+    # A run folder may come from elsewhere: a link is not followed, and a pipe is not waited for.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with os.fdopen(os.open(pathlib.Path(run) / LOCK, flags, 0o666), "r+") as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ValueError(
                     f"A run is trained by one process at a time. Received: {run}, which is being trained. Stop that "
-                    "process first, or start a new run with: kerasgan train --settings RUN"
+                    f"process first, or start a new run with: kerasgan train --settings {quoted(run)}"
                 ) from None
         yield
 
 
+def check_plain(run: str | os.PathLike[str]) -> None:
+    """Checks that a run folder holds only files and folders, each where a run has it, so that writing stays inside.
+
+    Raises:
+        ValueError: for a link, a pipe, a device, a file in place of a folder or a folder in place of a file.
+        OSError: if the folder cannot be read.
+    """
+    run = pathlib.Path(run)
+    expected = {run / name: "a file" for name in FILES} | {run / name: "a folder" for name in FOLDERS}
+    for parent, folders, names in os.walk(run, onerror=_raise):
+        for path in (pathlib.Path(parent, name) for name in (*folders, *names)):
+            found = files.kind(path)
+            if found not in ((expected[path], None) if path in expected else ("a file", "a folder", None)):
+                wanted = f"{path.name} must be {expected[path]}" if path in expected else "links and pipes are refused"
+                raise ValueError(
+                    f"A run is written to only where its folder holds plain files and folders: {wanted}. Received: "
+                    f"{path}, which is {found}. Remove it, or start a new run with: kerasgan train --settings "
+                    f"{quoted(run)}"
+                )
+
+
+def _raise(error):
+    raise error
+
+
 def write_settings(run: pathlib.Path, settings: dict[str, Any]) -> None:
-    """Writes a run's settings, a dict that JSON can hold, as `settings.json`, whole or not at all."""
+    """Writes a run's settings, a dict that JSON can hold, as `settings.json`, whole or not at all.
+
+    Raises:
+        ValueError: if they are longer than `read_settings` reads.
+        OSError: if they cannot be written.
+    """
+    text = json.dumps(settings, indent=2) + "\n"
+    if len(text) > LARGEST_SETTINGS_BYTES:
+        sizes = {name: len(json.dumps(value)) for name, value in settings.items()}
+        longest = max(sizes, key=sizes.get)
+        raise ValueError(
+            f"A run's settings must take at most {LARGEST_SETTINGS_BYTES:,} bytes. Received: {len(text):,} bytes, "
+            f"{sizes[longest]:,} of them in {longest!r}. Shorten its texts."
+        )
     with files.written_whole(run / SETTINGS) as unfinished:
-        unfinished.write_text(json.dumps(settings, indent=2) + "\n")
+        unfinished.write_text(text)
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -108,7 +161,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: if there are no settings, or they are not a JSON object of a bounded size.
     """
     path = pathlib.Path(path)
-    within = path.is_dir()
+    within = files.kind(path, follow=True) == "a folder"
     file = path / SETTINGS if within else path
     try:
         settings = json.loads(_text(file, follow=not within))
@@ -137,22 +190,25 @@ def is_finished(run: str | os.PathLike[str]) -> bool:
     Raises:
         ValueError: if the folder is not a run.
     """
-    if not (pathlib.Path(run) / SETTINGS).is_file():
+    if files.kind(pathlib.Path(run) / SETTINGS) != "a file":
         raise ValueError(
             f"RUN must be the folder of a run, with its {SETTINGS}. Received: {str(run)!r}. Runs are in the log "
             "folder, for example tensorboard_logs/00001-digits."
         )
-    return (pathlib.Path(run) / SAMPLES).exists()  # it is written last
+    return files.kind(pathlib.Path(run) / SAMPLES) == "a file"  # it is written last
 
 
 def find(run: str | os.PathLike[str], part: str) -> pathlib.Path:
     """Returns the path of a part of a run (`MODEL`, `EXPORT`, ...).
 
     Raises:
-        ValueError: if the folder is not a run, or the run has not written this part.
+        ValueError: if the folder is not a run, the run has not written this part, or something else is in its place.
     """
     path = pathlib.Path(run) / part
-    if not path.exists():
+    found, wanted = files.kind(path, follow=True), "a file" if part in FILES else "a folder"
+    if found not in (None, wanted):
+        raise ValueError(f"The {part} of a run must be {wanted}. Received: {path}, which is {found}. Put it back.")
+    if found is None:
         raise ValueError(
             f"RUN must be the folder of a finished run. Received: {str(run)!r}, which has no {part}. Runs are in the "
             "log folder, for example tensorboard_logs/00001-digits; resume one that was stopped with: kerasgan train "

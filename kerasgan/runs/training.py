@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import shlex
 import shutil
 import sys
 
@@ -11,8 +10,9 @@ import numpy as np
 
 from kerasgan import backend, callbacks, datasets
 from kerasgan.resume import checkpoint_files, interrupts
-from kerasgan.runs import jobs, plans, recipes, record, results, run_folder
+from kerasgan.runs import jobs, plans, recipes, record, results, run_folder, sizes
 from kerasgan.validation import images
+from kerasgan.validation.printable import printable, quoted
 
 CHECKPOINT_SECONDS = 60.0
 HELD_OUT_IMAGES = 1000
@@ -42,7 +42,7 @@ def train(
     gan, batches, info = _set_up(plan, 0, job)
     if dry_run:
         gan.summary()
-        print(f"Dry run: nothing was written. The settings would be: {dataclasses.asdict(plan)}")
+        print(f"Dry run: nothing was written. The settings would be: {printable(dataclasses.asdict(plan))}")
         if job.workers > 1:
             print(f"This would be worker {job.worker} of {job.workers}, counted from 0, which is the chief.")
         return None
@@ -68,8 +68,8 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None) -> None:
         job: as for `train`; it may differ from the job that started the run.
 
     Raises:
-        ValueError: if the folder is not a run, its settings, data or checkpoints have changed, or another process is
-            training it.
+        ValueError: if the folder is not a run, its settings, data or checkpoints have changed, another process is
+            training it, or it holds links, pipes or devices, which could lead out of it.
         ConnectionError, interrupts.Stopped: as `train`.
     """
     run, job = pathlib.Path(run), job or jobs.Job()
@@ -98,11 +98,13 @@ def _set_up(plan, skip_batches, job):
         )
     if plan.deterministic:
         backend.make_deterministic()
+    sizes.check_images(plan.recipe)
     batches, info = _load(plan, skip_batches)
+    sizes.check_networks(plan.recipe, info)
     with job.scope():
         gan = recipes.build(plan.recipe, info, plan.seed)
     if job.chief:
-        print(f"{info.num_images:,} images of shape {info.image_shape} from {info.name}")
+        print(f"{info.num_images:,} images of shape {info.image_shape} from {printable(info.name)}")
     return gan, batches, info
 
 
@@ -158,7 +160,7 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
         for callback in watching:
             callback.on_train_end()  # closes the logs
         kept = stopped.checkpoint or f"{checkpoint.latest}, because no newer one could be written"
-        print(f"\nStopped. Kept: {kept}\nTo resume:  kerasgan train --resume {shlex.quote(str(run))}")
+        print(f"\nStopped. Kept: {printable(kept)}\nTo resume:  kerasgan train --resume {quoted(run)}")
         raise
 
 

@@ -1,0 +1,91 @@
+"""The sizes in a recipe, bounded by the machine's memory before anything of that size is made."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from kerasgan.datasets import DatasetInfo
+from kerasgan.networks import blocks
+from kerasgan.runs.recipes import Recipe
+from kerasgan.validation import memory
+
+MAX_DEPTH = 256
+"""Layers cost time to build, not only memory."""
+
+BYTES_PER_WEIGHT = 16
+"""A float32 weight, its gradient and the two means of Adam."""
+
+BYTES_PER_PIXEL = 32
+"""A float32 sample, float64 on the way to uint8, and the picture."""
+
+
+def check_images(recipe: Recipe) -> None:
+    """Checks, before the data are read, that a batch of images of the recipe's size fits into memory.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if recipe.image_size is not None:
+        num_bytes = 4 * 3 * recipe.image_size**2 * recipe.batch_size
+        _check(num_bytes, "A batch of images", image_size=recipe.image_size, batch_size=recipe.batch_size)
+
+
+def check_samples(n: int, image_shape: Sequence[int]) -> None:
+    """Checks that a picture of so many samples fits into memory.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    _check(BYTES_PER_PIXEL * n * math.prod(image_shape), "The samples and their picture", n=n, image_shape=image_shape)
+
+
+def check_networks(recipe: Recipe, info: DatasetInfo) -> None:
+    """Checks that the weights of both networks, and their values for a batch, can fit into memory.
+
+    The estimate is low: what passes may still not fit. Values that are no whole numbers are left to the networks.
+
+    Raises:
+        ValueError: if they cannot fit, or the networks have too many layers.
+    """
+    options = {name: value for name, value in recipe.network_options.items() if type(value) is int and value > 0}
+    depth, width = options.get("depth", 1), options.get("width", 1)
+    if depth > MAX_DEPTH:
+        raise ValueError(f"Networks must have at most {MAX_DEPTH} layers. Received: depth={depth}.")
+    if recipe.network == "mlp":
+        weights, values = _mlp(info.image_shape, recipe.latent_dim, width, depth)
+    elif len(info.image_shape) == 3:
+        weights, values = _convolutional(info.image_shape, recipe, width, options.get("depth"))
+    else:
+        return  # networks for images refuse points themselves
+    named = {"latent_dim": recipe.latent_dim, **options, "image_shape": info.image_shape}
+    _check(BYTES_PER_WEIGHT * weights, "Both networks", network=recipe.network, **named)
+    _check(4 * 2 * recipe.batch_size * values, "A batch of both networks", batch_size=recipe.batch_size, **named)
+
+
+def _mlp(image_shape: Sequence[int], latent_dim: int, width: int, depth: int) -> tuple[int, int]:
+    """Returns the number of weights of both networks, and of values for one image in one of them."""
+    pixels = math.prod(image_shape)
+    return width * (latent_dim + 2 * pixels + 2 * (depth - 1) * width), depth * width + pixels
+
+
+def _convolutional(image_shape: Sequence[int], recipe: Recipe, width: int, depth: int | None) -> tuple[int, int]:
+    """Returns somewhat less than the true numbers, as `_mlp`."""
+    (height, breadth, channels), depth = blocks.halvings(image_shape, depth)
+    is_dcgan = recipe.network == "dcgan"
+    widths = [width * (2**level if is_dcgan else min(2**level, 8)) for level in range(depth)]
+    weights = 2 * 16 * channels * width
+    weights += recipe.latent_dim * (height >> depth) * (breadth >> depth) * widths[-1]
+    if is_dcgan:
+        weights += sum(2 * 16 * one * other for one, other in itertools.pairwise(widths))
+    else:
+        weights += sum(2 * 2 * 9 * each**2 for each in widths)
+    return weights, height * breadth * channels + (height // 2) * (breadth // 2) * width
+
+
+def _check(num_bytes: int, what: str, **sizes: object) -> None:
+    if not memory.fits(num_bytes):
+        named = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
+        raise ValueError(
+            f"{what} must fit into memory. Received: {named}, which take at least {num_bytes / 2**30:,.0f} GiB of "
+            f"{memory.total_bytes() / 2**30:,.0f} GiB. Use smaller sizes."
+        )
