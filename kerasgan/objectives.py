@@ -67,6 +67,23 @@ class Objective(abc.ABC):
     def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         """Returns what the generator minimizes, (batch,), from logits of real and generated images, (batch,)."""
 
+    def outputs(self, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+        """Returns the discriminator's outputs for real and for generated images, whose means are `d_real` and `d_fake`.
+
+        By default these are probabilities of being real: sigmoid of the logit, D(x) and D(G(z)). Where only differences
+        of logits have a meaning (`neutral_logit` is None), an image is compared with the other one of its pair:
+        sigmoid(D(x) - D(G(z))) and sigmoid(D(G(z)) - D(x)). Override it where the values are not logits.
+
+        Args:
+            real_logits, fake_logits: the logits, float32 (batch,).
+
+        Returns:
+            Two tensors (batch,). They are logged alone, and nothing is trained on them.
+        """
+        if self.neutral_logit is None:
+            return ops.sigmoid(real_logits - fake_logits), ops.sigmoid(fake_logits - real_logits)
+        return ops.sigmoid(real_logits), ops.sigmoid(fake_logits)
+
 
 def _check_smoothing(label_smoothing):
     if not 0 <= label_smoothing < 0.5:
@@ -157,7 +174,7 @@ class LeastSquares(Objective):
     """Squared distance of the logits from 1 (real) and 0 (generated).
 
     `d_loss = ((D(x) - 1)^2 + D(G(z))^2) / 2`, `g_loss = (D(G(z)) - 1)^2 / 2`, with D the bare logit. At the equilibrium
-    the logits are 1/2, the losses 1/4 and 1/8.
+    the logits are 1/2, the losses 1/4 and 1/8. The logs `d_real` and `d_fake` are mean logits: the targets are 1 and 0.
 
     Reference: Mao et al., 2017, arXiv:1611.04076 (equation 9).
     """
@@ -170,12 +187,17 @@ class LeastSquares(Objective):
     def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return ops.square(fake_logits - 1) / 2
 
+    def outputs(self, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+        """Returns the values as they are: they are not logits of probabilities."""
+        return real_logits, fake_logits
+
 
 @frozen_config
 class Hinge(Objective):
     """The hinge loss: images beyond a margin of 1 no longer count.
 
-    `d_loss = max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`, `g_loss = -D(G(z))`, with D the bare logit.
+    `d_loss = max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`, `g_loss = -D(G(z))`, with D the bare logit. The logs `d_real` and
+    `d_fake` are mean logits, whose targets are at least 1 and at most -1.
 
     Reference: Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957 (equations 16 and 17).
     """
@@ -188,13 +210,18 @@ class Hinge(Objective):
     def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return -fake_logits
 
+    def outputs(self, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+        """Returns the values as they are: they are not logits of probabilities."""
+        return real_logits, fake_logits
+
 
 @frozen_config
 class Wasserstein(Objective):
     """The critic's estimate of the earth mover's distance.
 
     `d_loss = D(G(z)) - D(x)`, `g_loss = -D(G(z))`, with D the bare logit. Minus d_loss estimates the distance only
-    while the critic is 1-Lipschitz: `compile` asks for a gradient penalty or spectral normalization.
+    while the critic is 1-Lipschitz: `compile` asks for a gradient penalty or spectral normalization. The logs `d_real`
+    and `d_fake` are mean logits, of which only the difference has a meaning: it is minus d_loss.
 
     Reference: Arjovsky et al., 2017, arXiv:1701.07875.
     """
@@ -209,6 +236,10 @@ class Wasserstein(Objective):
     def g_loss(self, real_logits: Any, fake_logits: Any) -> Any:
         return -fake_logits
 
+    def outputs(self, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+        """Returns the values as they are: they are not logits of probabilities."""
+        return real_logits, fake_logits
+
 
 @frozen_config
 class Relativistic(Objective):
@@ -216,8 +247,9 @@ class Relativistic(Objective):
 
     `d_loss = -log sigmoid(D(x) - D(G(z)))`, `g_loss = -log sigmoid(D(G(z)) - D(x))`, with D the bare logit; at the
     equilibrium log 2 each. Since only the difference counts, the discriminator cannot drop a mode from the comparison,
-    and the landscape has no minima where modes are missing. The logged `d_real` and `d_fake` have no meaning by
-    themselves, only their difference has. Not to be confused with the relativistic *average* loss, which compares with
+    and the landscape has no minima where modes are missing. The logs are `d_real` = mean
+    sigmoid(D(x) - D(G(z))), the probability that the real image of a pair is the real one, and `d_fake` = 1 - `d_real`.
+    Not to be confused with the relativistic *average* loss, which compares with
     the mean of the batch. Its dynamics converge only with both `R1` and `R2`.
 
     Reference: Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024 (R3GAN), arXiv:2501.05441.
@@ -259,3 +291,10 @@ def get(objective: str | Objective) -> Objective:
         ValueError: for an unknown name (the nearest is suggested) or an object without the members named above.
     """
     return configs.get("objective", objective, OBJECTIVES, members=MEMBERS)
+
+
+def outputs(objective: Any, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
+    """Returns `objective.outputs(real_logits, fake_logits)`, or the default of `Objective` for one without it."""
+    if hasattr(objective, "outputs"):
+        return objective.outputs(real_logits, fake_logits)
+    return Objective.outputs(objective, real_logits, fake_logits)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan import objectives, theory
 
 LOGITS = np.array([-60.0, -3.0, -0.5, 0.0, 2.0, 60.0], "float32")
@@ -133,3 +134,70 @@ def test_names_and_values():
 def test_values_survive_serialization():
     written = keras.saving.serialize_keras_object(objectives.Minimax())
     assert keras.saving.deserialize_keras_object(written) == objectives.Minimax()
+
+
+# What is logged as d_real and d_fake
+
+REAL, FAKE = np.array([2.0, -0.5, 0.3], "float32"), np.array([-1.0, 0.7, 0.3], "float32")
+
+
+def outputs(objective, shift=0.0):
+    return [keras.ops.convert_to_numpy(each) for each in objectives.outputs(objective, REAL + shift, FAKE + shift)]
+
+
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_the_logged_outputs_are_what_the_objective_is_about(name):
+    """A probability only where the loss is its cross-entropy; where only differences count, no shift may show."""
+    objective = objectives.get(name)
+    real, fake = outputs(objective)
+    shift_changes_nothing = np.allclose(objective.d_loss(REAL, FAKE), objective.d_loss(REAL + 8, FAKE + 8), atol=1e-5)
+    shifted = outputs(objective, 8.0)
+    assert np.allclose(real.mean() - fake.mean(), shifted[0].mean() - shifted[1].mean()) or not shift_changes_nothing
+    if name in ("non_saturating", "minimax"):
+        assert np.allclose(objective.d_loss(REAL, FAKE), -np.log(real) - np.log(1 - fake), rtol=1e-5)
+    elif name == "relativistic":
+        assert np.allclose(objective.d_loss(REAL, FAKE), -np.log(real), rtol=1e-5)
+        assert np.allclose(objective.g_loss(REAL, FAKE), -np.log(fake), rtol=1e-5)
+        assert np.allclose(real, shifted[0], atol=1e-6)
+    else:
+        assert np.array_equal(real, REAL) and np.array_equal(fake, FAKE)
+    if name == "wasserstein":
+        assert np.allclose(np.mean(objective.d_loss(REAL, FAKE)), fake.mean() - real.mean())
+
+
+@kerasgan.frozen_config
+class OwnLogits(objectives.Objective):
+    def d_loss(self, real_logits, fake_logits):
+        return fake_logits - real_logits
+
+    g_loss = d_loss
+
+
+class NotASubclass:
+    """An objective of one's own that has the members alone, as `objectives.get` asks for."""
+
+    no_total_loss, bounds_js, paired, neutral_logit, needs_lipschitz = None, False, True, 0.0, False
+    d_loss = g_loss = OwnLogits.d_loss
+
+
+def test_own_objectives_log_probabilities_by_default():
+    for objective in (OwnLogits(), objectives.get(NotASubclass())):
+        real, fake = outputs(objective)
+        assert np.allclose(real, sigmoid(REAL)) and np.allclose(fake, sigmoid(FAKE))
+
+
+@pytest.mark.filterwarnings("ignore:.*`loss` is not reported")
+@pytest.mark.parametrize("updates", ["alternating", "one_stage"])
+def test_fit_and_evaluate_log_the_outputs_of_the_objective(make_gan, images, updates):
+    """A discriminator that answers 3 to every image."""
+
+    def fitted(objective):
+        gan = make_gan(objective=objective, penalties="r1", updates=updates, d_optimizer=keras.optimizers.SGD(0.0))
+        weights = gan.discriminator.get_weights()
+        gan.discriminator.set_weights([np.zeros_like(each) for each in weights[:-1]] + [np.full_like(weights[-1], 3)])
+        logs = gan.fit(images, verbose=0, validation_data=images[:8]).history
+        return [logs[name][0] for name in ("d_real", "d_fake", "val_d_real", "val_d_fake")]
+
+    assert fitted("non_saturating") == pytest.approx(4 * [1 / (1 + np.exp(-3))], rel=1e-5)
+    assert fitted("least_squares") == fitted("hinge") == fitted("wasserstein") == pytest.approx(4 * [3.0])
+    assert fitted("relativistic") == pytest.approx(4 * [0.5])

@@ -90,6 +90,45 @@ def test_lazy_penalties_are_added_every_kth_step_k_times_as_large(linear_gan):
     assert values == pytest.approx([75.0, 0.0, 0.0, 75.0, 0.0, 0.0, 75.0], rel=1e-5)
 
 
+class FirstMoment(kerasgan.objectives.Objective):
+    """d_loss is the mean of the real logits: for D(x) = w . x its gradient is the mean of the points."""
+
+    def d_loss(self, real_logits, fake_logits):
+        return real_logits
+
+    def g_loss(self, real_logits, fake_logits):
+        return fake_logits
+
+
+def adam(weights, gradients, rate, beta_1=0.5, beta_2=0.99):
+    """Adam of Keras with plain arithmetic; `gradients` are functions of the weights, one for each step."""
+    first = second = 0.0
+    for number, gradient in enumerate(gradients, 1):
+        step = gradient(weights)
+        first, second = beta_1 * first + (1 - beta_1) * step, beta_2 * second + (1 - beta_2) * step**2
+        size = rate * np.sqrt(1 - beta_2**number) / (1 - beta_1**number)
+        weights = weights - size * first / (np.sqrt(second) + 1e-7)
+    return weights
+
+
+def test_a_lazy_penalty_is_part_of_the_one_step_of_the_one_optimizer(linear_gan):
+    """With StyleGAN2 it would have a step of its own, and the rate and the betas of both would be others."""
+    gan = linear_gan(R1(2.0, every=3))
+    gan.compile(keras.optimizers.Adam(0.1, 0.5, 0.99), objective=FirstMoment(), penalties=R1(2.0, every=3))
+    for _ in range(5):
+        discriminator_step(gan, POINTS)
+    mean = POINTS.mean(axis=0)[:, None].astype("float64")
+    gradients = [(lambda w: mean + 3 * 2.0 * w) if number % 3 == 0 else (lambda w: mean) for number in range(5)]
+    assert int(gan.d_optimizer.iterations) == 5
+    assert np.allclose(gan.discriminator.get_weights()[0], adam(WEIGHTS.astype("float64"), gradients, 0.1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [R1, R2, GradientPenalty, Penalty])
+def test_the_difference_from_stylegan2_is_said_at_the_option(penalty):
+    assert "k / (k + 1)" in kerasgan.penalties.__doc__ and "step of its own" in kerasgan.penalties.__doc__
+    assert "same step of the optimizer" in penalty.__doc__ or "head of this module" in penalty.__doc__
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_penalties_are_logged_apart(linear_gan, jit_compile):
     gan = linear_gan((R1(2.0, every=2), R2(1.0)), rate=0.0, jit_compile=jit_compile)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasgan import backend
+from kerasgan import backend, objectives
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.random import BatchRandom
 from kerasgan.validation import networks
@@ -61,9 +61,10 @@ def mean_losses(gan: Any, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]
     return d_loss, g_loss
 
 
-def mean_probabilities(real_logits: Any, fake_logits: Any) -> dict[str, Any]:
-    """Returns the logs `d_real` and `d_fake`."""
-    return {"d_real": ops.mean(ops.sigmoid(real_logits)), "d_fake": ops.mean(ops.sigmoid(fake_logits))}
+def mean_outputs(gan: Any, real_logits: Any, fake_logits: Any) -> dict[str, Any]:
+    """Returns the logs `d_real` and `d_fake`: the means of what the objective takes for the discriminator's outputs."""
+    real, fake = objectives.outputs(gan.objective, real_logits, fake_logits)
+    return {"d_real": ops.mean(real), "d_fake": ops.mean(fake)}
 
 
 def evaluate_batch(gan: Any, images: Any, labels: Any, random: BatchRandom) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def evaluate_batch(gan: Any, images: Any, labels: Any, random: BatchRandom) -> d
     real_logits, _ = discriminate(gan, images, labels, False, random)
     fake_logits, _ = discriminate(gan, fake_images, labels, False, random)
     d_loss, g_loss = mean_losses(gan, real_logits, fake_logits)
-    return {"d_loss": d_loss, "g_loss": g_loss} | mean_probabilities(real_logits, fake_logits)
+    return {"d_loss": d_loss, "g_loss": g_loss} | mean_outputs(gan, real_logits, fake_logits)
 
 
 def layer_losses(network: keras.Model) -> Any:
