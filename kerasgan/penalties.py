@@ -2,15 +2,15 @@
 
 The penalties are added to the discriminator's loss. Their sum is logged as `d_penalty`, apart from `d_loss`.
 
-**Lazy penalties.** With `every=k` the discriminator minimizes d_loss + k times the penalty at its steps 0, k, 2k and so on,
-and d_loss alone at all others. Each is one step of the one optimizer, with the settings given to `compile`. The mean
-gradient over k steps is that of `every=1`.
+**Lazy penalties.** With `every=k` the discriminator minimizes d_loss + k times the penalty at its steps 0, k, 2k and so
+on, and d_loss alone at all others. Each is one step of the one optimizer, with the settings given to `compile`. The
+mean gradient over k steps is that of `every=1`.
 
 This is not the lazy regularization of StyleGAN2 (Karras et al., 2020, arXiv:1912.04958). There the penalty, k times as
-large, has a step of its own of the optimizer, after that of d_loss. Both steps share Adam's moments, with the learning rate times
-c = k / (k + 1) and both betas to the power of c. Here Adam gets one gradient, that of the sum, and its rate and betas stay
-as they are: the penalty's large gradient at every k-th step raises the second moment. A gamma tuned for StyleGAN2 is a
-first guess here.
+large, has a step of its own, after that of d_loss. Both steps share Adam's moments, with the learning rate times
+c = k / (k + 1) and both betas to the power of c. Here Adam gets one gradient, that of the sum, and its rate and betas
+stay as they are: the penalty's large gradient at every k-th step raises the second moment. A gamma tuned for StyleGAN2
+is a first guess here.
 
 A penalty of your own is a subclass of `Penalty` with one method, decorated with `kerasgan.frozen_config`.
 """
@@ -35,7 +35,7 @@ class Penalty(abc.ABC):
         where: the points: `"real"` images, `"fake"` (generated) images, or `"mixed"`: points between the two, at a
             share drawn uniformly for each pair.
         every: above 1 the penalty is added at every k-th step of the discriminator only, k times as large (lazy
-            regularization), which saves most of its cost. See the head of this module for how it differs from StyleGAN2.
+            regularization), which saves most of its cost. The head of this module says how it differs from StyleGAN2.
         needs_gradient: whether `penalty` uses the gradient. Where no penalty does, none is computed.
     """
 

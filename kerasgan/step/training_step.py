@@ -9,7 +9,7 @@ from kerasgan import backend
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.random import BatchRandom
 
-from . import averaging, diagnostics, forward
+from . import averaging, diagnostics, forward, projection
 from .penalties import penalty_loss
 
 SMALLEST_GRADIENT = 1e-20
@@ -26,13 +26,15 @@ def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
 
     Returns:
         A dict of scalar float32 tensors, means over the whole batch: `d_loss`, `g_loss`, `d_penalty` (0.0 without
-        penalties), the mean probabilities `d_real` = D(x) and `d_fake` = D(G(z)) in the discriminator's updates, and
+        penalties), `d_real` and `d_fake`, the means of `Objective.outputs` in the discriminator's updates, and
         `augment_probability` where the discriminator's images are augmented; for a GAN that records diagnostics, all of
         `kerasgan.step.DIAGNOSTICS`.
     """
     with backend.state_scope(gan):
-        logs = gan.updates.play(TrainingStep(gan), images, labels)
+        step = TrainingStep(gan)
+        logs = gan.updates.play(step, images, labels)
         _check_losses(logs)
+        step.project_kernels()
         backend.sync_statistics(gan.discriminator, gan.generator)
         if gan.ema is not None:
             whole_batch = backend.replica()[0] * forward.batch_size(images)
@@ -65,6 +67,7 @@ class TrainingStep:
     def __init__(self, gan: Any):
         self.gan = gan
         self.random = BatchRandom(gan.seed_generator, *backend.replica())
+        self._updated = set()  # the networks that have not been called since their update
 
     def update_discriminator(self, images: Any, labels: Any = None) -> dict[str, Any]:
         """Updates the discriminator once, on real images and as many newly generated ones.
@@ -82,6 +85,7 @@ class TrainingStep:
         # Forward pass. The generator is not updated here, and needs no way back.
         latents = self._latents(images)
         fake_images = backend.call_network(gan.generator, network_inputs(latents, labels), training=True)
+        self._updated.discard("generator")
 
         def total():
             real_logits, fake_logits, layer_loss, penalty = self._discriminate(images, fake_images, labels)
@@ -97,9 +101,10 @@ class TrainingStep:
 
         # Update.
         backend.apply(gan.d_optimizer, gradients, variables)
+        self._updated.add("discriminator")
         self._update_augmentation(real_logits, fake_logits)
         logs = self._diagnostics(gradients, images, fake_images, labels, real_logits, fake_logits)
-        logs |= forward.mean_probabilities(real_logits, fake_logits)
+        logs |= forward.mean_outputs(gan, real_logits, fake_logits)
         return logs | {"d_loss": d_loss, "d_penalty": penalty}
 
     def update_generator(self, images: Any, labels: Any = None) -> dict[str, Any]:
@@ -135,6 +140,7 @@ class TrainingStep:
 
         # Update.
         backend.apply(gan.g_optimizer, gradients, variables)
+        self._updated = {"generator"}
         return {"g_loss": g_loss} | diagnostics.of_generator(gan, gradients)
 
     def update_both(self, images: Any, labels: Any = None, one_stage: bool = False) -> dict[str, Any]:
@@ -178,8 +184,13 @@ class TrainingStep:
         d_gradients, g_gradients = backend.mean([d_gradients, g_gradients])
         self._update_both(d_gradients, g_gradients, real_logits, fake_logits)
         logs = self._diagnostics(d_gradients, images, fake_images, labels, real_logits, fake_logits)
-        logs |= diagnostics.of_generator(gan, g_gradients) | forward.mean_probabilities(real_logits, fake_logits)
+        logs |= diagnostics.of_generator(gan, g_gradients) | forward.mean_outputs(gan, real_logits, fake_logits)
         return logs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
+
+    def project_kernels(self) -> None:
+        """Projects the kernels of spectral normalization, of networks that have not been called since their update."""
+        for name in sorted(self._updated):
+            projection.project_kernels(getattr(self.gan, name))
 
     def _latents(self, images):
         return self.random.normal((forward.batch_size(images), self.gan.latent_dim))
@@ -210,6 +221,7 @@ class TrainingStep:
         gan = self.gan
         backend.apply(gan.d_optimizer, d_gradients, gan.discriminator.trainable_variables)
         backend.apply(gan.g_optimizer, g_gradients, gan.generator.trainable_variables)
+        self._updated = {"discriminator", "generator"}
         self._update_augmentation(real_logits, fake_logits)
 
     def _update_augmentation(self, real_logits, fake_logits):
