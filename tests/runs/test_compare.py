@@ -1,0 +1,88 @@
+"""Several runs in one table: what differs, means over seeds, and all curves as CSV."""
+
+import csv
+import dataclasses
+import json
+import statistics
+
+import pytest
+
+from kerasgan.runs import compare, recipes, run_folder
+
+HEADER = "epoch,step,seconds,d_loss,g_loss,loss\n"
+
+
+def make_run(log_dir, name, seed, losses, recipe=None, figures=None):
+    run = log_dir / name
+    run.mkdir()
+    recipe = recipe or recipes.get("digits")
+    run_folder.write_settings(run, {"name": "digits", "recipe": dataclasses.asdict(recipe), "seed": seed})
+    rows = [f"{epoch},{10 * epoch},2.5,{loss},{loss},{2 * loss}\n" for epoch, loss in enumerate(losses, 1)]
+    (run / run_folder.HISTORY).write_text(HEADER + "".join(rows))
+    if figures:
+        (run / compare.EVALUATION).write_text(json.dumps(figures))
+    return run
+
+
+def cells(table):
+    return {
+        row[0]: row[1:] for row in ([cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines())
+    }
+
+
+def test_seeds_are_averaged_and_settings_that_differ_are_shown(tmp_path):
+    hinge = dataclasses.replace(recipes.get("digits"), objective="hinge")
+    runs = [
+        make_run(tmp_path, "00001-digits", 0, [0.9, 0.7], figures={"fid": 5.0, "seed": 0, "extractor": "classifier"}),
+        make_run(tmp_path, "00002-digits", 1, [0.9, 0.5], figures={"fid": 7.0, "seed": 0}),
+        make_run(tmp_path, "00003-digits", 0, [1.0, 1.25], hinge),
+    ]
+    table = cells(compare.compare(runs))
+    assert table[""] == ["00001-digits and 1 more", "00003-digits"]
+    assert table["seeds"] == ["0, 1", "0"]
+    assert table["objective"] == ["non_saturating", "hinge"] and "epochs" not in table
+    assert table["d_loss"] == [f"0.6 ± {statistics.stdev([0.7, 0.5]):.2g}", "1.25"]
+    assert table["seconds"] == ["5", "5"] and table["epoch"] == ["2", "2"]
+    assert table["fid"] == [f"6 ± {statistics.stdev([5, 7]):.2g}", "-"]
+
+
+def test_all_curves_as_csv(tmp_path):
+    runs = [make_run(tmp_path, f"0000{seed}-digits", seed, [0.9, 0.7]) for seed in (0, 1)]
+    compare.compare(runs, tmp_path / "curves.csv")
+    rows = list(csv.DictReader(open(tmp_path / "curves.csv", newline="")))
+    assert [(row["seed"], row["group"], row["epoch"], row["d_loss"]) for row in rows] == [
+        ("0", "1", "1", "0.9"),
+        ("0", "1", "2", "0.7"),
+        ("1", "1", "1", "0.9"),
+        ("1", "1", "2", "0.7"),
+    ]
+
+
+def test_runs_from_before_there_was_a_history(tmp_path):
+    run = make_run(tmp_path, "00001-digits", 0, [0.9])
+    (run / run_folder.HISTORY).unlink()
+    assert cells(compare.compare([run]))["seeds"] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (run_folder.SETTINGS, "{}"),
+        (run_folder.SETTINGS, '{"recipe": 3, "seed": 0}'),
+        (run_folder.HISTORY, "a,b\n"),
+        (run_folder.HISTORY, HEADER + "x,y,z\n"),
+        (compare.EVALUATION, "{"),
+        (compare.EVALUATION, "[" * 100_000),
+    ],
+)
+def test_damaged_runs_are_refused(tmp_path, name, text):
+    run = make_run(tmp_path, "00001-digits", 0, [0.9])
+    (run / name).write_text(text)
+    with pytest.raises(ValueError, match="00001-digits"):
+        compare.compare([run])
+
+
+def test_names_are_made_printable(tmp_path):
+    recipe = dataclasses.replace(recipes.get("digits"), source="a\x1b[2Jb")
+    runs = [make_run(tmp_path, "00001-\x1b[31mdigits", 0, [1.0], recipe), make_run(tmp_path, "00002-x", 0, [1.0])]
+    assert "\x1b" not in compare.compare(runs)
