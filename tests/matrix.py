@@ -17,13 +17,11 @@ import numpy as np
 from keras import layers
 
 import kerasgan
-from kerasgan.penalties import R1, R2, GradientPenalty
+from kerasgan.penalties import R1, R2
 
 PENALTIES = {
     "none": (),
-    "R1": (R1(1.0),),
-    "R2": (R2(1.0),),
-    "GradientPenalty": (GradientPenalty(1.0),),
+    **{make.__name__: (make(1.0),) for make in kerasgan.penalties.PENALTIES.values()},
     "R1 and R2, every=2": (R1(1.0, every=2), R2(1.0, every=2)),
 }
 DIMENSIONS = {

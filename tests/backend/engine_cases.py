@@ -11,28 +11,30 @@ import own_values
 from keras import layers
 
 import kerasgan
-from kerasgan import augment, backend, ema, penalties, updates
+from kerasgan import augment, backend, ema, objectives, penalties, updates
 
 LATENT_DIM = 4
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0], "int32")
 
-UPDATES = {
-    "alternating": updates.Alternating(),
-    "alternating, two": updates.Alternating(2),
-    "simultaneous": updates.Simultaneous(),
-    "one stage": updates.OneStage(),
-}
+
+def in_words(name):
+    return name.replace("_", " ")
+
+
+# All that kerasgan has by name, so that a new one is compared, too.
+RULES = {in_words(name): make() for name, make in updates.UPDATES.items()}
+UPDATES = RULES | {"alternating, two": updates.Alternating(2)}
 PENALTIES = {
     "none": (),
-    "r1": (penalties.R1(0.3),),
-    "r2": (penalties.R2(0.3),),
-    "gradient penalty": (penalties.GradientPenalty(0.3),),
+    **{in_words(name): (make(0.3),) for name, make in penalties.PENALTIES.items()},
     "r1 and r2": (penalties.R1(0.3), penalties.R2(0.2)),
     "r1 at every second step": (penalties.R1(0.3, every=2), penalties.GradientPenalty(0.1)),
 }
-OBJECTIVES = ("non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic")
+OBJECTIVES = {name: make() for name, make in objectives.OBJECTIVES.items()}
+AUGMENTATIONS = {name: make() for name, make in augment.AUGMENTATIONS.items()}
+AUGMENTATIONS["ada"] = augment.Adaptive(adjust_images=20)  # adjusted within the few steps
 
 
 def dense():
@@ -90,8 +92,8 @@ def cases():
     found = {}
     for rule, penalty in itertools.product(UPDATES, PENALTIES):
         found[f"{rule}; {penalty}"] = "dense", {}, {"updates": UPDATES[rule], "penalties": PENALTIES[penalty]}
-    for objective, rule in itertools.product(OBJECTIVES[1:], ("alternating", "simultaneous", "one stage")):
-        bounded = (penalties.GradientPenalty(0.3),) if objective == "wasserstein" else ()
+    for objective, rule in itertools.product(OBJECTIVES, RULES):
+        bounded = (penalties.GradientPenalty(0.3),) if OBJECTIVES[objective].needs_lipschitz else ()
         options = {"updates": UPDATES[rule], "objective": objective, "penalties": bounded}
         found[f"{rule}; {objective}"] = "dense", {}, options
     for rule, networks in itertools.product(("alternating, two", "simultaneous"), ("batch norm", "layer losses")):
@@ -100,7 +102,7 @@ def cases():
         options = {"updates": UPDATES[rule], "penalties": penalties.R1(0.3, every=2)}
         found[f"{rule}; spectral norm, averaged"] = "spectral norm", {"ema": ema.EMA(50, warm_up=None)}, options
         found[f"{rule}; classes"] = "classes", {"num_classes": 3, "ema": ema.EMA(50)}, options
-        for name, each in (("diffaugment", augment.DiffAugment()), ("ada", augment.Adaptive(adjust_images=20))):
+        for name, each in AUGMENTATIONS.items():
             found[f"{rule}; {name}"] = "dense", {}, options | {"augment": each}
     found["own values"] = "dense", {}, own_values.OPTIONS
     return found

@@ -25,17 +25,13 @@ from kerasgan.random import BatchRandom
 from kerasgan.resume import checkpoint_files, model_state
 from kerasgan.updates import Alternating
 
-UPDATES = {
-    "d_steps=1": Alternating(),
-    "d_steps=2": Alternating(2),
-    "simultaneous": "simultaneous",
-    "one_stage": "one_stage",
-}
+# All that kerasgan has by name, so that a new one is compared, too.
+UPDATES = {name: make() for name, make in kerasgan.updates.UPDATES.items()} | {"d_steps=2": Alternating(2)}
+OBJECTIVES = {name: make() for name, make in kerasgan.objectives.OBJECTIVES.items()}
+AUGMENTATIONS = {name: make() for name, make in kerasgan.augment.AUGMENTATIONS.items()}
 PENALTIES = {
     "none": (),
-    "R1": R1(1.0),
-    "R2": R2(1.0),
-    "GradientPenalty": GradientPenalty(1.0),
+    **{make.__name__: make(1.0) for make in kerasgan.penalties.PENALTIES.values()},
     "R1 and R2, every=2": (R1(1.0, every=2), R2(1.0, every=2)),
 }
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
@@ -75,12 +71,12 @@ def features():
     """All options of a GAN other than its update rule and its penalties."""
     yield from quick()
     yield "averaged", compared(ema=EMA)
-    yield "augmented", compared(augment="diffaugment", penalties=PENALTIES["R1 and R2, every=2"])
-    yield "relativistic", compared(objective="relativistic", updates="simultaneous")
+    for augment in AUGMENTATIONS:
+        yield augment, compared(augment=augment, penalties=PENALTIES["R1 and R2, every=2"])
     yield "paired, alternating", compared(objective="relativistic", updates=Alternating(2))
-    for objective in ("hinge", "least_squares", "minimax"):
-        yield objective, compared(objective=objective, updates="simultaneous")
-    yield "wasserstein", compared(objective="wasserstein", penalties=GradientPenalty(1.0))
+    for objective, made in OBJECTIVES.items():
+        bounded = GradientPenalty(1.0) if made.needs_lipschitz else ()
+        yield objective, compared(objective=objective, updates="simultaneous", penalties=bounded)
     yield "own values", compared(**own_values.OPTIONS)
     yield "clipnorm", compared(clip={"clipnorm": 0.05})
     yield "clipvalue", compared(clip={"clipvalue": 0.01}, updates="one_stage")

@@ -10,7 +10,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from replica_cases import PENALTIES, UPDATES
+from replica_cases import AUGMENTATIONS, OBJECTIVES, PENALTIES, UPDATES
 
 import kerasgan_cli
 from kerasgan import datasets
@@ -69,14 +69,10 @@ FEATURES = (
     "averaged",
     "batch norm, averaged",
     "labels",
-    "augmented",
     "adaptive",
-    "relativistic",
+    *AUGMENTATIONS,
+    *OBJECTIVES,
     "paired, alternating",
-    "hinge",
-    "least_squares",
-    "minimax",
-    "wasserstein",
     "regularized",
     "own values",
     "clipnorm",
