@@ -1,6 +1,7 @@
 """Photos that are too large for memory: the same data from a file that is made once, whole or not at all."""
 
 import collections
+import json
 import os
 import shutil
 import sys
@@ -144,7 +145,7 @@ def test_photos_are_decoded_a_chunk_at_a_time_and_read_a_batch_at_a_time(folder,
 
 
 def test_the_file_is_closed_with_its_dataset(folder, cache):
-    values = disk_cache._read(*made(folder, cache))[0]
+    values = opened(folder, cache)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else pytest.skip("needs /proc")
     read = disk_cache.rows_reader(values)
     assert len(os.listdir("/proc/self/fd")) == before + 1
@@ -153,11 +154,12 @@ def test_the_file_is_closed_with_its_dataset(folder, cache):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def made(folder, cache):
-    """Makes the file; returns its folder, and the shape that it is read with."""
+def opened(folder, cache):
+    """Makes the file, and returns the map of its images."""
     quietly(folder)
     (found,) = sets_in(cache)
-    return found, (COUNT + 2, SIDE, SIDE, 3)
+    key = json.loads((found / disk_cache.RECORD).read_text())["content"]["key"]
+    return disk_cache._read(found, (COUNT + 2, SIDE, SIDE, 3), key)[0][0]
 
 
 # Made once
@@ -166,7 +168,7 @@ def made(folder, cache):
 def test_the_next_start_decodes_nothing_and_says_the_same(folder, cache, decoded, monkeypatch):
     _, info = quietly(folder)
     assert len(decoded) == COUNT + 2
-    # Nor does it go through the whole file.
+    # Nor does it compute the fingerprint again.
     monkeypatch.setattr(sys.modules["kerasgan.datasets.load"], "fingerprint", pytest.fail)
     with pytest.warns(UserWarning, match=r"^Skipped 2 of 22 images that could not be read: a/05-broken"):
         _, again = load(folder, 4, image_size=SIDE)
