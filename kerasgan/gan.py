@@ -322,7 +322,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
     @property
     def metrics_variables(self) -> list[Any]:
         """The variables of `metrics`, and of the diagnostics: JAX carries these from step to step."""
-        return super().metrics_variables + ([] if self.diagnostics is None else [self.diagnostics.variable])
+        return super().metrics_variables + ([] if self.diagnostics is None else self.diagnostics.variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -112,6 +112,35 @@ def scale_schedule(optimizer: keras.optimizers.Optimizer, share: float) -> bool:
     return True
 
 
+def schedule_share(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """Returns the constant by which `scale_schedule` multiplied an optimizer's schedule; None without a schedule."""
+    schedule = keras_internals.learning_rate_setting(_inner(optimizer))
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    return schedule.share if isinstance(schedule, ScaledSchedule) else 1.0
+
+
+def set_schedule_share(optimizer: keras.optimizers.Optimizer, share: float | None) -> bool:
+    """Makes `schedule_share` return `share` for an optimizer with a schedule, in every step traced from now on.
+
+    Returns:
+        Whether that was a change.
+    """
+    before = schedule_share(optimizer)
+    if before is None or share is None or before == share:
+        return False
+    inner = _inner(optimizer)
+    schedule = keras_internals.learning_rate_setting(inner)
+    schedule = schedule.schedule if isinstance(schedule, ScaledSchedule) else schedule
+    inner.learning_rate = schedule if share == 1 else ScaledSchedule(schedule, share)
+    return True
+
+
+def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns an optimizer's learning rate at its present step, also where it follows a schedule or a function."""
+    return float(keras.ops.convert_to_numpy(_inner(optimizer).learning_rate))
+
+
 def _inner(optimizer):
     """Returns the optimizer that a `LossScaleOptimizer` wraps, or the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)

@@ -104,6 +104,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._best = None
         self._stop_signal = None
         self._epoch, self._saved_step, self._saved_at = 0, 0, 0.0
+        self._rolled_back = False  # since the last checkpoint
 
     def request_stop(self, signal_number: int) -> None:
         """Makes training end after this step, with a checkpoint and the exception `kerasgan.resume.interrupts.Stopped`.
@@ -129,6 +130,8 @@ class Checkpoint(keras.callbacks.Callback):
 
         The whole state of the model is restored: weights, optimizers, seeds. The data, the epoch and the other
         callbacks go on from where they are. Later checkpoints are removed: they belong to the training that is undone.
+        At the end of this step or epoch a checkpoint is saved, with the new position in the data, and the running means
+        of the epoch begin anew.
 
         Returns:
             The path of the checkpoint, or None where there is none; then nothing has changed.
@@ -143,10 +146,14 @@ class Checkpoint(keras.callbacks.Callback):
         best = bool(best) and best["step"] <= step
         if not earlier and not best:
             return None
-        for path in set(files) - set(earlier):
-            path.unlink()
-        found, _ = restore(self.model, self.folder, best=best)
-        self.latest, self._saved_step = found.path, training_step(self.model)
+        for path in files:  # the newest first: what a kill here leaves are checkpoints without a gap
+            if path not in earlier:
+                path.unlink()
+        found, _ = restore(self.model, self.folder, self._others(), best=best, states=False)
+        self.latest, self._saved_step, self._rolled_back = found.path, training_step(self.model), True
+        for path in earlier:
+            if checkpoint_files.step_of(path) > self._saved_step:  # than the best
+                path.unlink()
         return found.path
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -180,29 +187,36 @@ class Checkpoint(keras.callbacks.Callback):
             return  # the end of the epoch follows, which saves more
         steps = training_step(self.model) - self._saved_step
         signal_number = self.model.placement.agreed_signal(self._stop_signal, batch)
-        if signal_number is not None or (self.every_steps and steps >= self.every_steps) or self._time_is_up():
+        due = (self.every_steps and steps >= self.every_steps) or self._time_is_up()
+        if self._rolled_back:  # the running means are of steps that were undone
+            for metric in self.model.metrics:
+                metric.reset_state()
+        if due or self._rolled_back or signal_number is not None:
             self._save(Position(self._epoch, batch + 1, total), logs)
         self._stop_if(signal_number)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        better = self._is_better(logs)
+        better = self._is_better(logs) and not self._rolled_back
         due = self.every_epochs is not None and (epoch + 1) % self.every_epochs == 0
         steps = training_step(self.model) - self._saved_step
         due = due or (self.every_steps and steps >= self.every_steps) or self._time_is_up()
         signal_number = self.model.placement.agreed_signal(self._stop_signal, batch=-1)
-        if due or better or last or signal_number is not None:
+        if due or better or last or self._rolled_back or signal_number is not None:
             self._save(Position(epoch + 1, 0, self._batches_per_epoch()), logs, better)
         if not last:
             self._stop_if(signal_number)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._rolled_back:
+            self._save(Position(self._epoch + 1, 0, self._batches_per_epoch()), logs)
         self._expected = None
 
     def _save(self, position, logs, better=False):
         """Writes a checkpoint. Where that fails, a warning says so, and training goes on."""
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
-        losses = [logs[name] for name in ("d_loss", "g_loss") if name in (logs or {})]
+        losses = [logs[name] for name in ("d_loss", "g_loss") if name in (logs or {}) and not self._rolled_back]
+        self._rolled_back = False
         if not all(math.isfinite(float(loss)) for loss in losses):
             warnings.warn(f"No checkpoint of step {self._saved_step:,}: its losses are not finite.", stacklevel=2)
             return

@@ -1,7 +1,8 @@
 """Failures of training, reported while there is time."""
 
 import collections
-import logging
+import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping, MutableMapping
@@ -14,13 +15,13 @@ from kerasgan import keras_internals, optimizers
 from kerasgan.step.diagnostics import square_sums
 from kerasgan.validation.scalars import whole_number
 
-from . import failure_rules
+from . import failure_rules, guard_state
 from .checkpoint import Checkpoint
-from .failure_rules import Failure, Observation
-from .writer import DIAGNOSTICS, ScalarLog, training_step, warn_of_write_errors
+from .failure_rules import Failure, Observation, Rate, Scales
+from .guard_log import GuardLog
+from .writer import DIAGNOSTICS, ScalarLog, training_step
 
 POLICIES = ("warn", "stop", "rollback")
-_log = logging.getLogger(__name__)
 
 
 class Guard(keras.callbacks.Callback):
@@ -29,9 +30,13 @@ class Guard(keras.callbacks.Callback):
     The rules are in `kerasgan.callbacks.failure_rules`:
 
     - *not finite*: NaN or infinity in a loss, a gradient, the images or the weights, in any step;
-    - *runaway*: weights that grow threefold in 200 steps, a discriminator's loss far above that of guessing, or huge
-      logits: the learning rate is too large;
+    - *runaway*: weights that grow to three times their usual scale in 200 steps, a discriminator's loss far above that
+      of guessing, or huge logits: the learning rate is too large;
     - *dead discriminator*, *dead generator*: weights that do not change, or one logit for all images;
+    - *discriminator does not learn*, *generator does not learn*: weights that hardly change. A learning rate that a
+      schedule has brought down to 0 is no failure;
+    - *flipped labels*: a discriminator that is trained to take generated images for real ones;
+    - *too few images*: fewer than ten different real images;
     - *winning discriminator*: it separates all real from all generated images, and its loss or the generator's
       gradient has vanished;
     - *collapsed generator*: samples that are nearly the same, compared with the real images of the same batch;
@@ -40,7 +45,8 @@ class Guard(keras.callbacks.Callback):
       that of held-out images by more than 0.3. The gap itself, `d_real` - `val_d_real`, is in the epoch's logs as
       `d_gap`, for callbacks later in the list.
 
-    Each failure is reported once, and again only if it was gone in between. Reports go to Python's `logging`, as
+    Flipped labels, and a network that does not learn, hide what follows from them. Each failure is reported once, and
+    again only if it was gone in between. Reports go to Python's `logging`, as
     warnings, and to `<log_dir>/guard.log`. The diagnostics are `training_diagnostics/<name>` in TensorBoard, in the run
     `<log_dir>/guard`.
 
@@ -49,8 +55,11 @@ class Guard(keras.callbacks.Callback):
 
     With `policy="rollback"` the model is restored from the best checkpoint before the failure began, or from the last
     if `checkpoint` monitors nothing. Later checkpoints are removed, both learning rates are multiplied by `lr_factor`,
-    and latents are drawn from another seed. The data and the epoch go on as they are. After `max_rollbacks` rollbacks,
-    or without such a checkpoint, training stops.
+    and latents are drawn from another seed. The data and the epoch go on as they are, the epoch's running means begin
+    anew, and a checkpoint is saved. After `max_rollbacks` rollbacks, or without such a checkpoint, training stops.
+
+    All that the guard has observed is in the checkpoints of a `Checkpoint` later in the list: a guarded training that
+    is killed and resumed reports, and rolls back, as one that was not.
 
     Args:
         policy: `"warn"` only reports; `"stop"` also stops training; `"rollback"` restores a checkpoint.
@@ -98,8 +107,10 @@ class Guard(keras.callbacks.Callback):
         self.lr_factor: float = lr_factor
         self.failures: list[Failure] = []
         self.num_rollbacks: int = 0
-        self._folder = None if log_dir is None else pathlib.Path(log_dir)
+        self._log = GuardLog(log_dir)
         self._scalars = ScalarLog(None if log_dir is None else pathlib.Path(log_dir) / "guard", DIAGNOSTICS)
+        self._scales = Scales(0.0)
+        self._largest_rates = {}
         self._observations = collections.deque(maxlen=failure_rules.MAX_OBSERVATIONS)
         self._present = set()  # the failures at the last observation
         self._epochs_with_gap = 0
@@ -109,9 +120,15 @@ class Guard(keras.callbacks.Callback):
         model.record_diagnostics()  # before the step is traced
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        zero = np.zeros(1, "float32")
-        self._neutral_loss = float(np.mean(self.model.objective.d_loss(zero, zero)))
-        self._start_observing()
+        self._scales = scales_of(self.model)
+        self._observations.clear()
+        self._present, self._largest_rates = set(), {}
+        self.model.diagnostics.begin_count()
+        self._log.begin_at(0 if self._resumes() else None)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if not self._observations:  # not before: when training begins, `Checkpoint` restores the weights
+            self._start_observing()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if training_step(self.model) - self._observations[-1].step >= self.every_steps:
@@ -132,13 +149,26 @@ class Guard(keras.callbacks.Callback):
             self._epochs_with_gap = 0
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        if training_step(self.model) > self._observations[-1].step:
+        # An interrupted training is observed again when it is resumed.
+        is_over = self.model.current_fit is not None and self._observations
+        if is_over and training_step(self.model) > self._observations[-1].step:
             self._observe()
         self._scalars.close()
 
     def get_state(self) -> dict[str, Any]:
-        """Returns what `Checkpoint` saves: the number of rollbacks. Observations start anew."""
-        return {"num_rollbacks": self.num_rollbacks}
+        """Returns what `Checkpoint` saves: all on which later decisions depend."""
+        optimizers_of_both = [] if self.model is None else self.model.optimizer.optimizers
+        return {
+            "num_rollbacks": self.num_rollbacks,
+            "observations": guard_state.of_observations(self._observations),
+            "present": sorted(self._present),
+            "epochs_with_gap": self._epochs_with_gap,
+            "failures": guard_state.of_failures(self.failures),
+            "largest_rates": dict(self._largest_rates),
+            "schedule_shares": [optimizers.schedule_share(each) for each in optimizers_of_both],
+            "diagnostics": {} if self.model is None else self.model.diagnostics.get_state(),
+            "log_position": self._log.position,
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores what `get_state` returned, in this or an older version.
@@ -154,37 +184,87 @@ class Guard(keras.callbacks.Callback):
                 f"state={str(state)[:200]}. Set max_rollbacks as in the run that is resumed."
             )
         self.num_rollbacks = found[0]
-        for _ in range(self.num_rollbacks):  # learning rates that are numbers are in the checkpoint themselves
-            self._scale_schedules()
+        if "observations" in state:
+            self._set_memory(state)
+        else:  # of an older version: observations start anew
+            self._log.begin_at(None)
+            for _ in range(self.num_rollbacks):  # learning rates that are numbers are in the checkpoint themselves
+                self._scale_schedules()
+
+    def _set_memory(self, state):
+        try:
+            observations = guard_state.observations_in(state["observations"])
+            self._present = guard_state.names_in(state["present"])
+            self._epochs_with_gap = guard_state.count_in(state["epochs_with_gap"])
+            self.failures = guard_state.failures_in(state["failures"])
+            self._largest_rates = guard_state.rates_in(state["largest_rates"])
+            shares = guard_state.shares_in(state["schedule_shares"])
+            self.model.diagnostics.set_state(state["diagnostics"])
+            self._log.begin_at(guard_state.count_in(state["log_position"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"The state must be one that Guard returned. Received: state={str(state)[:200]}. Start the training "
+                "again."
+            ) from error
+        self._observations = collections.deque(observations, maxlen=failure_rules.MAX_OBSERVATIONS)
+        pairs = zip(self.model.optimizer.optimizers, shares, strict=True)
+        changed = [optimizers.set_schedule_share(optimizer, share) for optimizer, share in pairs]
+        if any(changed):
+            self.model.make_train_function(force=True)  # the schedule is part of the traced step
+
+    def _resumes(self):
+        """Returns whether a `Checkpoint` is to resume this training, if there is something to resume from."""
+        callbacks = [] if self.model.current_fit is None else self.model.current_fit.callbacks
+        return any(isinstance(each, Checkpoint) and each.resume for each in callbacks)
 
     def _start_observing(self):
         """Observes the weights only: later observations are compared with them."""
-        self.model.diagnostics.read()
+        snapshot = self.model.diagnostics.read()
         self._observations.clear()
-        self._observations.append(Observation(training_step(self.model), {}, self._weights()))
+        images = (snapshot.images, snapshot.different)
+        self._observations.append(
+            Observation(training_step(self.model), {}, self._weights(), rates=self._rates(), images=images)
+        )
         self._present = set()
 
     def _observe(self):
         snapshot, step, before = self.model.diagnostics.read(), training_step(self.model), self._observations[-1].step
         not_finite_at = None if snapshot.not_finite_after is None else before + snapshot.not_finite_after
+        images = (snapshot.images, snapshot.different)
         self._observations.append(
-            Observation(step, snapshot.means, self._weights(), not_finite_at, snapshot.not_finite)
+            Observation(
+                step, snapshot.means, self._weights(), not_finite_at, snapshot.not_finite, self._rates(), images
+            )
         )
+        self._forget_old_weights()
         self._scalars.write(snapshot.means, step)
-        found = failure_rules.failures(list(self._observations), self._neutral_loss)
+        found = failure_rules.failures(list(self._observations), self._scales)
         new = [failure for failure in found if failure.what not in self._present]
         self._present = {failure.what for failure in found}
         if new:
             self._report(new)
 
     def _weights(self):
-        networks = {"discriminator": self.model.discriminator, "generator": self.model.generator}
-        return {name: square_sums(network) for name, network in networks.items()}
+        return {name: square_sums(network) for name, network in _networks(self.model).items()}
+
+    def _forget_old_weights(self):
+        number = len(self._observations) - 2 - failure_rules.GROWTH_OBSERVATIONS
+        if number >= 0:
+            self._observations[number] = dataclasses.replace(self._observations[number], weights={})
+
+    def _rates(self):
+        """Returns the learning rate of each network, and remembers the largest so far."""
+        rates = {}
+        for name, optimizer in zip(guard_state.NETWORKS, self.model.optimizer.optimizers, strict=True):
+            now = optimizers.current_rate(optimizer)
+            self._largest_rates[name] = max(now, self._largest_rates.get(name, now))
+            rates[name] = Rate(now, self._largest_rates[name], optimizers.plain_rate(optimizer) is None)
+        return rates
 
     def _report(self, new):
         self.failures += new
         for failure in new:
-            self._write_line(str(failure))
+            self._log.write(str(failure))
         if self.policy == "rollback":
             self._roll_back()
         elif self.policy == "stop":
@@ -203,7 +283,7 @@ class Guard(keras.callbacks.Callback):
             return self._stop("there is no checkpoint from before the failure to roll back to: training stops")
         self.num_rollbacks += 1
         self._change_course(rates)
-        self._write_line(
+        self._log.write(
             f"step {failed_at:,}: rolled back to step {training_step(self.model):,} ({path.name}), rollback "
             f"{self.num_rollbacks} of at most {self.max_rollbacks}; learning rates times {self.lr_factor:g}, "
             "another seed"
@@ -232,21 +312,34 @@ class Guard(keras.callbacks.Callback):
             self.model.make_train_function(force=True)  # the schedule is part of the traced step
 
     def _stop(self, reason):
-        self._write_line(f"step {training_step(self.model):,}: {reason}")
+        self._log.write(f"step {training_step(self.model):,}: {reason}")
         self.model.stop_training = True
-
-    def _write_line(self, line):
-        _log.warning("guard: %s", line)
-        if self._folder is not None:
-            with warn_of_write_errors(self._folder / "guard.log"):
-                self._folder.mkdir(parents=True, exist_ok=True)
-                with open(self._folder / "guard.log", "a", encoding="utf-8") as file:
-                    file.write(line + "\n")
 
 
 def another_seed(seed: int | None, num_rollbacks: int, number: int) -> int:
     """Returns a seed for a GAN's seed generator of a number, new for each rollback, and the same in each process."""
     return int(np.random.SeedSequence([seed or 0, num_rollbacks, number]).generate_state(1)[0] % 2**31)
+
+
+def scales_of(gan: Any) -> Scales:
+    """Returns the `Scales` of a compiled GAN, which follow from its objective and the shapes of its weights.
+
+    Each unit of a layer has weights of square sum 2 where they keep the variance of a rectifier's inputs (He et al.,
+    2015, arXiv:1502.01852).
+    """
+    objective = gan.objective
+    zero = np.full(1, objective.neutral_logit or 0.0, "float32")
+    d_loss, g_loss = (float(np.mean(loss(zero, zero))) for loss in (objective.d_loss, objective.g_loss))
+    has_g_scale = objective.paired or objective.neutral_logit is not None
+    weights = {
+        name: math.sqrt(sum(2.0 * each.shape[-1] for each in network.trainable_weights if len(each.shape) > 1))
+        for name, network in _networks(gan).items()
+    }
+    return Scales(d_loss, g_loss if has_g_scale else None, weights)
+
+
+def _networks(gan):
+    return {"discriminator": gan.discriminator, "generator": gan.generator}
 
 
 def _check_settings(policy, checkpoint, lr_factor):

@@ -19,6 +19,7 @@ def restore(
     folder: str | os.PathLike[str],
     callbacks: Sequence[keras.callbacks.Callback] = (),
     best: bool = False,
+    states: bool = True,
 ) -> tuple[checkpoint_files.Checkpoint, Position] | None:
     """Gives a compiled GAN, and callbacks, the state of the newest sound checkpoint in a folder.
 
@@ -29,6 +30,7 @@ def restore(
         folder: where the checkpoints are.
         callbacks: those whose state is to be restored; all that had one then, in the same order, or none.
         best: True for `best.checkpoint`, where there is one.
+        states: False leaves the callbacks as they are.
 
     Returns:
         The checkpoint, and the position of training in the data; None where there are no checkpoints.
@@ -40,7 +42,8 @@ def restore(
     if found is None:
         return None
     position = _checked_position(found)
-    _restore_callbacks(found, callbacks)
+    if states:
+        _restore_callbacks(found, callbacks)
     is_mean = model_state.METRICS
     model_state.assign(gan, {name: array for name, array in found.arrays.items() if not name.startswith(is_mean)})
     return found, position

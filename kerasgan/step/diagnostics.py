@@ -35,7 +35,12 @@ NAMES = (
 """
 
 MAX_IMAGES = 64  # all pairs of so many images: enough to compare, and cheap
+MAX_DIFFERENT = 251
+"""Different real images are counted up to about this number."""
+
 _SMALLEST_DISTANCE = 1e-12
+_HASHED_VALUES, _LARGEST_FACTOR = 1024, 63  # 1024 x 255 x 63 < 2**24: such sums are exact in float32
+_MAX_COUNT = 2.0**23
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +52,16 @@ class Snapshot:
         means: a dict of `NAMES` to their means over these steps; not finite where one of the values was not.
         not_finite_after: steps up to and with the first that had a value that was not finite; None if all were.
         not_finite: the names of these values, in that step.
+        images: how many real images were counted since the counting began.
+        different: about how many of them differ, at most `MAX_DIFFERENT`.
     """
 
     steps: int
     means: dict[str, float]
     not_finite_after: int | None
     not_finite: tuple[str, ...]
+    images: int = 0
+    different: int = 0
 
 
 class Recorder:
@@ -63,6 +72,15 @@ class Recorder:
         self.variable = keras.Variable(
             "zeros", shape=(2 + 2 * len(NAMES),), dtype="float32", trainable=False, autocast=False, name="diagnostics"
         )
+        # The number of real images that were counted, and which of their hashes occurred.
+        self.hashes = keras.Variable(
+            "zeros", shape=(1 + MAX_DIFFERENT,), dtype="float32", trainable=False, autocast=False, name="image_hashes"
+        )
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a training step changes."""
+        return [self.variable, self.hashes]
 
     def add(self, logs: Mapping[str, Any]) -> None:
         """Adds one step's logs, a dict of scalar tensors that holds all `NAMES`.
@@ -86,6 +104,31 @@ class Recorder:
         tail = ops.where(is_first, finite, kept[2 + len(NAMES) :])
         self.variable.assign(ops.concatenate([head, sums, tail], axis=0))
 
+    def count(self, images: Any) -> None:
+        """Counts real images (batch, ...), and which hashes they have."""
+        occurred = ops.max(ops.one_hot(image_hashes(images), MAX_DIFFERENT, dtype="float32"), axis=0)
+        kept = ops.convert_to_tensor(self.hashes)
+        number = ops.minimum(kept[:1] + ops.cast(ops.shape(images)[0], "float32"), _MAX_COUNT)
+        self.hashes.assign(ops.concatenate([number, ops.maximum(kept[1:], occurred)], axis=0))
+
+    def begin_count(self) -> None:
+        """Begins to count the real images anew."""
+        self.hashes.assign(ops.zeros(self.hashes.shape))
+
+    def get_state(self) -> dict[str, list[float]]:
+        """Returns all that was recorded since the last snapshot, and counted, as plain numbers."""
+        return {each.name: np.array(each.numpy(), "float64").tolist() for each in self.variables}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Restores what `get_state` has returned.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        values = {each.name: np.asarray(state[each.name], "float32") for each in self.variables}
+        for each in self.variables:
+            each.assign(values[each.name])
+
     def read(self) -> Snapshot:
         """Returns the `Snapshot` since the last one, and begins the next."""
         kept = np.array(self.variable.numpy(), "float64")
@@ -94,7 +137,8 @@ class Recorder:
         sums, finite = np.split(kept[2:], 2)
         means = {name: float(total) / max(steps, 1) for name, total in zip(NAMES, sums, strict=True)}
         not_finite = tuple(name for name, each in zip(NAMES, finite, strict=True) if first and not each)
-        return Snapshot(steps, means, first or None, not_finite)
+        images, *occurred = np.array(self.hashes.numpy(), "int64").tolist()
+        return Snapshot(steps, means, first or None, not_finite, images, sum(occurred))
 
 
 def of_discriminator(
@@ -129,6 +173,23 @@ def diversity(images: Any, labels: Any = None) -> Any:
         pairs *= ops.cast(labels[:, None] == labels[None], "float32")
     total = ops.sum(pairs * ops.log(ops.maximum(distances, _SMALLEST_DISTANCE)))
     return ops.exp(total / ops.maximum(ops.sum(pairs), 1.0))
+
+
+def image_hashes(images: Any) -> Any:
+    """Returns a hash of each image (batch, ...), int32 (batch,), in [0, `MAX_DIFFERENT`).
+
+    Images whose pixels are the same 8-bit values have the same hash on every device: all sums are of whole numbers, and
+    exact. Of images with more than 1,024 values that many are looked at.
+    """
+    flat = ops.reshape(images, [ops.shape(images)[0], -1])
+    size = flat.shape[1]
+    generator = np.random.default_rng(0)
+    if size > _HASHED_VALUES:
+        flat = ops.take(flat, np.sort(generator.permutation(size)[:_HASHED_VALUES]).astype("int32"), axis=1)
+    factors = generator.integers(1, _LARGEST_FACTOR + 1, min(size, _HASHED_VALUES)).astype("float32")
+    levels = ops.mod(ops.round((ops.cast(flat, "float32") + 1.0) * 127.5), 256.0)
+    sums = ops.cast(ops.sum(levels * factors, axis=1), "int32")
+    return ops.mod(sums, MAX_DIFFERENT)
 
 
 def square_sums(network: keras.Model) -> tuple[np.ndarray, np.ndarray]:

@@ -239,6 +239,7 @@ class TrainingStep:
             return {}
         first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, labels)]
         whole = backend.gather((*first, real_logits, fake_logits))
+        self.gan.diagnostics.count(whole[0])
         return diagnostics.of_discriminator(self.gan, gradients, *whole)
 
 

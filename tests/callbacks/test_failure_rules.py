@@ -9,7 +9,7 @@ import pytest
 
 import kerasgan
 from kerasgan.callbacks import failure_rules
-from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation
+from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation, Scales
 
 SOUND = {
     "d_loss": 1.3,
@@ -41,8 +41,8 @@ def weights_at(number, growth=1.01, still=()):
     return {name: (each, np.array([1.0])) for name, each in sums.items()}
 
 
-def found(made, neutral_loss=NEUTRAL_LOSS):
-    return [failure.what for failure in failure_rules.failures(made, neutral_loss)]
+def found(made, neutral_loss=NEUTRAL_LOSS, **scales):
+    return [failure.what for failure in failure_rules.failures(made, Scales(neutral_loss, **scales))]
 
 
 def test_sound_training_is_no_failure():
@@ -53,7 +53,7 @@ def test_sound_training_is_no_failure():
 def test_not_finite_names_the_step_and_the_values_and_is_the_only_failure():
     made = observations(3, fake_diversity=1e-9)
     made[-1] = Observation(60, SOUND, weights_at(3), not_finite_at=47, not_finite=("d_loss", "d_grad_norm"))
-    (failure,) = failure_rules.failures(made, NEUTRAL_LOSS)
+    (failure,) = failure_rules.failures(made, Scales(NEUTRAL_LOSS))
     assert failure.step == 47 and str(failure).startswith("step 47: not finite: d_loss and d_grad_norm held NaN")
 
 

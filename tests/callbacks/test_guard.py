@@ -220,7 +220,7 @@ def test_the_state_of_this_and_of_older_versions_is_restored(make_gan, name):
     guard = Guard()
     guard.set_model(make_gan())
     guard.set_state({name: 2})
-    assert guard.num_rollbacks == 2 and guard.get_state() == {"num_rollbacks": 2}
+    assert guard.num_rollbacks == 2 and guard.get_state()["num_rollbacks"] == 2
 
 
 STATES = [None, {}, {"num_rollbacks": -1}, {"num_rollbacks": 99}, {"num_rollbacks": "1"}, {"rolled_back": True}]
