@@ -4,12 +4,15 @@ Tested with Keras 3.14 and 3.15 (docs/development.md has the pairs of versions).
 something breaks it here.
 """
 
+import contextlib
 import itertools
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter as DataAdapter
 
 OWN_LAYERS = ("keras.src.layers.", "kerasgan.networks.")
@@ -66,6 +69,27 @@ def consumers(network: keras.Model, input_number: int) -> list[keras.layers.Laye
     wanted = id(graph.inputs[input_number])
     nodes = [node for layer in graph.layers for node in layer._inbound_nodes]
     return [node.operation for node in nodes if wanted in {id(tensor) for tensor in node.input_tensors}]
+
+
+def output_shapes(network: keras.Model) -> list[tuple[int | None, ...]]:
+    """Returns the shapes of everything that the layers of a network return, as far as its graphs are known."""
+    nodes = [node for layer in all_layers(network) for node in getattr(layer, "_inbound_nodes", ())]
+    return [tuple(tensor.shape) for node in nodes for tensor in node.output_tensors]
+
+
+@contextlib.contextmanager
+def variables_without_values() -> Iterator[None]:
+    """The context in which networks are built with variables that have shapes and dtypes, and never get values.
+
+    It allocates nothing. Such networks can be counted and walked through, and are good for nothing else.
+    """
+    waiting = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(waiting) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(waiting, before)
 
 
 # Optimizers

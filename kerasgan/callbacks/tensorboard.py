@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasgan import backend, keras_internals
+from kerasgan.validation import paths
 
 from .evaluate import METRICS
 from .writer import DIAGNOSTICS, EVALUATION, LOSSES, TRAINING, training_step, warn_of_write_errors
@@ -58,6 +59,8 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     """
 
     def __init__(self, log_dir: str | os.PathLike = "logs", **options: Any):
+        if backend.NAME == "tensorflow":
+            paths.check_utf8("log_dir", log_dir)
         super().__init__(log_dir, **options)
         self._in_fit, self._is_new = False, False
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan import backend, pictures
+from kerasgan.validation import paths
 
 # Groups of tags. TensorBoard sorts them by name and opens the first two: these must be the losses and the samples.
 LOSSES = "losses"
@@ -33,6 +34,8 @@ class SummaryWriter:
     """
 
     def __init__(self, folder: str | os.PathLike):
+        if backend.NAME == "tensorflow":
+            paths.check_utf8("log_dir", folder)
         self.folder = pathlib.Path(folder)
         self._writer: backend.EventFile | None = None
 

@@ -18,8 +18,12 @@ def export(gan: Any, filepath: str | os.PathLike[str], format: str = "tf_saved_m
     - `discriminate(images)`: images (n, ...) in [-1, 1] to logits (n,); positive means real.
 
     For a conditional GAN, `serving_default(z, labels)` and `discriminate(images, labels)` also take int32 labels (n,);
-    `generate` draws them uniformly. A file `kerasgan.json` in the same folder holds the shapes, the number of classes
-    and the pixel range.
+    `generate` draws them uniformly. Labels are clipped to [0, num_classes), in every format: an exported model cannot
+    refuse them. A file `kerasgan.json` in the same folder holds the shapes, the number of classes, the range of the
+    labels and the pixel range.
+
+    TensorFlow takes the path of a SavedModel for a pattern when it loads it, and finds no folder whose path holds
+    brackets `[...]` or a backslash. A model that is written there is warned of; it loads once it is moved.
 
     Other formats hold only the network that generates samples: the averaged generator if there is one. It computes in
     float32, because few of their runtimes know mixed precision.
@@ -31,7 +35,7 @@ def export(gan: Any, filepath: str | os.PathLike[str], format: str = "tf_saved_m
         options: for other formats, passed on to `keras.Model.export`.
 
     Raises:
-        ValueError: for options with a SavedModel, which has none, or on JAX.
+        ValueError: for options with a SavedModel, which has none, a path that is not UTF-8, or on JAX.
         ImportError: if the format needs a package that is not installed.
 
     Example:

@@ -22,7 +22,12 @@ def contents(gan: Any) -> dict[str, Any]:
         "latent_distribution": "standard normal",
         "image_shape": list(gan.image_shape),
         "num_classes": gan.num_classes,
-        "labels": None if gan.num_classes is None else f"int32 (n,), 0 to {gan.num_classes - 1}",
+        "labels": None if gan.num_classes is None else _labels(gan.num_classes),
         "pixel_range": [-1.0, 1.0] if len(gan.image_shape) == 3 else None,
         "logits": "positive means real",
     }
+
+
+def _labels(num_classes):
+    last = num_classes - 1
+    return f"int32 (n,), 0 to {last}; labels below 0 are taken as 0, labels above {last} as {last}"

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from kerasgan import datasets, files, keras_internals
-from kerasgan.validation import scalars
+from kerasgan.validation import model_files, scalars
 
 from .extractor import Extractor, inference
 
@@ -153,6 +153,7 @@ def _read(file):
     try:
         with zipfile.ZipFile(file) as archive:
             note = json.loads(archive.read(NOTE))
+        model_files.check(file)
         network = keras.models.load_model(file, compile=False, safe_mode=True)
         return (network, note) if {"dataset", "accuracy"} <= set(note) and len(network.outputs) == 2 else None
     except Exception:  # a damaged file can make Keras raise anything; the classifier is trained again

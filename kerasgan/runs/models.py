@@ -7,6 +7,7 @@ import keras
 
 from kerasgan.gan import GAN
 from kerasgan.runs import run_folder
+from kerasgan.validation import model_files
 from kerasgan.validation.printable import quoted
 
 
@@ -22,6 +23,7 @@ def load(run: str | os.PathLike[str]) -> GAN:
             f"The model of a run must be a whole .keras file. Received: {file}, which is damaged or cut short "
             f"({file.stat().st_size:,} bytes). {_way_out(run)}"
         )
+    model_files.check(file)
     try:
         gan = keras.models.load_model(file)
     except Exception as error:  # a damaged or crafted file can make Keras raise anything

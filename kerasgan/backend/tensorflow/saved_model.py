@@ -14,7 +14,11 @@ def add_endpoints(archive: keras.export.ExportArchive, gan: Any) -> None:
     """Adds to an archive the endpoints that `kerasgan.export.export` describes."""
     labels_spec = [] if gan.num_classes is None else [LABELS]
 
+    def clipped(labels):
+        return None if labels is None else tf.clip_by_value(labels, 0, gan.num_classes - 1)
+
     def serving_default(z, labels=None):
+        labels = clipped(labels)
         return tf.cast(gan.sampler(inputs.network_inputs(z, labels), training=False), tf.float32)
 
     def generate(n, seed):
@@ -23,7 +27,7 @@ def add_endpoints(archive: keras.export.ExportArchive, gan: Any) -> None:
         return serving_default(latents, draw_labels(n, seed, gan.num_classes) if labels_spec else None)
 
     def discriminate(images, labels=None):
-        logits = gan.discriminator(inputs.network_inputs(images, labels), training=False)
+        logits = gan.discriminator(inputs.network_inputs(images, clipped(labels)), training=False)
         return tf.reshape(tf.cast(logits, tf.float32), [-1])
 
     archive.track(gan.sampler)
