@@ -2,6 +2,8 @@
 
 from .classes import class_divergence as class_divergence
 from .classes import classifier_score as classifier_score
+from .copies import Copying as Copying
+from .copies import copying as copying
 from .frechet import frechet_distance as frechet_distance
 from .frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from .frechet import moments as moments

@@ -1,5 +1,7 @@
 """Quality and variety as two numbers, from nearest neighbors among the features."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -84,6 +86,19 @@ def density_coverage(real: ArrayLike, generated: ArrayLike, k: int = 5) -> tuple
     density = _balls_around(real, radii, generated).mean() / k
     nearest = _fitted(generated, 1).kneighbors(real)[0][:, 0]
     return float(density), float(np.mean(nearest <= radii))
+
+
+def distances(real: np.ndarray[Any, Any], samples: np.ndarray[Any, Any], k: int) -> np.ndarray[Any, Any]:
+    """Returns the distances (n, k) from n samples to their k nearest real ones, the nearest first."""
+    return _fitted(real, k).kneighbors(samples)[0]
+
+
+def nearest(
+    real: np.ndarray[Any, Any], samples: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Returns the distance (n,) from n samples to the nearest real one, and its index (n,)."""
+    found, index = _fitted(real, 1).kneighbors(samples)
+    return found[:, 0], index[:, 0]
 
 
 def _radii(samples, k):
