@@ -1,0 +1,147 @@
+"""First mistakes: each is answered with the rule, what was received, and the way that exists."""
+
+import contextlib
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgan
+from kerasgan.validation import first_mistakes
+
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)).astype("float32")
+
+
+def make_gan(generator=None):
+    networks = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
+    return kerasgan.GAN(generator or networks[0], networks[1], latent_dim=4)
+
+
+@contextlib.contextmanager
+def warned(*parts):
+    """Exactly one warning, with all these parts; without parts none."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    texts = [str(each.message) for each in caught if each.category is UserWarning]
+    assert len(texts) == bool(parts), texts
+    assert all(part in texts[0] for part in parts), texts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ({"optimizer": "adam"}, ["no argument of that name", "optimizer='adam'", "d_optimizer and g_optimizer"]),
+        ({"learning_rate": 1e-3}, ["learning_rate='0.001'", "d_optimizer=keras.optimizers.Adam"]),
+        ({"loss": "bce"}, ["objective="]),
+        ({"metrics": ["accuracy"]}, ["kerasgan.callbacks.Evaluate"]),
+        ({"d_optimiser": None}, ["did you mean d_optimizer?"]),
+        ({"completely_else": 1}, ["it takes d_optimizer, g_optimizer"]),
+    ],
+)
+def test_compile_names_the_arguments_that_exist(arguments, parts):
+    with pytest.raises(TypeError) as error:
+        make_gan().compile(**arguments)
+    assert all(part in str(error.value) for part in parts)
+
+
+@pytest.mark.parametrize("name", first_mistakes.INSTEAD)
+def test_every_way_that_is_advised_exists(name):
+    """The code in the answers runs."""
+    gan = make_gan()
+    code = re.search(
+        r"\b(compile|fit|kerasgan\.GAN)\(.*\)|(penalties|updates)=.*", first_mistakes.INSTEAD[name]
+    ).group()
+    if code.startswith(("penalties", "updates")):
+        code = f"compile({code})"
+    gan.compile()
+    code = code.replace("fit(...", "fit(images").replace("GAN(...", "GAN(*networks, latent_dim=4")
+    networks = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
+    values = {"compile": gan.compile, "fit": gan.fit, "images": IMAGES, "networks": networks}
+    eval(
+        code.replace("Evaluate(images)", "Evaluate(images, 'pixels')"), {"keras": keras, "kerasgan": kerasgan} | values
+    )
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+def test_swapped_networks_are_recognized(classes):
+    generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8, num_classes=classes)
+    with pytest.raises(ValueError, match=r"generator comes first.*\(8, 8, 1\).*swapped.*GAN\(generator, discr"):
+        kerasgan.GAN(discriminator, generator, latent_dim=4, num_classes=classes)
+
+
+def test_points_of_one_dimension_are_not_taken_for_swapped():
+    generator, discriminator = kerasgan.networks.mlp((1,), latent_dim=1, width=8)
+    kerasgan.GAN(generator, discriminator, latent_dim=1)
+    kerasgan.GAN(discriminator, generator, latent_dim=1)  # the same shapes: nothing to be recognized
+
+
+@pytest.mark.parametrize(
+    ("callback", "parts"),
+    [
+        (
+            keras.callbacks.EarlyStopping(),
+            ["EarlyStopping", "monitor='val_loss'", "without validation_data", "val_fid"],
+        ),
+        (
+            keras.callbacks.EarlyStopping(monitor="g_loss", mode="min"),
+            ["monitor='g_loss'", "two networks", "mode='min'"],
+        ),
+        (keras.callbacks.ReduceLROnPlateau(monitor="loss"), ["ReduceLROnPlateau", "monitor='loss'", "Evaluate"]),
+        (keras.callbacks.EarlyStopping(monitor="val_fid", mode="min"), []),
+        (keras.callbacks.TerminateOnNaN(), []),
+    ],
+)
+def test_callbacks_that_monitor_a_loss(callback, parts):
+    gan = make_gan()
+    gan.compile()
+    with warned(*parts):
+        with contextlib.redirect_stdout(None):
+            first_mistakes.warn_of_monitors([callback], has_validation=False)
+    if parts:
+        with pytest.warns(UserWarning, match="quality of the samples"):
+            gan.fit(IMAGES, epochs=1, callbacks=[callback], verbose=0)
+
+
+def test_checkpoints_of_every_epoch_may_monitor_anything(tmp_path):
+    each = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="loss", save_best_only=True)
+    with warned():
+        first_mistakes.warn_of_monitors([each], has_validation=False)
+    with warned("ModelCheckpoint", "monitor='loss'"):
+        first_mistakes.warn_of_monitors([best], has_validation=False)
+
+
+class Own(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+
+@keras.saving.register_keras_serializable()
+class Registered(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+
+def wave(inputs):
+    return keras.ops.sin(inputs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "parts"),
+    [
+        (Own(), ["registered", "Own in the generator", "register_keras_serializable()", "custom_objects={'Own': Own}"]),
+        (keras.layers.Dense(64, activation=wave), ["wave in the generator", "custom_objects={'wave': wave}"]),
+        (Registered(), []),
+        (keras.Sequential([keras.layers.Dense(64, "relu")]), []),
+    ],
+)
+def test_save_warns_of_what_load_will_not_find(layer, parts, tmp_path):
+    generator = keras.Sequential([keras.Input((4,)), keras.layers.Dense(64), layer, keras.layers.Reshape((8, 8, 1))])
+    gan = make_gan(generator)
+    with warned(*parts):
+        gan.save(tmp_path / "gan.keras")
+    if not parts:
+        keras.models.load_model(tmp_path / "gan.keras")
