@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasgan import backend, keras_internals
-from kerasgan.datasets import Batches
+from kerasgan.datasets import Batches, sample
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import scalars
 
@@ -32,11 +32,30 @@ class Fit:
         callbacks: all callbacks that `fit` was given.
         data: the `keras_internals.EpochAdapter` of its data, or None for data whose order is not known by epochs.
         iterator: Keras's iterator over the batches of each epoch.
+        samples: some training images and some held-out ones, where a callback asks for them.
     """
 
     callbacks: list[keras.callbacks.Callback]
     data: keras_internals.EpochAdapter | None = None
     iterator: Any = None
+    samples: sample.Samples = dataclasses.field(default_factory=sample.Samples)
+
+
+def watch(callbacks: Any, x: Any, y: Any, validation_data: Any, validation_split: float) -> tuple[Any, Any, Any]:
+    """Returns `x` and `validation_data` for `prepare`, and the `kerasgan.datasets.sample.Samples` of both.
+
+    There are samples only if a callback has an attribute `needs_samples` that is true.
+
+    Args:
+        callbacks, x, y, validation_data, validation_split: the arguments of `fit`.
+    """
+    if not any(getattr(each, "needs_samples", False) for each in _flat(callbacks)):
+        return x, validation_data, sample.Samples()
+    return sample.watch(x, y, validation_data, validation_split)
+
+
+def _flat(callbacks):
+    return keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
 
 
 def prepare(
@@ -113,7 +132,7 @@ def _epochs_of_fit(batches, options):
 
 
 @contextlib.contextmanager
-def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
+def fit_context(gan: Any, callbacks: Any, data: Any, samples: Any) -> Iterator[Any]:
     """The context of a `fit`: `gan.current_fit` is the `Fit`, and the data get the number of each epoch.
 
     Yields the callbacks to be passed to Keras.
@@ -122,10 +141,11 @@ def fit_context(gan: Any, callbacks: Any, data: Any) -> Iterator[Any]:
         gan: the `kerasgan.GAN`.
         callbacks: the argument of `fit`.
         data: what `prepare` has returned for `x`.
+        samples: what `watch` has returned.
     """
-    given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    given = _flat(callbacks)
     adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
-    gan.current_fit = Fit(given, adapter)
+    gan.current_fit = Fit(given, adapter, samples=samples)
     setters = [] if adapter is None else [_EpochSetter(gan.current_fit)]
     is_built = isinstance(callbacks, keras.callbacks.CallbackList)
     if is_built:

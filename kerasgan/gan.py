@@ -36,9 +36,8 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
     and `predict`, maps latents of shape (batch, latent_dim) to images; with classes, [latents, labels].
 
     During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
-    `d_real` (mean D(x)) and `d_fake` (mean D(G(z))). With `validation_data` (real images the discriminator is not
-    trained on) the same with `val_`: the gap between `d_real` and `val_d_real` shows how far the discriminator has
-    memorized its images.
+    `d_real` and `d_fake`: mean D(x) and D(G(z)), as `Objective.outputs` defines them. With `validation_data` (real
+    images that are not trained on) the same with `val_`.
 
     Args:
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
@@ -212,11 +211,12 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
             "initial_epoch": initial_epoch,
             "steps_per_epoch": steps_per_epoch,
         }
+        x, validation_data, samples = fit_data.watch(callbacks, x, y, validation_data, validation_split)
         x, y = fit_data.prepare(self, x, y, batch_size, self.updates.d_steps, options)
         if validation_data is not None:
             held_out = fit_data.prepare(self, validation_data, None, validation_batch_size or batch_size, 1)
             validation_data = held_out if held_out[1] is not None else held_out[0]
-        with fit_data.refusals_as_value_errors(), fit_data.fit_context(self, callbacks, x) as callbacks:
+        with fit_data.refusals_as_value_errors(), fit_data.fit_context(self, callbacks, x, samples) as callbacks:
             return super().fit(
                 x=x,
                 y=y,

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasgan import metrics
+
 WINDOW = 5
 """A rule must hold in this many observations in a row: one odd batch is no failure."""
 
@@ -29,7 +31,7 @@ WRONG_PAIRS, RIGHT_PAIRS = 0.05, 0.95
 FEW_IMAGES, COUNTED_IMAGES = 10, 500
 LOSS_GROWTH, MAX_LOGIT_SPREAD = 10.0, 100.0
 MIN_SWINGS = 4
-MAX_GAP, GAP_EPOCHS = 0.3, 3
+MAX_AUC, MAX_AUC_SIGMAS, AUC_EPOCHS = 0.75, 4.0, 3
 
 
 class Rate(NamedTuple):
@@ -124,6 +126,7 @@ ADVICE = {
     "learning rate",
     "oscillation": "penalties=['r1', 'r2'], Adam with beta_1=0, or lower learning rates",
     "overfitted discriminator": "more data, augmentation (augment='ada'), or a smaller discriminator",
+    "copied training images": "more data, augmentation (augment='ada'), fewer epochs, or a smaller generator",
 }
 """The failures that can be found, and what to try against each."""
 
@@ -279,18 +282,42 @@ def oscillation(observations: Sequence[Observation]) -> Failure | None:
     return Failure(observations[-1].step, "oscillation", f"{evidence}, since step {observations[0].step:,}")
 
 
-def overfitted_discriminator(step: int, d_real: float, val_d_real: float) -> Failure | None:
-    """A discriminator that has memorized its training images: D(x) is much lower for held-out images.
+def overfitted_discriminator(step: int, auc: float, num_training: int, num_held_out: int) -> Failure | None:
+    """A discriminator that has memorized its training images: it ranks them above held-out images.
 
     Args:
         step: the training step.
-        d_real: mean D(x) of real images of the training data.
-        val_d_real: mean D(x) of held-out real images.
+        auc: the probability that it gives a training image a larger logit than a held-out one.
+        num_training, num_held_out: how many images of each kind that is measured on.
     """
-    if not d_real - val_d_real > MAX_GAP:
+    # The standard deviation of the statistic of Mann and Whitney for values that do not differ.
+    sigma = math.sqrt((num_training + num_held_out + 1) / (12 * num_training * num_held_out))
+    if not (auc > MAX_AUC and auc - 0.5 > MAX_AUC_SIGMAS * sigma):
         return None
-    evidence = f"mean D(x) is {d_real:.2f} for the training images and {val_d_real:.2f} for held-out images"
+    evidence = (
+        f"it ranks a training image above a held-out one with a probability of {auc:.2f}, where 0.50 is chance "
+        f"({num_training} and {num_held_out} images)"
+    )
     return Failure(step, "overfitted discriminator", evidence)
+
+
+def copied_images(step: int, found: metrics.Copying, num_training: int, num_held_out: int) -> Failure | None:
+    """A generator that copies training images.
+
+    Args:
+        step: the training step.
+        found: what `kerasgan.metrics.copying` has found.
+        num_training, num_held_out: how many images of each kind the samples were compared with.
+    """
+    if not found.suspicious:
+        return None
+    evidence = f"{100 * found.close:.0f} % of the samples nearly equal one of {num_training} training images"
+    if found.share is not None:
+        evidence += (
+            f", and {100 * found.share:.0f} % are nearer to one of them than to any of {num_held_out} held-out images "
+            f"({100 * found.expected:.0f} % by chance)"
+        )
+    return Failure(step, "copied training images", evidence)
 
 
 def _growing_weights(observations, scales):

@@ -19,6 +19,7 @@ from . import failure_rules, guard_state
 from .checkpoint import Checkpoint
 from .failure_rules import Failure, Observation, Rate, Scales
 from .guard_log import GuardLog
+from .held_out import AUC, HeldOutMeasures
 from .writer import DIAGNOSTICS, ScalarLog, training_step
 
 POLICIES = ("warn", "stop", "rollback")
@@ -41,14 +42,15 @@ class Guard(keras.callbacks.Callback):
       gradient has vanished;
     - *collapsed generator*: samples that are nearly the same, compared with the real images of the same batch;
     - *oscillation*: networks that circle each other;
-    - *overfitted discriminator*: with `validation_data`, for three epochs in a row, D(x) of training images is above
-      that of held-out images by more than 0.3. The gap itself, `d_real` - `val_d_real`, is in the epoch's logs as
-      `d_gap`, for callbacks later in the list.
+    - *overfitted discriminator*: with `validation_data`, for three epochs in a row, the discriminator ranks a training
+      image above a held-out one with a probability above 0.75. The probability itself is in the epoch's logs as
+      `d_memorization_auc`, for callbacks later in the list: 0.5 for a discriminator that cannot tell them apart;
+    - *copied training images*: samples that are nearer to training images than they should be, after epochs 1, 2, 4, 8
+      and so on, and after the last (`kerasgan.callbacks.held_out`). It is never rolled back, since it would come again.
 
     Flipped labels, and a network that does not learn, hide what follows from them. Each failure is reported once, and
-    again only if it was gone in between. Reports go to Python's `logging`, as
-    warnings, and to `<log_dir>/guard.log`. The diagnostics are `training_diagnostics/<name>` in TensorBoard, in the run
-    `<log_dir>/guard`.
+    again only if it was gone in between. Reports go to Python's `logging`, as warnings, and to `<log_dir>/guard.log`.
+    The diagnostics are `training_diagnostics/<name>` in TensorBoard, in the run `<log_dir>/guard`.
 
     Limits: samples of bad quality are no failure, and neither are modes that are missing while samples differ. Measure
     these with `Evaluate`.
@@ -89,6 +91,9 @@ class Guard(keras.callbacks.Callback):
         []
     """
 
+    needs_samples: bool = True
+    """Makes `fit` keep a sample of its images: see `kerasgan.datasets.sample`."""
+
     def __init__(
         self,
         policy: str = "warn",
@@ -113,7 +118,7 @@ class Guard(keras.callbacks.Callback):
         self._largest_rates = {}
         self._observations = collections.deque(maxlen=failure_rules.MAX_OBSERVATIONS)
         self._present = set()  # the failures at the last observation
-        self._epochs_with_gap = 0
+        self._held_out = HeldOutMeasures()
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
@@ -125,6 +130,7 @@ class Guard(keras.callbacks.Callback):
         self._present, self._largest_rates = set(), {}
         self.model.diagnostics.begin_count()
         self._log.begin_at(0 if self._resumes() else None)
+        self._held_out.begin(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if not self._observations:  # not before: when training begins, `Checkpoint` restores the weights
@@ -135,18 +141,17 @@ class Guard(keras.callbacks.Callback):
             self._observe()
 
     def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
-        if logs is None or "d_real" not in logs or "val_d_real" not in logs:
-            return
-        step, gap = training_step(self.model), logs["d_real"] - logs["val_d_real"]
-        logs["d_gap"] = gap
-        self._scalars.write({"d_gap": gap}, step)
-        failure = failure_rules.overfitted_discriminator(step, logs["d_real"], logs["val_d_real"])
-        if failure is not None:
-            self._epochs_with_gap += 1
-            if self._epochs_with_gap == failure_rules.GAP_EPOCHS:
-                self._report([failure])
-        elif gap < failure_rules.MAX_GAP / 2 or self._epochs_with_gap < failure_rules.GAP_EPOCHS:
-            self._epochs_with_gap = 0
+        is_last = self.model.stop_training or epoch + 1 == self.params.get("epochs")
+        values, new = self._held_out.measure(epoch, logs or {}, is_last)
+        if AUC in values and logs is not None:
+            logs[AUC] = values[AUC]
+        self._scalars.write(values, training_step(self.model))
+        copied = [failure for failure in new if failure.what == "copied training images"]
+        others = [failure for failure in new if failure not in copied]
+        if copied:
+            self._report(copied, can_roll_back=False)  # the same data would be copied again
+        if others:
+            self._report(others)
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         # An interrupted training is observed again when it is resumed.
@@ -162,7 +167,7 @@ class Guard(keras.callbacks.Callback):
             "num_rollbacks": self.num_rollbacks,
             "observations": guard_state.of_observations(self._observations),
             "present": sorted(self._present),
-            "epochs_with_gap": self._epochs_with_gap,
+            "held_out": self._held_out.get_state(),
             "failures": guard_state.of_failures(self.failures),
             "largest_rates": dict(self._largest_rates),
             "schedule_shares": [optimizers.schedule_share(each) for each in optimizers_of_both],
@@ -195,7 +200,7 @@ class Guard(keras.callbacks.Callback):
         try:
             observations = guard_state.observations_in(state["observations"])
             self._present = guard_state.names_in(state["present"])
-            self._epochs_with_gap = guard_state.count_in(state["epochs_with_gap"])
+            self._held_out.set_state(state["held_out"])
             self.failures = guard_state.failures_in(state["failures"])
             self._largest_rates = guard_state.rates_in(state["largest_rates"])
             shares = guard_state.shares_in(state["schedule_shares"])
@@ -261,11 +266,11 @@ class Guard(keras.callbacks.Callback):
             rates[name] = Rate(now, self._largest_rates[name], optimizers.plain_rate(optimizer) is None)
         return rates
 
-    def _report(self, new):
+    def _report(self, new, can_roll_back=True):
         self.failures += new
         for failure in new:
             self._log.write(str(failure))
-        if self.policy == "rollback":
+        if self.policy == "rollback" and can_roll_back:
             self._roll_back()
         elif self.policy == "stop":
             self._stop("training stops")

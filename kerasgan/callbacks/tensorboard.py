@@ -10,6 +10,7 @@ from kerasgan import backend, keras_internals
 from kerasgan.validation import paths
 
 from .evaluate import METRICS
+from .held_out import AUC
 from .writer import DIAGNOSTICS, EVALUATION, LOSSES, TRAINING, training_step, warn_of_write_errors
 
 # For each log the run, within that of training or validation, and the tag. One tag is one chart, with a line per run.
@@ -20,7 +21,7 @@ CHARTS = {
     "d_penalty": ("", f"{LOSSES}/d_penalty"),
     "d_learning_rate": ("discriminator", f"{TRAINING}/learning_rate"),
     "g_learning_rate": ("generator", f"{TRAINING}/learning_rate"),
-    "d_gap": ("", f"{DIAGNOSTICS}/d_gap"),
+    AUC: ("", f"{DIAGNOSTICS}/{AUC}"),
     "js_bound": ("", f"{DIAGNOSTICS}/js_bound"),
     **{name: ("", f"{EVALUATION}/{name}") for name in METRICS},
 }
@@ -35,7 +36,7 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     - `losses/loss`: the total, the discriminator's and the generator's loss; `losses/d_penalty`;
     - `training/learning_rate`: of both optimizers; `training/<name>`: all other logs;
     - `samples_evaluation/<name>`: metrics of `Evaluate`, if it comes before this callback in the list;
-    - `training_diagnostics/<name>`: `d_gap` of `Guard` and `js_bound` of `Equilibrium`, if they come before it.
+    - `training_diagnostics/<name>`: `d_memorization_auc` of `Guard` and `js_bound` of `Equilibrium`, if these precede it.
 
     The x axis is the training step, as for the other callbacks of kerasgan. Lines have a point for the first batch and
     one for each epoch. With an integer `update_freq` they also have one after every so many batches: the means over the

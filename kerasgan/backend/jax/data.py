@@ -1,5 +1,6 @@
 """Data without TensorFlow: any batch of some arrays, by its number."""
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ class ArrayEpochs:
         batches_per_pass: whole batches in a pass through the data.
         image_shape: shape of one image, or point.
         label_range: the least and the largest label, or None where batches are of images alone.
+        flip: the argument.
     """
 
     def __init__(
@@ -39,8 +41,15 @@ class ArrayEpochs:
         self.image_shape: tuple[int, ...] = values.shape[1:]
         self.label_range: tuple[int, int] | None = None if labels is None else (int(labels.min()), int(labels.max()))
         self._num_images, self._labels = len(values), labels
-        self._shuffle, self._seed, self._flip = shuffle, seed, flip
+        self._shuffle, self._seed = shuffle, seed
+        self.flip: bool = flip
         self._read = read or (lambda indices: values[indices])
+
+    def without_flips(self) -> "ArrayEpochs":
+        """Returns the same batches, without mirrored images."""
+        plain = copy.copy(self)
+        plain.flip = False
+        return plain
 
     def pipeline(
         self,
@@ -62,7 +71,7 @@ class ArrayEpochs:
         """Returns the order of a pass, int64 (num_images,), and, with `flip`, which images are mirrored, bool."""
         random = np.random.default_rng([self._seed, number])
         order = random.permutation(self._num_images) if self._shuffle else np.arange(self._num_images)
-        return [order, random.integers(2, size=self._num_images).astype(bool)] if self._flip else [order]
+        return [order, random.integers(2, size=self._num_images).astype(bool)] if self.flip else [order]
 
     def batch_at(self, indices: np.ndarray, mirrored: np.ndarray | None = None) -> Any:
         """Returns the images of these indices, in [-1, 1], or pairs with their labels."""

@@ -1,5 +1,6 @@
 """Data through tf.data: any batch of some arrays, by its number."""
 
+import copy
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,6 +44,7 @@ class ArrayEpochs:
         batches_per_pass: whole batches in a pass through the data.
         image_shape: shape of one image, or point.
         label_range: the least and the largest label, or None where batches are of images alone.
+        flip: the argument.
     """
 
     def __init__(
@@ -61,10 +63,17 @@ class ArrayEpochs:
         self.image_shape: tuple[int, ...] = values.shape[1:]
         self.label_range: tuple[int, int] | None = None if labels is None else (int(labels.min()), int(labels.max()))
         self._num_images = len(values)
-        self._shuffle, self._seed, self._flip = shuffle, seed, flip
+        self._shuffle, self._seed = shuffle, seed
+        self.flip: bool = flip
         with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
             self._images_at = _reader(values, read)
             self._labels = None if labels is None else tf.constant(labels)
+
+    def without_flips(self) -> "ArrayEpochs":
+        """Returns the same batches, without mirrored images."""
+        plain = copy.copy(self)
+        plain.flip = False
+        return plain
 
     def pipeline(
         self,
@@ -131,7 +140,7 @@ class ArrayEpochs:
         indices = tf.range(self._num_images, dtype="int64")
         if self._shuffle:
             indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self._seed, number]))
-        if not self._flip:
+        if not self.flip:
             return (self._in_batches(indices),)
         # A negative number, since those of passes have given the order its random bits.
         bits = tf.random.stateless_uniform(tf.shape(indices), tf.stack([self._seed, -1 - number]), 0, 2, tf.int32)
@@ -150,6 +159,22 @@ class ArrayEpochs:
         if batch.dtype == tf.uint8:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return batch if self._labels is None else (batch, tf.gather(self._labels, indices))
+
+
+def watched(dataset: tf.data.Dataset, keep: Callable[..., Any]) -> tf.data.Dataset:
+    """Returns a dataset of which `keep` gets every batch, as NumPy arrays: images, and labels if there are any."""
+
+    def kept(*arrays):
+        keep(*arrays)
+        return np.int64(0)
+
+    @plain
+    def watch(*batch):
+        with tf.control_dependencies([tf.numpy_function(kept, batch, tf.int64)]):
+            same = tuple(tf.identity(each) for each in batch)
+        return same if len(same) > 1 else same[0]
+
+    return dataset.map(watch)
 
 
 def _applied(function, batch):
