@@ -36,7 +36,8 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     - `losses/loss`: the total, the discriminator's and the generator's loss; `losses/d_penalty`;
     - `training/learning_rate`: of both optimizers; `training/<name>`: all other logs;
     - `samples_evaluation/<name>`: metrics of `Evaluate`, if it comes before this callback in the list;
-    - `training_diagnostics/<name>`: `d_memorization_auc` of `Guard` and `js_bound` of `Equilibrium`, if these precede it.
+    - `training_diagnostics/<name>`: `d_memorization_auc` of `Guard` and `js_bound` of `Equilibrium`, if these callbacks
+      come before it.
 
     The x axis is the training step, as for the other callbacks of kerasgan. Lines have a point for the first batch and
     one for each epoch. With an integer `update_freq` they also have one after every so many batches: the means over the
