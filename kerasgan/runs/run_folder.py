@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from kerasgan import files
+from kerasgan import backend, files
+from kerasgan.validation import paths
 from kerasgan.validation.printable import quoted
 
 try:
@@ -23,6 +24,7 @@ MODEL = "gan.keras"
 SAMPLES = "samples.png"
 EXPORT = "saved_model"
 CHECKPOINTS = "checkpoints"
+HISTORY = "history.csv"
 LOCK = ".lock"
 LARGEST_SETTINGS_BYTES = 8 * 2**20
 LONGEST_NAME = 100
@@ -35,7 +37,8 @@ def check_writable(log_dir: str | os.PathLike[str]) -> None:
     """Checks that run folders can be made in `log_dir`, which need not exist yet. Makes nothing.
 
     Raises:
-        ValueError: if `log_dir` is a file, or it (or the nearest folder above it that exists) cannot be written.
+        ValueError: if `log_dir` is a file, or it (or the nearest folder above it that exists) cannot be written; if
+            TensorFlow cannot write to a path of that name, or not load from it.
     """
     nearest = pathlib.Path(log_dir).absolute()
     while not nearest.exists():
@@ -52,6 +55,12 @@ def check_writable(log_dir: str | os.PathLike[str]) -> None:
             "The log folder's name must be UTF-8, because TensorFlow writes to no other. Received: "
             f"log_dir={str(log_dir)!r} in a file system of {sys.getfilesystemencoding()}. Choose another with "
             "--log-dir, or set LC_ALL=C.UTF-8."
+        )
+    if backend.NO_EXPORT is None and not paths.is_loadable(log_dir):
+        raise ValueError(
+            "The log folder's path must be without brackets [...] and backslashes, because TensorFlow takes the path "
+            f"of a SavedModel for a pattern when it loads it. Received: log_dir={str(log_dir)!r}. Choose another with "
+            "--log-dir."
         )
 
 

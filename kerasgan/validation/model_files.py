@@ -153,13 +153,11 @@ def _stored_bytes(content):
         else:
             sizes.append(0)
 
-    def refuse_links(name, link):
-        if not isinstance(link, h5py.HardLink):
-            raise _Refused(f"whose weights {name[:80]!r} are a link")
-
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            file.visititems_links(refuse_links)
+            linked = file.visititems_links(lambda name, link: None if isinstance(link, h5py.HardLink) else name)
+            if linked is not None:
+                raise _Refused(f"whose weights {linked[:80]!r} are a link")
             file.visititems(add)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise _Refused(f"whose {WEIGHTS} is damaged ({_reason(error)})") from None

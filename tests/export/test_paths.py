@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 import kerasgan
+import kerasgan_cli
 from kerasgan.validation import model_files, paths
 
 NAMES = ["plain", "a[b]c", "[[]", "[]", "a[b", "a]b[c", "a[b/c]d", "a*b", "a?b", "{a,b}", "a\\b", "é"]
@@ -61,6 +62,12 @@ def test_everything_else_works_in_folders_that_look_like_patterns(make_gan, imag
     assert np.array_equal(loaded.generate(2, seed=0), gan.generate(2, seed=0))
     gan.export(folder / "gan.tflite", format="litert")
     assert (folder / "gan.tflite").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["a[b]c", "a\\b"])
+def test_a_run_is_refused_before_training_where_its_saved_model_would_not_load(tmp_path, capsys, name):
+    assert kerasgan_cli.main(["train", "digits", "--epochs", "1", "--log-dir", str(tmp_path / name)]) == 2
+    assert "pattern" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 LATIN_1 = os.fsdecode(b"caf\xe9")
