@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import math
 import sys
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ import numpy as np
 from kerasgan import backend, keras_internals
 from kerasgan.datasets import Batches, sample
 from kerasgan.validation import images as image_checks
-from kerasgan.validation import scalars
+from kerasgan.validation import lengths, scalars
 
 DEFAULT_BATCH_SIZE = 32
 EVALUATION: Mapping[str, Any] = {
@@ -20,8 +22,14 @@ EVALUATION: Mapping[str, Any] = {
     "validation_split": 0.0,
     "initial_epoch": 0,
     "steps_per_epoch": None,
+    "bound": ("steps", None),
 }
 """The options of `prepare` for `evaluate`."""
+
+
+def evaluation_options(argument: str, steps: int | None) -> Mapping[str, Any]:
+    """Returns `EVALUATION` with the argument that bounds the data, such as `"validation_steps"`, and its value."""
+    return {**EVALUATION, "bound": (argument, steps)}
 
 
 @dataclasses.dataclass
@@ -68,13 +76,14 @@ def prepare(
         x, y, batch_size: the arguments of `fit`.
         minibatches: how many minibatches the update rule splits a batch into.
         options: the arguments `shuffle`, `validation_split`, `initial_epoch` and `steps_per_epoch` of `fit`, or
-            `EVALUATION` for `evaluate`, which always takes epoch 0.
+            `EVALUATION` for `evaluate`, which always takes epoch 0, or `evaluation_options`.
 
     Returns:
         The arguments `x` and `y` for Keras's `fit` or `evaluate`.
 
     Raises:
-        ValueError: as `check_data` does; and for a validation split under a distribution strategy.
+        ValueError: as `check_data` does; for data that never end and have no bound; and for a validation split under a
+            distribution strategy.
     """
     placement = gan.placement
     placement.check_here()
@@ -86,6 +95,7 @@ def prepare(
             f"{options['validation_split']}. Pass them as validation_data."
         )
     x, y = _unpacked(x, y, gan)
+    lengths.check_end(_length(x), *options.get("bound", ("steps_per_epoch", options["steps_per_epoch"])))
     if isinstance(x, Batches):
         x = _epochs_of_fit(x, options)
     x, y = check_data(x, y, gan, batch_size, minibatches, placement.required_batch_multiple(minibatches))
@@ -93,6 +103,14 @@ def prepare(
     if isinstance(x, Batches):
         x = keras_internals.EpochAdapter(x, options["initial_epoch"])
     return x, y
+
+
+def prepare_held_out(gan: Any, validation_data: Any, batch_size: int | None, steps: int | None) -> Any:
+    """Returns the argument `validation_data` of `fit` as Keras takes it, as `prepare` does; `steps` bounds it."""
+    if validation_data is None:
+        return None
+    x, y = prepare(gan, validation_data, None, batch_size, 1, evaluation_options("validation_steps", steps))
+    return x if y is None else (x, y)
 
 
 def keras_steps_per_epoch(x: Any, steps_per_epoch: int | None) -> int | None:
@@ -123,7 +141,7 @@ def _unpacked(x, y, gan):
 
 def _epochs_of_fit(batches, options):
     """Returns batches in epochs of the length that `fit` uses; for `evaluate`, which skips none, as they are."""
-    if options is EVALUATION:
+    if "bound" in options:
         return dataclasses.replace(batches, skip_batches=0)
     steps = options["steps_per_epoch"]
     if steps is None:
@@ -131,8 +149,39 @@ def _epochs_of_fit(batches, options):
     return batches.with_epochs_of(scalars.whole_number("steps_per_epoch", steps, 1))
 
 
+def _length(x):
+    """Returns the number of batches in an epoch of data, infinity for data that never end, None if it is not known.
+
+    Of arrays, and of what Keras itself knows to end, it is 0: they need no bound.
+    """
+    tf = _tensorflow()
+    if isinstance(x, (list, tuple, Batches)) or hasattr(x, "shape"):
+        return 0
+    if tf is not None and isinstance(x, tf.data.Dataset):
+        count = int(x.cardinality())
+        return {tf.data.INFINITE_CARDINALITY: math.inf, tf.data.UNKNOWN_CARDINALITY: None}.get(count, count)
+    if isinstance(x, keras.utils.PyDataset):
+        return math.inf if x.num_batches is None else x.num_batches
+    if isinstance(x, keras_internals.EpochAdapter):
+        return x.num_batches
+    return None
+
+
+def length_notice(x: Any, argument: str, steps: int | None) -> lengths.LengthNotice:
+    """Returns the notice of data whose length is not known and that nothing bounds, or one that never warns.
+
+    Args:
+        x: what `prepare` has returned, or None.
+        argument: name of the argument that bounds the data.
+        steps: its value, or None.
+    """
+    return lengths.LengthNotice(argument, x is not None and steps is None and _length(x) is None)
+
+
 @contextlib.contextmanager
-def fit_context(gan: Any, callbacks: Any, data: Any, samples: Any) -> Iterator[Any]:
+def fit_context(
+    gan: Any, callbacks: Any, data: Any, samples: Any, notices: Sequence[lengths.LengthNotice] = ()
+) -> Iterator[Any]:
     """The context of a `fit`: `gan.current_fit` is the `Fit`, and the data get the number of each epoch.
 
     Yields the callbacks to be passed to Keras.
@@ -142,11 +191,13 @@ def fit_context(gan: Any, callbacks: Any, data: Any, samples: Any) -> Iterator[A
         callbacks: the argument of `fit`.
         data: what `prepare` has returned for `x`.
         samples: what `watch` has returned.
+        notices: a `length_notice` of the training data and one of the validation data.
     """
     given = _flat(callbacks)
     adapter = data if isinstance(data, keras_internals.EpochAdapter) else None
     gan.current_fit = Fit(given, adapter, samples=samples)
     setters = [] if adapter is None else [_EpochSetter(gan.current_fit)]
+    setters += [lengths.Notices(*notices)] if notices else []
     is_built = isinstance(callbacks, keras.callbacks.CallbackList)
     if is_built:
         callbacks.callbacks = [*setters, *given]
@@ -154,6 +205,8 @@ def fit_context(gan: Any, callbacks: Any, data: Any, samples: Any) -> Iterator[A
         yield callbacks if is_built else [*setters, *given]
     finally:
         gan.current_fit = None
+        for notice in notices:
+            notice.stop()
         if is_built:
             callbacks.callbacks = given
 
@@ -177,8 +230,8 @@ def check_data(
     """Returns `x` and `y`, checked or wrapped so that they are checked as they are read.
 
     Args:
-        x: an array (n, ...), a `kerasgan.datasets.Batches`, or a `tf.data.Dataset` or `keras.utils.PyDataset` of
-            batches; other sources that Keras knows (a generator, a grain dataset) pass unchanged, and the step checks
+        x: an array (n, ...), a `kerasgan.datasets.Batches`, or a `tf.data.Dataset`, `keras.utils.PyDataset` or Python
+            generator of batches; other sources that Keras knows (a grain dataset) pass unchanged, and the step checks
             their shapes and dtypes alone.
         y: the labels of an array, (n,), or None.
         gan: the `kerasgan.GAN`, for its `image_shape` and `num_classes`.
@@ -197,6 +250,8 @@ def check_data(
         return _checked_dataset(x, gan, required_images, multiple_of, tf), y
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedPyDataset(x, gan, required_images), y
+    if isinstance(x, types.GeneratorType):
+        return _checked_generator(x, gan, required_images), y
     if isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or (tf is not None and tf.is_tensor(x)):
         return x, _check_arrays(x, y, gan, batch_size or DEFAULT_BATCH_SIZE, required_images, multiple_of)
     return x, y
@@ -240,6 +295,7 @@ def _checked_batches(batches, gan, required_images, multiple_of):
         required_images, multiple_of = 1, 1  # the sizes are checked, and each replica may read its rows alone
     checked = batches.map(_batch_check(gan, required_images, multiple_of), per_image=True)
     if backend.NAME == "tensorflow":
+        checked = dataclasses.replace(checked, report=image_checks.FirstBatches(gan.image_shape).add)
         _check_parts(batches.epoch(0).element_spec, gan)
         checked.epoch(0)  # the specs are checked when the functions are traced
     return checked
@@ -262,15 +318,17 @@ def _batch_check(gan, required_images, multiple_of):
 
         return dataset_checks.batch_check(gan, required_images, multiple_of)
 
+    first = image_checks.FirstBatches(gan.image_shape)
+
     def check(images, labels=None):
-        _check_numpy_batch(images, labels, gan, required_images)
+        check_numpy_batch(images, labels, gan, required_images, first)
         return images if labels is None else (images, labels)
 
     return check
 
 
 def _checked_dataset(dataset, gan, required_images, multiple_of, tf):
-    from kerasgan.backend.tensorflow import dataset_checks
+    from kerasgan.backend.tensorflow import data, dataset_checks
 
     if dataset.cardinality() == 0:
         raise ValueError(
@@ -278,7 +336,8 @@ def _checked_dataset(dataset, gan, required_images, multiple_of, tf):
             "drop_remainder=True, the batch may be larger than the dataset."
         )
     _check_parts(dataset.element_spec, gan)
-    return dataset.map(dataset_checks.batch_check(gan, required_images, multiple_of))
+    checked = dataset.map(dataset_checks.batch_check(gan, required_images, multiple_of))
+    return data.with_report(checked, image_checks.FirstBatches(gan.image_shape).add)
 
 
 def _check_parts(spec, gan):
@@ -306,11 +365,33 @@ def _check_arrays(x, y, gan, batch_size, required_images, multiple_of):
     return y
 
 
-def _check_numpy_batch(images, labels, gan, required_images):
+def check_numpy_batch(
+    images: Any, labels: Any, gan: Any, required_images: int, first: image_checks.FirstBatches | None = None
+) -> None:
+    """Checks one batch that Python makes, before it is trained on.
+
+    Args:
+        images, labels: the batch, arrays or tensors.
+        gan, required_images: as for `check_data`.
+        first: gets the range of the images, or None.
+
+    Raises:
+        ValueError: as `check_data` does.
+    """
     check_labels(gan.num_classes, labels)
-    image_checks.check_batch(np.asarray(images), gan.image_shape, required_images)
+    low, high = image_checks.check_batch(np.asarray(images), gan.image_shape, required_images)
+    if first is not None:
+        first.add(low, high, len(images))
     if labels is not None:
         image_checks.check_label_array(np.asarray(labels), len(images), gan.num_classes)
+
+
+def _checked_generator(batches, gan, required_images):
+    first = image_checks.FirstBatches(gan.image_shape)
+    for batch in batches:
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        check_numpy_batch(images, labels, gan, required_images, first)
+        yield batch
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
@@ -319,11 +400,14 @@ class _CheckedPyDataset(keras.utils.PyDataset):
     def __init__(self, batches, gan, required_images):
         super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
         self.batches, self.gan, self.required_images = batches, gan, required_images
+        self.first: image_checks.FirstBatches | None = image_checks.FirstBatches(gan.image_shape)
 
     def __getitem__(self, index):
         batch = self.batches[index]
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        _check_numpy_batch(images, labels, self.gan, self.required_images)
+        # Each of several processes has a copy of `first`, so that only the process of the first batch uses it.
+        first = self.first if index == 0 or not self.use_multiprocessing else None
+        check_numpy_batch(images, labels, self.gan, self.required_images, first)
         return batch
 
     @property
@@ -335,6 +419,8 @@ class _CheckedPyDataset(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.batches.on_epoch_end()
+        if self.use_multiprocessing:
+            self.first = None  # for the processes of the next epoch
 
 
 def _tensorflow():

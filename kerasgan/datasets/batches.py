@@ -32,6 +32,8 @@ class Batches:
         functions: pairs (function, per_image), applied to each batch, the first first; see `map`.
         parts: pairs (kept, of), the last `take` last: of every `of` batches the first `kept` are there.
         rows: a function that picks the rows of a replica's share, or None for whole batches.
+        report: a function of the least value, the greatest value and the number of images of the first batches of an
+            epoch, which TensorFlow calls as they are read; None for none.
 
     Example:
 
@@ -53,6 +55,7 @@ class Batches:
     functions: tuple[tuple[Callable[..., Any], bool], ...] = dataclasses.field(default=(), repr=False)
     parts: tuple[tuple[int, int], ...] = dataclasses.field(default=(), repr=False)
     rows: Callable[[Any], Any] | None = dataclasses.field(default=None, repr=False)
+    report: Callable[[float, float, int], None] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -145,7 +148,7 @@ class Batches:
     @functools.cached_property
     def _pipeline(self):
         is_kept = functools.partial(_is_kept, self.parts) if self.parts else None
-        return self.source.pipeline(self.functions, self.rows, is_kept)
+        return self.source.pipeline(self.functions, self.rows, is_kept, self.report)
 
 
 def _nth_kept(parts, number):

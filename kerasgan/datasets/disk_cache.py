@@ -270,8 +270,9 @@ def _fingerprint(path, shape, labels):
 
 
 def _no_space(shape, reason):
+    reason = printable(reason)
     return ValueError(
         f"Photos that are too large for memory are kept decoded in a file, which needs space. Received: {shape[0]:,} "
-        f"photos of image_size={shape[1:3]}, which take {math.prod(shape) / 2**30:,.1f} GiB, but {printable(reason)}. Set "
+        f"photos of image_size={shape[1:3]}, which take {math.prod(shape) / 2**30:,.1f} GiB, but {reason}. Set "
         "KERASGAN_CACHE to a folder on a larger disk, or use a smaller image_size or a part: split='train[:10%]'."
     )

@@ -1,5 +1,6 @@
 """Checks of images and labels: specs, whole arrays, and single batches."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,9 @@ SHARES_RULE = "Replicas share every batch evenly: it must hold a multiple of"
 LABELS_RULE = "Labels must lie in the range of the classes"
 LABELS_ADVICE = "Count classes from 0, or build the networks and the GAN with a larger num_classes"
 FINITE_ADVICE = "Remove or replace the images that hold NaN or infinity"
+FIRST_BATCHES = 8
+"""So many batches of each epoch are looked at for `FirstBatches`."""
+ENOUGH_IMAGES = 16
 RANGE_ADVICE = "Scale pixel values in [0, 255] by `images / 127.5 - 1`, or let kerasgan.datasets.load do it"
 
 
@@ -48,23 +52,52 @@ def check_array(images: Any, image_shape: Sequence[int | None], batch_size: int,
     check_image_spec(images.shape, images.dtype, image_shape)
     low, high = _checked_range(images, image_shape)
     if low >= 0 and len(image_shape) > 1:
-        warnings.warn(
-            f"The images use only half of [-1, 1]. Received: values from {low:g} to {high:g}. "
-            "If they were scaled to [0, 1], train on `2 * images - 1`, the range of the generator's tanh.",
-            stacklevel=3,
-        )
+        warnings.warn(_half_range(low, high), stacklevel=3)
     _check_batch_sizes(len(images), batch_size, required_images)
 
 
-def check_batch(images: np.ndarray, image_shape: Sequence[int | None], required_images: int) -> None:
+def _half_range(low, high):
+    return (
+        f"The images use only half of [-1, 1]. Received: values from {low:g} to {high:g}. If they were scaled to "
+        "[0, 1], train on `2 * images - 1`, the range of the generator's tanh."
+    )
+
+
+class FirstBatches:
+    """Warns once if the first images of data that come in batches use only half of [-1, 1].
+
+    Args:
+        image_shape: shape of one image. Points have no range, and are not warned of.
+    """
+
+    def __init__(self, image_shape: Sequence[int | None]) -> None:
+        self.low, self.high = math.inf, -math.inf
+        self.num_images = 0
+        self.is_decided: bool = len(image_shape) == 1
+
+    def add(self, low: float, high: float, num_images: int) -> None:
+        """Adds the range of the next batch. The first 16 images decide; a batch that is larger decides alone."""
+        if self.is_decided:
+            return
+        self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+        self.num_images += int(num_images)
+        self.is_decided = self.low < 0 or self.num_images >= ENOUGH_IMAGES
+        if self.is_decided and self.low >= 0:
+            warnings.warn(_half_range(self.low, self.high), stacklevel=3)
+
+
+def check_batch(images: np.ndarray, image_shape: Sequence[int | None], required_images: int) -> tuple[float, float]:
     """Checks one batch of images, an array (batch, ...), before it is trained on.
+
+    Returns:
+        Its least and its greatest value.
 
     Raises:
         ValueError: for wrong dtype, shape or range, NaN, or a batch too small for the update rule.
     """
     check_image_spec(images.shape, images.dtype, image_shape)
     check_batch_size(len(images), required_images)
-    _checked_range(images, image_shape)
+    return _checked_range(images, image_shape)
 
 
 def _checked_range(images, image_shape):

@@ -56,6 +56,7 @@ class ArrayEpochs:
         functions: Sequence[tuple[Callable[..., Any], bool]] = (),
         rows: Callable[[Any], Any] | None = None,
         is_kept: Callable[[Any], Any] | None = None,
+        report: Callable[[float, float, int], None] | None = None,
     ) -> Callable[[int, int], "_Batches"]:
         """Returns a function from the number of a first batch, and a count, to an iterable of so many batches.
 
@@ -64,6 +65,7 @@ class ArrayEpochs:
             rows: a function from values (batch, ...) to those of the rows that are read, or None for all.
             is_kept: a function from a batch's number to whether it is one of those that are counted and returned; None
                 for all.
+            report: not used here: on JAX a mapped function sees each batch.
         """
         return functools.partial(_Batches, self, functions, rows, is_kept)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.validation import images as image_checks
+
 PARALLEL_CALLS = 2
 PREFETCH_BATCHES = 2
 INT64 = tf.TensorSpec((), tf.int64)
@@ -80,6 +82,7 @@ class ArrayEpochs:
         functions: Sequence[tuple[Callable[..., Any], bool]] = (),
         rows: Callable[[Any], Any] | None = None,
         is_kept: Callable[[Any], Any] | None = None,
+        report: Callable[[float, float, int], None] | None = None,
     ) -> Callable[[int, int], tf.data.Dataset]:
         """Returns a function from the number of a first batch, and a count, to a dataset of so many batches.
 
@@ -90,11 +93,13 @@ class ArrayEpochs:
             rows: a function from values (batch, ...) to those of the rows that are read, or None for all.
             is_kept: a function from a batch's number, an int64 tensor, to whether it is one of those that are counted
                 and returned; None for all.
+            report: as for `with_report`, or None.
         """
         specs = []
 
         def build(first, count):
             dataset = self._dataset(first, count, functions, rows, is_kept)
+            dataset = dataset if report is None else with_report(dataset, report)
             specs.append(dataset.element_spec)
             return tf.data.experimental.to_variant(dataset)
 
@@ -175,6 +180,35 @@ def watched(dataset: tf.data.Dataset, keep: Callable[..., Any]) -> tf.data.Datas
         return same if len(same) > 1 else same[0]
 
     return dataset.map(watch)
+
+
+def with_report(dataset: tf.data.Dataset, report: Callable[[float, float, int], None]) -> tf.data.Dataset:
+    """Returns a dataset of batches as they are; those after the first few cost nothing.
+
+    Args:
+        dataset: a dataset of batches, of which the first, or only, part is images.
+        report: is called with the least value, the greatest value and the number of images of each of the first
+            `FIRST_BATCHES` batches of an epoch.
+    """
+
+    def called(*arguments):
+        report(*arguments)
+        return np.int64(0)
+
+    def range_of(images):
+        values = tf.cast(tf.reduce_min(images), tf.float32), tf.cast(tf.reduce_max(images), tf.float32)
+        return tf.numpy_function(called, [*values, tf.shape(images)[0]], tf.int64)
+
+    @plain
+    def reported(number, batch):
+        images, *others = tf.nest.flatten(batch)
+        none = tf.constant(0, tf.int64)
+        first = tf.cond(number < image_checks.FIRST_BATCHES, lambda: range_of(images), lambda: none)
+        with tf.control_dependencies([first]):
+            images = tf.identity(images)
+        return tf.nest.pack_sequence_as(batch, [images, *others])
+
+    return dataset.enumerate().map(reported)
 
 
 def _applied(function, batch):

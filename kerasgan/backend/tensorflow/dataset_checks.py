@@ -10,6 +10,8 @@ from kerasgan.validation import images as image_checks
 
 from .data import plain
 
+PYTHON_CHECK = "check_numpy_batch"
+"""The function that checks batches that Python makes."""
 _BEGIN, _END = "kerasgan refuses: ", " (end)"  # around the sentence, to find it in TensorFlow's message
 
 
@@ -67,8 +69,15 @@ def _assert(condition, rule, values, way_out):
 
 
 def refusal(error: Exception) -> str | None:
-    """Returns the sentence by which a batch was refused, or None for another error."""
+    """Returns the sentence by which a batch was refused, or None for another error.
+
+    Args:
+        error: any error of `fit`: one of a dataset's pipeline, or of a Python function from which TensorFlow reads, in
+            whose message there is the traceback.
+    """
     if not isinstance(error, tf.errors.InvalidArgumentError):
         return None
     found = re.search(re.escape(_BEGIN) + r"(.*?)" + re.escape(_END), str(error), re.DOTALL)
+    if found is None and f", in {PYTHON_CHECK}" in str(error):
+        found = re.search(r"ValueError: (.*?)(?:\nTraceback|$)", str(error))
     return found.group(1) if found else None
