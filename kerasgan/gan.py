@@ -213,10 +213,12 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
         }
         x, validation_data, samples = fit_data.watch(callbacks, x, y, validation_data, validation_split)
         x, y = fit_data.prepare(self, x, y, batch_size, self.updates.d_steps, options)
-        if validation_data is not None:
-            held_out = fit_data.prepare(self, validation_data, None, validation_batch_size or batch_size, 1)
-            validation_data = held_out if held_out[1] is not None else held_out[0]
-        with fit_data.refusals_as_value_errors(), fit_data.fit_context(self, callbacks, x, samples) as callbacks:
+        held_out_size = validation_batch_size or batch_size
+        validation_data = fit_data.prepare_held_out(self, validation_data, held_out_size, validation_steps)
+        bounds = (x, "steps_per_epoch", steps_per_epoch), (validation_data, "validation_steps", validation_steps)
+        notices = [fit_data.length_notice(*bound) for bound in bounds]
+        context = fit_data.fit_context(self, callbacks, x, samples, notices)
+        with fit_data.refusals_as_value_errors(), context as callbacks:
             return super().fit(
                 x=x,
                 y=y,
@@ -241,10 +243,12 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
             ValueError: as `fit` does.
         """
         self._check_compiled("evaluate")
-        if not keras_internals.uses_cached_validation(options):  # `fit` has checked its own
-            x, y = fit_data.prepare(self, x, y, batch_size, 1)
+        of_fit = keras_internals.uses_cached_validation(options)  # `fit` has checked its own
+        steps = options.get("steps")
+        if not of_fit:
+            x, y = fit_data.prepare(self, x, y, batch_size, 1, fit_data.evaluation_options("steps", steps))
         self.validation_seed_generator.state.assign([0, 0])
-        with fit_data.refusals_as_value_errors():
+        with fit_data.refusals_as_value_errors(), fit_data.length_notice(None if of_fit else x, "steps", steps):
             return super().evaluate(x, y, batch_size=batch_size, **options)
 
     def record_diagnostics(self) -> None:
