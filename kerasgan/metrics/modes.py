@@ -1,9 +1,12 @@
 """Coverage of the modes of a mixture of Gaussians, where the truth is known."""
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from .classes import class_divergence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,15 +15,19 @@ class ModeCoverage:
 
     Attributes:
         modes: number of modes that have at least one high-quality point.
-        high_quality: share of the points within three sigma of the nearest center, in [0, 1]; for points of the
+        high_quality: share of the points nearer than three sigma to the nearest center, in [0, 1]; for points of the
             mixture itself 1 - exp(-9/2) = 0.989 in two dimensions.
         reverse_kl: KL divergence, in nats, of the high-quality points' distribution over the modes from the uniform
-            distribution over all modes; 0 for uniform coverage, inf where there is no high-quality point.
+            distribution over all modes; 0 for uniform coverage, inf where there is no high-quality point. It is the
+            column of PacGAN's tables, and `log(modes)` minus the "entropy of coverage" in the log of its code.
+        js: Jensen-Shannon divergence, in nats, between the same two distributions, which the code of PacGAN logs as
+            "JSD"; 0 for uniform coverage, at most log 2, which it is where there is no high-quality point.
     """
 
     modes: int
     high_quality: float
     reverse_kl: float
+    js: float
 
 
 def mode_coverage(points: ArrayLike, centers: ArrayLike, sigma: float) -> ModeCoverage:
@@ -56,8 +63,9 @@ def mode_coverage(points: ArrayLike, centers: ArrayLike, sigma: float) -> ModeCo
             f"{points.shape}. Drop points that are not finite, and pass a batch."
         )
     distances = np.linalg.norm(points[:, None] - centers[None], axis=-1)
-    good = distances.min(axis=1) <= 3 * sigma
+    good = distances.min(axis=1) < 3 * sigma
     counts = np.bincount(distances.argmin(axis=1)[good], minlength=len(centers))
     shares = counts[counts > 0] / max(counts.sum(), 1)
     divergence = float(np.sum(shares * np.log(shares * len(centers)))) if len(shares) else float("inf")
-    return ModeCoverage(int(np.sum(counts > 0)), float(good.mean()), divergence)
+    js = class_divergence(np.ones(len(centers)), counts) if len(shares) else math.log(2)
+    return ModeCoverage(int(np.sum(counts > 0)), float(good.mean()), divergence, js)

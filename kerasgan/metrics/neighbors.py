@@ -10,14 +10,17 @@ from kerasgan.validation import scalars
 from . import checks
 
 WORKING_MEMORY_MIB = 256
+ROUNDING = 1e-6
+"""Distances that differ by no more, relative to each other, are equal: two ways to compute one may round differently."""
 
 
 def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> tuple[float, float]:
     """Returns improved precision and recall.
 
     The manifold of a set is the union of balls around its samples, with the distance to the k-th nearest neighbor as
-    radius. Precision is the share of *generated* samples in the real manifold (quality); recall the share of *real*
-    samples in the generated manifold (variety). A collapsed generator has high precision and low recall.
+    radius, boundary included, as in the authors' code. Precision is the share of *generated* samples in the real
+    manifold (quality); recall the share of *real* samples in the generated manifold (variety). A collapsed generator
+    has high precision and low recall.
 
     Args:
         real: features of real images, (n, width), n above k.
@@ -45,8 +48,8 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> tuple
     """
     k = scalars.whole_number("k", k, 1)
     real, generated = checks.features(real, generated, min_samples=k + 1)
-    precision = _balls_around(real, _radii(real, k), generated) > 0
-    recall = _balls_around(generated, _radii(generated, k), real) > 0
+    precision = _balls_around(real, _radii(real, k) * (1 + ROUNDING), generated) > 0
+    recall = _balls_around(generated, _radii(generated, k) * (1 + ROUNDING), real) > 0
     return float(precision.mean()), float(recall.mean())
 
 
@@ -55,7 +58,7 @@ def density_coverage(real: ArrayLike, generated: ArrayLike, k: int = 5) -> tuple
 
     Density is the mean number of real balls around a generated sample, over k: about 1 for the real distribution.
     Unlike precision it is robust to one large ball around an outlier. Coverage is the share of real balls with a
-    generated sample in them.
+    generated sample in them. A sample on the boundary of a ball is outside, as in the authors' package `prdc`.
 
     Args:
         real: features of real images, (n, width), n above k.
@@ -83,6 +86,7 @@ def density_coverage(real: ArrayLike, generated: ArrayLike, k: int = 5) -> tuple
     k = scalars.whole_number("k", k, 1)
     real, generated = checks.features(real, generated, min_samples=k + 1)
     radii = _radii(real, k)
+    radii = np.where(radii > 0, radii * (1 - ROUNDING), -1)  # open balls: nothing is in one without extent
     density = _balls_around(real, radii, generated).mean() / k
     nearest = _fitted(generated, 1).kneighbors(real)[0][:, 0]
     return float(density), float(np.mean(nearest <= radii))

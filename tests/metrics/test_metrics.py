@@ -104,6 +104,38 @@ def test_neighbors_worked_by_hand():
     assert metrics.precision_recall(real, generated[:2] + 0.6, k=1) == pytest.approx((1.0, 1 / 3))
 
 
+def prdc(real, generated, k):
+    """Density and coverage as `prdc.compute_prdc` has them, with all pairs of distances."""
+    within = np.linalg.norm(real[:, None] - real[None], axis=-1)
+    radii = np.partition(within, k, axis=1)[:, k]  # the distance to itself is among them
+    between = np.linalg.norm(real[:, None] - generated[None], axis=-1)
+    return (between < radii[:, None]).sum(axis=0).mean() / k, (between.min(axis=1) < radii).mean()
+
+
+TIES = {
+    "few values": lambda n: RANDOM.integers(0, 3, (n, 2)),
+    "repeated images": lambda n: RANDOM.normal(size=(10, 4)).repeat(n // 10, axis=0),
+    "a grid": lambda n: np.stack(np.meshgrid(range(10), range(n // 10)), axis=-1).reshape(-1, 2),
+    "all the same": lambda n: np.ones((n, 3)),
+    "no ties": lambda n: RANDOM.normal(size=(n, 4)),
+}
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("kind", TIES)
+def test_density_and_coverage_are_those_of_prdc_where_distances_are_equal(kind, k):
+    real, generated = (TIES[kind](n).astype("float64") for n in (100, 80))
+    assert metrics.density_coverage(real, generated, k) == pytest.approx(prdc(real, generated, k))
+    assert metrics.density_coverage(real, real, k) == pytest.approx(prdc(real, real, k))
+
+
+def test_precision_and_recall_count_the_boundary():
+    """Also that of balls without extent, around images that are there several times."""
+    same = np.ones((10, 2))
+    assert metrics.precision_recall(same, same) == (1.0, 1.0)
+    assert metrics.precision_recall(np.array([[0.0], [1.0]]), np.array([[2.0], [3.0]]), k=1) == (0.5, 0.5)
+
+
 def test_class_divergence():
     assert metrics.class_divergence([10, 10], [3, 3]) == pytest.approx(0)
     assert metrics.class_divergence([10, 0], [0, 3]) == pytest.approx(np.log(2))

@@ -38,7 +38,7 @@ def test_the_divergence_is_the_reverse_one():
 
 def test_points_between_the_modes_find_nothing():
     found = mode_coverage(np.zeros((10, 2)), CENTERS, 0.01)
-    assert (found.modes, found.high_quality, found.reverse_kl) == (0, 0.0, np.inf)
+    assert (found.modes, found.high_quality, found.reverse_kl, found.js) == (0, 0.0, np.inf, np.log(2))
 
 
 def test_one_good_point_finds_a_mode():
@@ -51,3 +51,39 @@ def test_one_good_point_finds_a_mode():
 def test_bad_points(points):
     with pytest.raises(ValueError, match="Received: an array of shape"):
         mode_coverage(points, CENTERS, 0.01)
+
+
+def pacgan(points, sigma):
+    """The columns that PacGAN's code logs, written out: points below three sigma, entropy of coverage, JSD."""
+    counts = np.zeros(len(CENTERS))
+    for point in points:
+        distances = [np.sqrt(np.sum((point - center) ** 2 / sigma**2)) for center in CENTERS]
+        if min(distances) < 3:
+            counts[int(np.argmin(distances))] += 1
+    p, q = counts / counts.sum(), np.full(len(CENTERS), 1 / len(CENTERS))
+    m = (p + q) / 2
+
+    def kl(a, b):
+        return sum(x * np.log(x / y) for x, y in zip(a, b, strict=True) if x != 0)
+
+    return (
+        np.sum(counts > 0),
+        counts.sum() / len(points),
+        -np.sum(p[p > 0] * np.log(p[p > 0])),
+        (kl(p, m) + kl(q, m)) / 2,
+    )
+
+
+@pytest.mark.parametrize("counts", [[100] * 8, [300, 100, 0, 0, 0, 0, 0, 0], [5, 10, 20, 40, 80, 160, 320, 0]])
+def test_both_divergences_are_those_of_pacgan(counts):
+    points = samples(counts)
+    found, (modes, high_quality, entropy, js) = mode_coverage(points, CENTERS, 0.01), pacgan(points, 0.01)
+    assert (found.modes, found.high_quality) == (modes, pytest.approx(high_quality))
+    assert found.js == pytest.approx(js)
+    assert found.reverse_kl == pytest.approx(np.log(8) - entropy)
+
+
+def test_a_point_at_three_sigma_is_not_of_high_quality():
+    """With numbers that have no rounding."""
+    centers = np.array([[0.0, 0.0], [8.0, 0.0]])
+    assert mode_coverage(np.array([[0.75, 0.0], [0.5, 0.0]]), centers, 0.25).high_quality == 0.5
