@@ -26,6 +26,21 @@ def all_layers(network: keras.Model, include_self: bool = True) -> list[keras.la
     return list(network._flatten_layers(include_self=include_self))
 
 
+def own_variables(layer: keras.layers.Layer) -> list[Any]:
+    """Returns the variables that a layer has itself, without those of the layers in it: weights and states of seeds."""
+    return [
+        *layer._trainable_variables,
+        *layer._non_trainable_variables,
+        *(each.state for each in layer._seed_generators),
+    ]
+
+
+def all_variables(network: keras.Model) -> list[Any]:
+    """Returns all variables of a network and of the layers in it, each once: weights and states of seeds."""
+    found = {id(each): each for layer in all_layers(network) for each in own_variables(layer)}
+    return list(found.values())
+
+
 def seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
     """Returns every seed generator of a model and its layers, each once, always in the same order."""
     found = {id(each): each for layer in all_layers(model) for each in layer._seed_generators}

@@ -19,7 +19,8 @@ def check_networks(
 ) -> tuple[int, ...]:
     """Checks that latents fit the generator, its output fits the discriminator, and that this ends in one logit.
 
-    With classes, both take labels as their second input. Networks that are not built yet are built by this.
+    With classes, both take labels as their second input. Networks that are not built yet are built by this. The two
+    have no layer with variables, and no variable, in common.
 
     Returns:
         The shape of one image, without the batch axis.
@@ -42,7 +43,43 @@ def check_networks(
     labels = [] if num_classes is None else [keras.KerasTensor((None,), "int32")]
     image = _generated_image(generator, latent_dim, labels)
     _check_logits(discriminator, image, labels)
+    _check_shares_nothing(generator, discriminator)
     return tuple(image.shape[1:])
+
+
+def _check_shares_nothing(generator, discriminator):
+    """Checks that the networks, built by now, have no variable in common: not a weight, nor the state of a seed.
+
+    Each is written to a file by itself, so that what they share would be read back as two. Layers without variables may
+    be shared.
+    """
+    if generator is discriminator:
+        raise ValueError(
+            "The generator and the discriminator must be two networks. Received: the same "
+            f"{type(generator).__name__} {generator.name!r} as both. Build a second one."
+        )
+    own = {id(variable) for variable in keras_internals.all_variables(generator)}
+    common = [each for each in keras_internals.all_variables(discriminator) if id(each) in own]
+    if not common:
+        return
+    shared = {id(each) for each in common}
+    layers = {id(each) for each in keras_internals.all_layers(generator)}
+    holders = [
+        layer.name
+        for layer in keras_internals.all_layers(discriminator, include_self=False)
+        if any(id(each) in shared for each in keras_internals.own_variables(layer)) or id(layer) in layers
+    ]
+    raise ValueError(
+        "The generator and the discriminator must have no layer and no weight in common: each has an optimizer of its "
+        f"own, and each is saved by itself. Received: {len(common)} shared variables, in {_listed(holders)}. Make a "
+        "second layer for the discriminator, with weights of its own."
+    )
+
+
+def _listed(names):
+    if not names:
+        return "the variables of the model itself"
+    return f"layers {', '.join(map(repr, names[:5]))}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _check_inputs(name, network, num_classes):
