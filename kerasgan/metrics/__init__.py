@@ -5,6 +5,7 @@ from .classes import classifier_score as classifier_score
 from .copies import Copying as Copying
 from .copies import copying as copying
 from .frechet import frechet_distance as frechet_distance
+from .frechet import frechet_distance_infinity as frechet_distance_infinity
 from .frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from .frechet import moments as moments
 from .kernel import kernel_distance as kernel_distance

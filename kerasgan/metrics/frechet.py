@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasgan.validation import scalars
+
 from . import checks
 
 BLOCK = 4096
@@ -66,6 +68,54 @@ def frechet_distance_of_moments(real: Moments, generated: Moments) -> float:
     overlap = np.sqrt(np.clip(linalg.eigvalsh(root @ covariance @ root), 0, None)).sum()
     distance = np.sum((real_mean - mean) ** 2) + np.trace(real_covariance) + np.trace(covariance) - 2 * overlap
     return max(float(distance), 0.0)
+
+
+def frechet_distance_infinity(real: ArrayLike, generated: ArrayLike, parts: int = 4, seed: int = 0) -> float:
+    """Returns the Frechet distance extrapolated to infinitely many samples.
+
+    The bias of the distance falls as 1 / n. Both sets are divided into 1, 2, ... `parts` disjoint parts; the mean
+    distance of the pairs of parts is a line in their number, and its value at 0 is returned. So both sets are
+    extrapolated, where the paper extrapolates the generated one alone. It is 0 on average, and can be below 0, for two
+    sets of one distribution. Parts with fewer samples than features do not lie on that line.
+
+    Args:
+        real: features of real images, (n, width), n at least 2 * parts.
+        generated: features of generated images, (m, width), m at least 2 * parts.
+        parts: the most parts, at least 2.
+        seed: whole number, of the choice of the parts.
+
+    Returns:
+        A float.
+
+    Raises:
+        ValueError: for features that cannot be compared, too few of them, or fewer than 2 parts.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from kerasgan import metrics
+
+    random = np.random.default_rng(0)
+    real, generated = random.normal(size=(2, 500, 16))
+    metrics.frechet_distance(real, generated)  # about 0.3, for one distribution
+    metrics.frechet_distance_infinity(real, generated)  # about 0
+    ```
+
+    Reference: Chong and Forsyth, 2020, arXiv:1911.07023.
+    """
+    parts = scalars.whole_number("parts", parts, 2)
+    real, generated = checks.features(real, generated, min_samples=2 * parts)
+    random = np.random.default_rng(scalars.whole_number("seed", seed, 0))
+    real, generated = (features[random.permutation(len(features))] for features in (real, generated))
+    counts = np.arange(1, parts + 1)
+    distances = [_mean_distance(np.array_split(real, count), np.array_split(generated, count)) for count in counts]
+    return float(np.polynomial.Polynomial.fit(counts, distances, 1)(0))
+
+
+def _mean_distance(real_parts, generated_parts):
+    pairs = zip(real_parts, generated_parts, strict=True)
+    return np.mean([frechet_distance_of_moments(moments(real), moments(generated)) for real, generated in pairs])
 
 
 def moments(features: np.ndarray[Any, Any]) -> Moments:

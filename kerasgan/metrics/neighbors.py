@@ -11,7 +11,7 @@ from . import checks
 
 WORKING_MEMORY_MIB = 256
 ROUNDING = 1e-6
-"""Distances that differ by no more, relative to each other, are equal: two ways to compute one may round differently."""
+"""Distances whose quotient differs from 1 by no more are equal: two ways to compute one may round differently."""
 
 
 def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> tuple[float, float]:

@@ -47,6 +47,25 @@ def test_moments_in_blocks_are_those_of_the_whole(monkeypatch):
     assert np.allclose(covariance, np.cov(REAL, rowvar=False))
 
 
+def test_the_distance_of_infinitely_many_samples_has_no_bias():
+    """Between draws of one Gaussian it is 0 within its error, where the plain distance is far above; and of two
+    Gaussians that differ it is what the formula says."""
+    draws = [RANDOM.normal(size=(2, 300, 20)) for _ in range(20)]
+    plain = np.mean([metrics.frechet_distance(*draw) for draw in draws])
+    infinite = [metrics.frechet_distance_infinity(*draw) for draw in draws]
+    assert plain > 0.5 and abs(np.mean(infinite)) < 0.06 * plain
+    assert min(infinite) < 0 < max(infinite)
+    shifted = [metrics.frechet_distance_infinity(real, 2 * generated + 1) for real, generated in draws]
+    assert np.mean(shifted) == pytest.approx(20 * (1 + 1), rel=0.02)
+
+
+def test_the_extrapolation_is_a_line_through_the_means_of_parts(monkeypatch):
+    """Distances that are 7 + 3 * parts give 7."""
+    monkeypatch.setattr("kerasgan.metrics.frechet._mean_distance", lambda real, generated: 7 + 3 * len(real))
+    assert metrics.frechet_distance_infinity(REAL, OTHER) == pytest.approx(7)
+    assert metrics.frechet_distance_infinity(REAL, OTHER, parts=2) == pytest.approx(7)
+
+
 def test_kernel_distance_against_a_loop_over_pairs():
     x, y = REAL[:20], OTHER[:20]
 
@@ -172,6 +191,8 @@ def test_features_that_cannot_be_compared(metric, bad):
         lambda: metrics.kernel_distance(REAL, OTHER, subsets=True),
         lambda: metrics.precision_recall(REAL, OTHER, k=0),
         lambda: metrics.density_coverage(REAL, OTHER, k=1.5),
+        lambda: metrics.frechet_distance_infinity(REAL, OTHER, parts=1),
+        lambda: metrics.frechet_distance_infinity(REAL, OTHER[:7]),
     ],
 )
 def test_other_refusals(call):
