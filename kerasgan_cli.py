@@ -6,14 +6,16 @@ wrong arguments, `--version` and `recipes` need neither. The commands themselves
 
 import argparse
 import contextlib
+import difflib
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 EXPORT_FORMATS = ("tf_saved_model", "onnx", "litert", "openvino")
 FEATURES = ("classifier", "inception", "pixels")
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         KERASGAN_DEBUG is set); 130 after Ctrl-C, 143 after SIGTERM.
     """
     with _printing_anything(), _short_warnings():
-        options = parser().parse_args(arguments)
+        options = _parsed(arguments)
         try:
             _run(options)
         except REFUSALS as error:
@@ -55,6 +57,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print("\nkerasgan: stopped", file=sys.stderr)
             return getattr(stopped, "exit_code", 130)
     return 0
+
+
+def _parsed(arguments):
+    """Returns the parsed arguments; unknown ones are answered by the command that was called, with the near name."""
+    options, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        command: argparse.ArgumentParser = options.parser
+        known = [name for action in command._actions for name in action.option_strings]
+        near = next((hint for name in unknown if (hint := _near(name.partition("=")[0], known))), "")
+        if options.command == "train":
+            near += " Other settings of a recipe: --set FIELD=VALUE; kerasgan recipes NAME lists them."
+        received = " ".join(map(_printable, unknown))
+        command.error(f"there is no such argument. Received: {received}. {near.strip()}".strip())
+    return options
+
+
+def _near(name, known):
+    """Returns a question that names the known name that contains a name or is nearest to it; empty for none."""
+    inside = [each for each in known if len(name.strip("-")) > 2 and name.strip("-") in each]
+    found = inside or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean {' or '.join(found[:2])}?" if found else ""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that suggests the nearest of several choices."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        near = _near(found[1], re.findall(r"[\w-]+", found[2])) if found else ""
+        super().error(f"{message}. {near}" if near else message)
 
 
 def _failed(message):
@@ -129,7 +161,7 @@ def _printing_anything() -> Iterator[None]:
 
 def _run(options):
     if options.command == "recipes":
-        return print_recipes()
+        return print_recipes() if options.recipe is None else print_recipe(options.recipe)
     with quiet_import():
         from kerasgan import cli
     return cli.COMMANDS[options.command](options)
@@ -166,26 +198,87 @@ def _format_warning(message, category, filename, lineno, line=None):
 
 def print_recipes() -> None:
     """Prints the name and the title of each recipe, from the file that `kerasgan.runs.recipes` reads."""
-    import tomllib
-
-    package = importlib.util.find_spec("kerasgan")  # finds it without importing it
-    file = pathlib.Path(package.submodule_search_locations[0], "runs", "recipes.toml")
-    titles = {name: fields["title"] for name, fields in tomllib.loads(file.read_text()).items()}
+    titles = {name: fields["title"] for name, fields in _recipes().items()}
     width = max(map(len, titles))
     for name, title in titles.items():
         print(f"{name:<{width}}  {title}")
 
 
+def print_recipe(name: str) -> None:
+    """Prints all settings of a recipe: the value of each field and its meaning.
+
+    Raises:
+        ValueError: if there is no recipe of that name.
+    """
+    recipes = _recipes()
+    if name not in recipes:
+        hint = _near(name, list(recipes)) or f"Known: {', '.join(recipes)}."
+        raise ValueError(f"There is no recipe of that name. Received: {name!r}. {hint}")
+    fields = {field: (recipes[name].get(field, default), text) for field, (default, text) in _recipe_fields().items()}
+    title, _ = fields.pop("title")
+    lines = {f"{field} = {_toml(value)}": text for field, (value, text) in fields.items()}
+    width = max(map(len, lines))
+    print(f"{name}: {title}\n")
+    for line, text in lines.items():
+        print(f"{line:<{width}}  {text}")
+    print(f"\nChange them: kerasgan train {name} --set epochs=20 --set network_options.width=64")
+
+
+def _recipes():
+    import tomllib
+
+    return tomllib.loads((_runs_folder() / "recipes.toml").read_text(encoding="utf-8"))
+
+
+def _recipe_fields():
+    """Returns the default and the meaning of each field of a recipe, from the text of `kerasgan.runs.recipes`."""
+    import ast
+
+    module = ast.parse((_runs_folder() / "recipes.py").read_text(encoding="utf-8"))
+    recipe = next(each for each in module.body if isinstance(each, ast.ClassDef) and each.name == "Recipe")
+    text = re.search(r"Args:\n(.*?)\n\n", ast.get_docstring(recipe), re.DOTALL)[1]
+    meanings = re.findall(r"^    (\w[\w, ]*): (.*(?:\n        .*)*)", text, re.MULTILINE)
+    said = {name: " ".join(meaning.split()) for names, meaning in meanings for name in names.split(", ")}
+    assigned = [each for each in recipe.body if isinstance(each, ast.AnnAssign)]
+    return {each.target.id: (_default(each.value), said[each.target.id]) for each in assigned}
+
+
+def _default(node):
+    """Returns the default of a field; None for one without, and an empty dict for one that a function makes."""
+    import ast
+
+    if isinstance(node, ast.Call):
+        return {}
+    return None if node is None else ast.literal_eval(node)
+
+
+def _toml(value):
+    """Returns a value as it is written after `--set field=`."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value}"
+
+
+def _runs_folder():
+    package = importlib.util.find_spec("kerasgan")  # finds it without importing it
+    return pathlib.Path(package.submodule_search_locations[0], "runs")
+
+
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands; `options.command` is the name of the command."""
-    top = argparse.ArgumentParser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
+    top = _Parser(prog="kerasgan", description="Trains generative adversarial networks with Keras.")
     top.add_argument("--version", nargs=0, action=_Version, help="show the version and exit")
     commands = top.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a GAN and export its generator"))
     _add_sample(commands.add_parser("sample", help="draw samples from a finished run"))
     _add_evaluate(commands.add_parser("evaluate", help="compare a finished run's samples with real images"))
     _add_export(commands.add_parser("export", help="write a finished run's generator for use without Keras"))
-    commands.add_parser("recipes", help="list the named settings for `train`")
+    _add_compare(commands.add_parser("compare", help="several runs in one table, seeds averaged"))
+    _add_recipes(commands.add_parser("recipes", help="list the named settings for `train`"))
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return top
 
 
@@ -198,15 +291,25 @@ def _add_train(train):
     )
     train.add_argument("--epochs", type=_positive, help="number of epochs (default: the recipe's)")
     train.add_argument("--batch-size", type=_positive, help="images in a batch (default: the recipe's)")
+    train.add_argument("--image-size", type=_positive, help="size of photos in pixels (default: the recipe's)")
+    train.add_argument("--learning-rate", type=float, help="of Adam, for both networks (default: the recipe's)")
+    train.add_argument("--objective", help="what the networks minimize, such as hinge (default: the recipe's)")
     train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
     train.add_argument("--precision", help="float32, or mixed_bfloat16 if the processor has it (default: the recipe's)")
     train.add_argument(
         "--steps-per-execution", type=_positive, help="steps for each call into TensorFlow (default: the recipe's)"
     )
+    train.add_argument(
+        "--set",
+        action="append",
+        metavar="FIELD=VALUE",
+        help="change any field of the recipe, such as network_options.width=64; `kerasgan recipes NAME` lists them",
+    )
     train.add_argument("--seed", type=int, help="seed of weights, latents and data order (default: 0)")
+    train.add_argument("--seeds", type=_positive, help="train so many runs, with the seeds from --seed on")
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
-    train.add_argument("--settings", metavar="FILE", help="train again with the settings.json of an earlier run")
-    train.add_argument("--resume", metavar="RUN", help="resume a stopped run in its folder, to its last epoch")
+    train.add_argument("--settings", metavar="FILE", help="settings of an earlier run, or some laid over a recipe")
+    train.add_argument("--resume", metavar="RUN", help="resume a run in its folder; with --epochs, also a finished one")
     train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
     train.add_argument(
         "--guard", choices=GUARDS, help="what to do when training fails, such as NaN or a collapse (default: warn)"
@@ -222,7 +325,11 @@ def _add_train(train):
         type=_positive,
         help="number of devices for --strategy mirrored (default: all GPUs); without GPUs the CPU is split",
     )
-    train.add_argument("--dry-run", action="store_true", help="check everything, but train and write nothing")
+    train.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, estimate the time, print the settings as JSON; write nothing",
+    )
 
 
 def _add_sample(sample):
@@ -254,6 +361,17 @@ def _add_export(export):
     export.add_argument("run", metavar="RUN", help="the run's folder")
     export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
     export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="default: %(default)s")
+
+
+def _add_compare(compare):
+    compare.add_argument("runs", metavar="RUN", nargs="+", help="the runs' folders")
+    compare.add_argument("--csv", metavar="FILE", help="write all curves, one row for each epoch of each run")
+
+
+def _add_recipes(recipes):
+    recipes.add_argument(
+        "recipe", metavar="RECIPE", nargs="?", help="show all settings of this one, with their meaning"
+    )
 
 
 def _seed(text):

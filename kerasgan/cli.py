@@ -1,14 +1,25 @@
 """The commands of `kerasgan`, each a function of its parsed arguments (see `kerasgan_cli`)."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 
 from kerasgan import files, pictures
+from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, models, plans, run_folder, sizes, training
+from kerasgan.runs import jobs, models, overrides, plans, run_folder, sizes, training
 from kerasgan.validation.printable import printable, quoted
 
-CHANGES = ("epochs", "batch_size", "conditional", "precision", "steps_per_execution")
+CHANGES = (
+    "epochs",
+    "batch_size",
+    "image_size",
+    "learning_rate",
+    "objective",
+    "conditional",
+    "precision",
+    "steps_per_execution",
+)
 """Fields of the recipe that `train` has an option for."""
 
 FOLDER_FORMATS = ("tf_saved_model",)
@@ -16,41 +27,88 @@ FOLDER_FORMATS = ("tf_saved_model",)
 
 
 def train(options: argparse.Namespace) -> None:
-    """Trains a new run, or resumes one."""
+    """Trains new runs, one for each seed, or resumes one."""
     if options.resume:
         return _resume(options)
     run_folder.check_writable(options.log_dir)
-    settings = run_folder.read_settings(options.settings) if options.settings else {"what": options.what or "digits"}
-    changes = {name: getattr(options, name) for name in CHANGES}
-    plan = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
     job = jobs.job(options.strategy, options.devices, options.dry_run)
-    training.train(plan, options.log_dir, options.dry_run, job)
+    done = []
+    for plan in _plans(options, job):
+        done.append(training.train(plan, options.log_dir, options.dry_run, job))
+    if len(done) > 1 and job.chief:
+        folders = " ".join(map(quoted, done))
+        print(f"\n{compare_runs.compare(done)}\n\nagain        kerasgan compare {folders}")
+
+
+def _plans(options, job):
+    """Returns the plan of each run that is asked for."""
+    settings = run_folder.read_settings(options.settings) if options.settings else {}
+    if options.what or not settings:
+        settings |= {"what": options.what or "digits"}
+    changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
+    changes |= overrides.assignments(options.set or ())
+    first = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
+    if options.seeds is None or options.dry_run:
+        return [first]
+    if job.workers > 1:
+        raise ValueError(
+            f"Several workers train one run. Received: --seeds {options.seeds} for {job.workers} workers. Start them "
+            "once for each --seed."
+        )
+    seeds = range(first.seed, first.seed + options.seeds)
+    return [dataclasses.replace(first, name=f"{first.name}-seed{seed}", seed=seed) for seed in seeds]
 
 
 def _resume(options):
-    fixed = ("what", *CHANGES, "seed", "settings", "deterministic", "guard", "dry_run")
-    given = {name: getattr(options, name) for name in fixed}
-    changed = [name for name, value in given.items() if value is not None and value is not False]
+    fixed = ("what", *CHANGES, "set", "seed", "seeds", "settings", "deterministic", "guard", "dry_run")
+    given = {name: getattr(options, name) for name in fixed if name != "epochs"}
+    changed = [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, False)]
     if changed:
+        model = f"{options.resume}/{run_folder.MODEL}"
         raise ValueError(
-            f"A resumed run keeps its settings. Received: --resume with {', '.join(changed)}. For a new run with these "
-            f"settings: kerasgan train --settings {quoted(options.resume)}"
+            f"A resumed run keeps its settings, except for --epochs. Received: --resume with {', '.join(changed)}. A "
+            f"new run with these settings: kerasgan train --settings {quoted(options.resume)} {changed[0]} ...; in a "
+            f"script, to go on from its weights with others: gan = keras.models.load_model({printable(model)!r}), then "
+            "gan.compile(...) and gan.fit(...)"
         )
-    if run_folder.is_finished(options.resume):
-        run = options.resume
-        print(f"{printable(run)} is finished: there is nothing to resume. Try: kerasgan sample {quoted(run)}")
+    run, job = options.resume, jobs.job(options.strategy, options.devices)
+    if options.epochs is None and run_folder.is_finished(run):
+        print(
+            f"{printable(run)} is finished: there is nothing to resume. For more epochs: kerasgan train --resume "
+            f"{quoted(run)} --epochs N. For samples: kerasgan sample {quoted(run)}"
+        )
         return
-    training.resume(options.resume, jobs.job(options.strategy, options.devices))
+    training.resume(run, job, options.epochs)
 
 
 def sample(options: argparse.Namespace) -> None:
     """Writes a picture of samples from a finished run."""
     out = files.output(options.out)
+    if options.label is not None:
+        _check_label(options)
     gan = models.load(options.run)
     sizes.check_samples(options.n, gan.image_shape)
     samples = gan.generate(options.n, options.seed, labels=options.label)
     pictures.save_png(out, pictures.picture_of(samples))
     print(f"{options.n} samples: {printable(options.out)}")
+
+
+def _check_label(options):
+    """Refuses a label for a run without labels, before the model is loaded."""
+    recipe = run_folder.read_settings(options.run).get("recipe")
+    if isinstance(recipe, dict) and recipe.get("conditional") is False:
+        raise ValueError(
+            f"Only a run with labels draws by label. Received: --label {options.label} for a run that was trained "
+            f"without. Leave --label out, or train with labels: kerasgan train --settings {quoted(options.run)} "
+            "--conditional"
+        )
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Prints several runs in one table."""
+    print(compare_runs.compare(options.runs, options.csv))
+    if options.csv is not None:
+        print(f"\ncurves  {printable(options.csv)}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -71,5 +129,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
+    "compare": compare,
     "export": export,
 }

@@ -7,8 +7,7 @@ from typing import Any
 
 from kerasgan import datasets
 from kerasgan.callbacks import guard as guard_callback
-from kerasgan.runs import recipes
-from kerasgan.validation import errors
+from kerasgan.runs import overrides, recipes
 
 GUARDS: tuple[str, ...] = ("off", *guard_callback.POLICIES)
 
@@ -39,8 +38,9 @@ def make_plan(
 
     Args:
         settings: `{"what": name}` with a recipe's name, a folder of photos, or a name in TensorFlow Datasets; or the
-            whole content of a `settings.json`.
-        changes: fields of the recipe with their new values; None leaves a field as it is.
+            content of a `settings.json`, whole or with `{"recipe": {"base": name, ...}}`; or both, where the second is
+            laid over the first, whose data are taken.
+        changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them.
         seed: whole number, or None for the seed in the settings, or else 0.
         deterministic: True, or False to follow the settings.
         guard: one of `GUARDS`; None for the guard in the settings, or else "warn".
@@ -48,13 +48,8 @@ def make_plan(
     Raises:
         ValueError: for settings that no recipe has, or a recipe that needs a folder without one.
     """
-    if not {"recipe", "what"} & set(settings):
-        raise ValueError(f"The settings must hold a recipe, as every run's do. Received: {_names(settings)}.")
-    if "recipe" in settings:
-        name, recipe = str(settings.get("name", "run")), _recipe_from(settings["recipe"])
-    else:
-        name, recipe = _recipe_for(str(settings["what"]))
-    recipe = dataclasses.replace(recipe, **{field: value for field, value in changes.items() if value is not None})
+    name, recipe = _name_and_recipe(settings)
+    recipe = overrides.change(recipe, changes)
     recipe = dataclasses.replace(recipe, source=datasets.absolute_source(recipe.source))
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
@@ -63,6 +58,27 @@ def make_plan(
     if guard not in GUARDS:
         raise ValueError(f"The guard must be one of {GUARDS}. Received: guard={str(guard)[:80]!r}.")
     return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True, guard)
+
+
+def _name_and_recipe(settings):
+    """Returns a run's name and recipe: of the settings, of a name or folder, or the settings laid over the latter."""
+    if not {"recipe", "what"} & set(settings):
+        raise ValueError(
+            f"The settings must hold a recipe, as every run's do. Received: {_names(settings)}. For example: "
+            '{"recipe": {"base": "photos", "image_size": 32}}.'
+        )
+    name, base = _recipe_for(str(settings["what"])) if "what" in settings else (settings.get("name"), None)
+    if "recipe" not in settings:
+        return name, base
+    recipe = _recipe_from(settings["recipe"], base)
+    if base is not None and base.source is not None:
+        recipe = dataclasses.replace(recipe, source=base.source)
+    if recipe.source is None:
+        raise ValueError(
+            f"The recipe {recipe.title[:100]!r} needs a folder. Received: source=None. Run: kerasgan train FOLDER "
+            "--settings FILE"
+        )
+    return str(name or settings["recipe"].get("base") or "run"), recipe
 
 
 def _recipe_for(what):
@@ -84,13 +100,7 @@ def _names(fields):
     return str(sorted(fields)[:20])[:400]
 
 
-def _recipe_from(fields):
+def _recipe_from(fields, base):
     if not isinstance(fields, dict):
         raise ValueError(f"The recipe in the settings must be a JSON object. Received: recipe={str(fields)[:200]!r}.")
-    known = {field.name for field in dataclasses.fields(recipes.Recipe)}
-    for name in fields:
-        if name not in known:
-            raise errors.unknown_name("setting", name, known)
-    if not {"title", "source"} <= set(fields):
-        raise ValueError(f"The recipe in the settings must have a title and a source. Received: {_names(fields)}.")
-    return recipes.Recipe(**fields)
+    return overrides.from_settings(fields, base)

@@ -4,7 +4,9 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import keras
 
 EVERY_SECONDS = 20.0
 
@@ -32,3 +34,20 @@ def saying(what: str, every_seconds: float = EVERY_SECONDS) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+class Compiling(keras.callbacks.Callback):
+    """Says, where it takes long, that the first training step is compiled."""
+
+    def __init__(self):
+        super().__init__()
+        self._saying = contextlib.ExitStack()
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._saying.enter_context(saying("compiling the training step"))
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._saying.close()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self._saying.close()

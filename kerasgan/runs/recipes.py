@@ -31,8 +31,8 @@ class Recipe:
 
     Args:
         title: one line for people.
-        source: the first argument of `kerasgan.datasets.load`; None if the user must give it (a folder of photos).
-        network: name of a function in `kerasgan.networks`.
+        source: the data: a name or a folder, as for `kerasgan.datasets.load`; None if the user must give it.
+        network: name of a function in `kerasgan.networks`: "dcgan", "mlp" or "resnet".
         network_options: its other arguments, such as the width.
         latent_dim: width of the latents.
         image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
@@ -42,13 +42,16 @@ class Recipe:
         passes_per_epoch: passes through the data in one epoch; above 1 for small data.
         learning_rate, beta_1, beta_2: of Adam, for both networks.
         decay_to: share of the learning rate at the end of a cosine decay; 1.0 for no decay.
-        objective, updates: names in `kerasgan.objectives` and `kerasgan.updates`.
-        augment: a name in `kerasgan.augment`; None for no augmentation.
+        objective: what the networks minimize, a name in `kerasgan.objectives`, such as "relativistic" or "hinge".
+        updates: the update rule, a name in `kerasgan.updates`: "alternating", "simultaneous" or "one_stage".
+        augment: a name in `kerasgan.augment`, such as "ada" for few images; None for no augmentation.
         conditional: whether to train on the labels of the data as well.
-        gamma: weight of R1 and R2 for data of unit variance; None for no penalties.
+        gamma: weight of the gradient penalties R1 and R2, for data of unit variance; higher is more stable and slower
+            to sharpen; None for no penalties.
         penalties_every: the penalties are added only at every k-th step, with k times the weight.
         ema_half_life_images: half-life of the averaged generator in images; None for no averaging.
-        precision: one of `PRECISIONS`, the dtype policy of both networks. Weights and samples are always float32.
+        precision: the dtype policy of both networks, "float32" or "mixed_bfloat16". Weights and samples are always
+            float32.
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
@@ -144,7 +147,7 @@ def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:
     average = None if half_life is None else ema.EMA(half_life)
     num_classes = info.num_classes if recipe.conditional else None
     gan = GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
-    rate = _learning_rate(recipe, info)
+    rate = learning_rate(recipe, info)
     gan.compile(
         keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="d_adam"),
         keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="g_adam"),
@@ -199,7 +202,8 @@ def _networks(recipe, info):
     return network(info.image_shape, recipe.latent_dim, **recipe.network_options, **scale, **classes)
 
 
-def _learning_rate(recipe, info):
+def learning_rate(recipe: Recipe, info: DatasetInfo) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate of a recipe for some data: a number, or its cosine decay over all steps."""
     if recipe.decay_to == 1.0:
         return recipe.learning_rate
     steps = recipe.epochs * recipe.passes_per_epoch * (info.num_images // recipe.batch_size)

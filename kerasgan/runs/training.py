@@ -1,6 +1,8 @@
 """One training run, from its plan to the exported generator."""
 
+import contextlib
 import dataclasses
+import itertools
 import pathlib
 import shutil
 import sys
@@ -10,12 +12,28 @@ import numpy as np
 
 from kerasgan import backend, callbacks, datasets
 from kerasgan.resume import checkpoint_files, interrupts
-from kerasgan.runs import jobs, plans, recipes, record, results, run_folder, sizes
+from kerasgan.runs import (
+    advice,
+    extension,
+    jobs,
+    plans,
+    progress,
+    recipes,
+    record,
+    rehearsal,
+    results,
+    run_folder,
+    sizes,
+)
 from kerasgan.validation import images
 from kerasgan.validation.printable import printable, quoted
 
 CHECKPOINT_SECONDS = 60.0
 HELD_OUT_IMAGES = 1000
+GRID_IMAGES = 256
+"""Real images for the pictures: enough for a few of each class."""
+
+PROGRESS_SECONDS = 20.0
 
 
 def train(
@@ -26,7 +44,8 @@ def train(
     Args:
         plan: the `kerasgan.runs.plans.Plan`.
         log_dir: the folder of all runs.
-        dry_run: True loads the data, builds the networks and writes nothing.
+        dry_run: True loads the data, builds the networks, tries a few steps, prints the settings as JSON, and writes
+            nothing.
         job: the `kerasgan.runs.jobs.Job` with the devices; None for one device. Of several workers only the chief
             writes.
 
@@ -39,14 +58,15 @@ def train(
         interrupts.Stopped: on Ctrl-C and SIGTERM, after a checkpoint.
     """
     job = job or jobs.Job()
-    gan, batches, info = _set_up(plan, 0, job)
     if dry_run:
-        gan.summary()
-        print(f"Dry run: nothing was written. The settings would be: {printable(dataclasses.asdict(plan))}")
-        if job.workers > 1:
-            print(f"This would be worker {job.worker} of {job.workers}, counted from 0, which is the chief.")
-        return None
-    real = _real_images(batches)
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for the settings alone
+            gan, batches, info = _set_up(plan, 0, job)
+        return rehearsal.rehearse(gan, batches, plan, info, job)
+    gan, batches, info = _set_up(plan, 0, job)
+    advised = advice.small_plan(plan.recipe, info)
+    if advised and job.chief:
+        print(advised)
+    real = _real_images(batches, plan.recipe)
     with job.folder(lambda: run_folder.create(log_dir, plan.name)) as run, run_folder.claim(run):
         try:
             run_folder.write_settings(run, dataclasses.asdict(plan) | record.facts(info, job))
@@ -60,16 +80,20 @@ def train(
     return run if job.chief else None
 
 
-def resume(run: str | pathlib.Path, job: jobs.Job | None = None) -> None:
-    """Resumes a run that was stopped or killed, in its folder, to its last epoch.
+def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | None = None) -> None:
+    """Resumes a run that was stopped or killed, in its folder, to its last epoch, or extends it to more epochs.
 
     Args:
         run: the run's folder, which all workers of a job must see.
         job: as for `train`; it may differ from the job that started the run.
+        epochs: number of epochs in all, those before included, for a run that goes on longer than planned; it may be
+            finished. A learning rate that decays follows the schedule of so many epochs from here on. None keeps the
+            number in the settings.
 
     Raises:
-        ValueError: if the folder is not a run, its settings, data or checkpoints have changed, another process is
-            training it, or it holds links, pipes or devices, which could lead out of it.
+        ValueError: if the folder is not a run, `epochs` is not more than it has, its settings, data or checkpoints
+            have changed, another process is training it, or it holds links, pipes or devices, which could lead out of
+            it.
         ConnectionError, interrupts.Stopped: as `train`.
     """
     run, job = pathlib.Path(run), job or jobs.Job()
@@ -77,14 +101,17 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None) -> None:
     plan = plans.make_plan(settings, {}, None, False)
     record.check_engine(settings, run)
     recorded = record.recorded_data(settings, plan.recipe)
+    longer = None if epochs is None else extension.extended(plan, epochs, run)
     with job.folder(lambda: run) as folder, run_folder.claim(folder):
         if not job.chief and (run / run_folder.CHECKPOINTS).is_dir():
             shutil.copytree(run / run_folder.CHECKPOINTS, folder / run_folder.CHECKPOINTS, symlinks=True)
         checkpoint = _checkpoint(folder, resume=True)
-        gan, batches, info = _set_up(plan, checkpoint.skip_batches(), job)
+        gan, batches, info = _set_up(longer or plan, checkpoint.skip_batches(), job)
         record.check_data(info, recorded, run)
-        is_points = len(info.image_shape) == 1  # real points are drawn in every picture, real images only once
-        _fit(gan, batches, plan, folder, _real_images(batches) if is_points else None, checkpoint, job)
+        if longer is not None:
+            extension.begin(folder, settings, plan, longer, info, job)
+            plan = longer
+        _fit(gan, batches, plan, folder, _real_images(batches, plan.recipe), checkpoint, job)
         results.finish(gan, folder, job)
 
 
@@ -99,7 +126,8 @@ def _set_up(plan, skip_batches, job):
     if plan.deterministic:
         backend.make_deterministic()
     sizes.check_images(plan.recipe)
-    batches, info = _load(plan, skip_batches)
+    with progress.saying("loading the data"):
+        batches, info = _load(plan, skip_batches)
     sizes.check_networks(plan.recipe, info)
     with job.scope():
         gan = recipes.build(plan.recipe, info, plan.seed)
@@ -123,10 +151,13 @@ def _load(plan, skip_batches):
     return batches, info
 
 
-def _real_images(batches):
-    """Returns the images of the first batch, for a picture."""
-    batch = next(iter(batches))
-    return np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+def _real_images(batches, recipe):
+    """Returns real images for the pictures, as `ImageGrid` takes them: those of the first batches, with labels."""
+    count = -(-GRID_IMAGES // recipe.batch_size)
+    first = list(itertools.islice(batches, count))
+    if not recipe.conditional:
+        return np.concatenate([np.asarray(batch[0] if isinstance(batch, tuple) else batch) for batch in first])
+    return tuple(np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*first, strict=True))
 
 
 def _checkpoint(run, resume):
@@ -137,22 +168,24 @@ def _checkpoint(run, resume):
 
 
 def _fit(gan, batches, plan, run, real, checkpoint, job):
-    recipe = plan.recipe
+    recipe, in_terminal = plan.recipe, sys.stdout.isatty()
     # The guard comes before TensorBoard, which writes the logs that the guard adds.
     guard = [] if plan.guard == "off" else [callbacks.Guard(plan.guard, checkpoint, log_dir=run)]
     watching = [
         *guard,
         *([] if plan.guard == "rollback" else [keras.callbacks.TerminateOnNaN()]),
         callbacks.TensorBoard(run, write_graph=False),
+        callbacks.HistoryCSV(run / run_folder.HISTORY),
         callbacks.ImageGrid(run, real=real),
         callbacks.LatentWalk(run),
+        *([progress.Compiling(), callbacks.Progress(None if in_terminal else PROGRESS_SECONDS)] if job.chief else []),
     ]
     try:
         with interrupts.deferred(checkpoint.request_stop), job.together(results.how_to_resume(run, job)):
             gan.fit(
                 batches,
                 epochs=recipe.epochs,
-                verbose=0 if not job.chief else "auto" if sys.stdout.isatty() else 2,
+                verbose=0 if not job.chief else "auto" if in_terminal else 2,
                 callbacks=[*watching, checkpoint],
                 validation_data=_held_out(recipe),
             )
