@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from .batches import Batches
 
 MAX_IMAGES = 1000
 MAX_BYTES = 2**28
-_RUNS = 16
+_RUNS, _PASSES = 16, 8
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
 """Images, float32 (n, ...) in [-1, 1], and their labels, int32 (n,), or None."""
@@ -168,17 +169,28 @@ def _of_batches(batches):
     """Images of batches from several places of the first pass, as they are without mirroring."""
     plain = dataclasses.replace(batches, source=batches.source.without_flips(), skip_batches=0, rows=None)
     found, number = min(len(plain), plain.source.batches_per_pass), _num_images(plain.image_shape)
-    wanted = min(math.ceil(number / plain.batch_size), found)
+    plain, wanted = plain.with_epochs_of(found), math.ceil(number / plain.batch_size)
+    if wanted >= found:
+        return _different((each for epoch in range(_PASSES) for each in plain.epoch(epoch)), number)
     runs = min(_RUNS, wanted)
-    starts, length = np.linspace(0, found, runs, endpoint=False).astype(int), math.ceil(wanted / runs)
-    read = [_arrays(*_parts(batch)) for start in starts for batch in _first(plain.epoch(0, int(start)), length)]
-    joined = _joined(read)
-    return joined and tuple(None if each is None else each[:number] for each in joined)
+    length = math.ceil(wanted / runs)
+    starts = np.linspace(0, found - length, runs).astype(int)
+    read = (each for start in starts for each in itertools.islice(plain.epoch(0, int(start)), length))
+    return _different(read, number)
 
 
-def _first(batches, count) -> Iterator[Any]:
-    for _, batch in zip(range(count), batches, strict=False):
-        yield batch
+def _different(batches, number):
+    """Returns the first different images of batches: each pass leaves out others, which do not fill a batch."""
+    found, parts, known = 0, [], set()
+    for images, labels in (_arrays(*_parts(batch)) for batch in batches):
+        keys = [each.tobytes() for each in images]
+        rows = [row for row, key in enumerate(keys) if key not in known and keys.index(key) == row][: number - found]
+        known.update(keys)
+        found += len(rows)
+        parts.append((images[rows], None if labels is None else labels[rows]))
+        if found >= number:
+            break
+    return _joined(parts)
 
 
 def _parts(batch):

@@ -4,6 +4,7 @@ Only a GAN that records them (`GAN.record_diagnostics`) computes any of this, an
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,8 +182,8 @@ def image_hashes(images: Any) -> Any:
     Images whose pixels are the same 8-bit values have the same hash on every device: all sums are of whole numbers, and
     exact. Of images with more than 1,024 values that many are looked at.
     """
-    flat = ops.reshape(images, [ops.shape(images)[0], -1])
-    size = flat.shape[1]
+    size = math.prod(images.shape[1:])
+    flat = ops.reshape(images, [-1, size])
     generator = np.random.default_rng(0)
     if size > _HASHED_VALUES:
         flat = ops.take(flat, np.sort(generator.permutation(size)[:_HASHED_VALUES]).astype("int32"), axis=1)
