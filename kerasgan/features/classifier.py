@@ -60,7 +60,7 @@ def classifier(
         ValueError: if the source cannot be loaded, has no labels, or holds points.
     """
     seed = scalars.whole_number("seed", seed, 0)
-    folder = pathlib.Path(cache or os.environ.get("KERASGAN_CACHE") or "~/.cache/kerasgan").expanduser()
+    folder = files.expanded(cache or os.environ.get("KERASGAN_CACHE") or "~/.cache/kerasgan")
     options = {"image_size": image_size, "channels": channels}
     file = folder / _file_name(source, options, seed)
     cached = _read(file)
@@ -80,7 +80,7 @@ def classifier(
 def _file_name(source, options, seed):
     """Returns a name that differs between any two classifiers."""
     digest = hashlib.sha256(repr((source if isinstance(source, str) else None, options, seed)).encode())
-    named = isinstance(source, str) and not pathlib.Path(source).expanduser().is_dir()
+    named = isinstance(source, str) and not os.path.isdir(os.path.expanduser(source))
     if not named:  # folders and arrays are identified by their content
         digest.update(_fingerprint(source))
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-") if named else "own-images"
@@ -90,7 +90,7 @@ def _file_name(source, options, seed):
 def _fingerprint(source):
     """Returns bytes that change with a folder's files or an array's values."""
     if isinstance(source, str | os.PathLike):
-        files = sorted(path for path in pathlib.Path(source).expanduser().rglob("*") if path.is_file())
+        files = sorted(path for path in pathlib.Path(os.path.expanduser(source)).rglob("*") if path.is_file())
         return repr([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]).encode()
     parts = [np.asarray(part) for part in (source if isinstance(source, tuple) else (source,))]
     return b"".join(repr((part.shape, part.dtype)).encode() + part.tobytes() for part in parts)
