@@ -34,6 +34,25 @@ def kind(path: str | os.PathLike[str], follow: bool = False) -> str | None:
         return None
 
 
+def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a path with `~` replaced by the user's folder.
+
+    Raises:
+        ValueError: if it is not known, as in containers whose user has no name and no HOME.
+
+    Example:
+        >>> expanded("photos/a").as_posix()
+        'photos/a'
+    """
+    found = os.path.expanduser(path)
+    if os.fspath(found).startswith("~") and not os.path.lexists(found):
+        raise ValueError(
+            f"A path with ~ needs the user's own folder, which is not known. Received: {os.fspath(path)!r}. Set HOME, "
+            "or give a whole path; KERASGAN_CACHE names the folder of the cache."
+        )
+    return pathlib.Path(found)
+
+
 def output(path: str | os.PathLike[str], folder: bool = False) -> pathlib.Path:
     """Returns where an output that a user has named is to be written: the path itself, or what a link there leads to.
 

@@ -89,8 +89,8 @@ def _cache_folder():
     """Returns the cache folder, which need not exist. Takes the right to write in kerasgan's own away from others."""
     given = os.environ.get("KERASGAN_CACHE")
     if given:
-        return pathlib.Path(given).expanduser()
-    folder = pathlib.Path("~/.cache/kerasgan").expanduser()
+        return files.expanded(given)
+    folder = files.expanded("~/.cache/kerasgan")
     with contextlib.suppress(OSError):
         if hasattr(os, "geteuid") and folder.stat().st_mode & OTHERS_CAN_WRITE:
             folder.chmod(0o700)
