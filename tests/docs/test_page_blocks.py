@@ -17,6 +17,9 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FULL_LENGTH = ("README.md", "docs/index.md")
 """Pages that train until there are digits. The ordinary suite runs the first of them, with short epochs."""
 
+AFTER_A_RUN = ("docs/command_line.md",)
+"""Pages whose blocks load the model of the first run of `kerasgan train`."""
+
 ON_JAX = ("docs/extending.md", "docs/jax.md")
 """Pages that run with KERAS_BACKEND=jax, in a process of their own."""
 
@@ -44,10 +47,19 @@ def run(page, monkeypatch, folder):
         exec(compile(source, str(ROOT / page), "exec"), vars(module))
 
 
+def save_a_model(path):
+    path.parent.mkdir(parents=True)
+    gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8), latent_dim=4)
+    gan.compile()
+    gan.save(path)
+
+
 @pytest.mark.parametrize("page", [page for page in pages() if page not in ("docs/index.md", "docs/jax.md")])
 def test_blocks_run(page, tmp_path, monkeypatch):
     if page in FULL_LENGTH:
         monkeypatch.setattr(kerasgan.datasets.Batches, "repeat", lambda batches, times: batches)
+    if page in AFTER_A_RUN:
+        save_a_model(tmp_path / "tensorboard_logs" / "00001-digits" / "gan.keras")
     run(page, monkeypatch, tmp_path)
 
 
