@@ -234,18 +234,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _state(self, position, best):
         """Returns the arrays and the counters of a checkpoint."""
-        arrays, states = model_state.arrays(self.model), {}
-        for name, callback in named(self._others()):
-            states[name] = callback_state.get(callback)
-            for number, weight in enumerate(callback_state.weights(callback)):
-                arrays[f"callbacks/{name}/{number}"] = weight
-        counters = {
+        arrays = model_state.arrays(self.model)
+        counters = dataclasses.asdict(position) | {
             "step": self._saved_step,
             "best": best,
             "stopped": bool(self.model.stop_training),
-            "callbacks": states,
         }
-        return arrays, dataclasses.asdict(position) | counters
+        room = checkpoint_files.room_in_header(arrays, counters)
+        states, weights = callback_state.collect(named(self._others()), room, self.model.weights)
+        return arrays | weights, counters | {"callbacks": states}
 
     def _resume(self, callbacks):
         """Restores everything that can be restored before the epoch begins."""
@@ -272,7 +269,7 @@ class Checkpoint(keras.callbacks.Callback):
         callbacks = self.model.current_fit.callbacks
         position = next(number for number, each in enumerate(callbacks) if each is self)
         for each in callbacks[position + 1 :]:
-            if callback_state.get(each) is not None:
+            if callback_state.has_state(each):
                 raise ValueError(
                     "Checkpoint must be the last callback, so that it saves the state of all others. Received: "
                     f"{type(each).__name__} after it. Put Checkpoint at the end."

@@ -199,9 +199,18 @@ def read(path: str | os.PathLike[str], required: Spec, optional: Spec | None = N
     return Checkpoint(path, arrays, header["counters"])
 
 
+def room_in_header(arrays: Mapping[str, np.ndarray], counters: Mapping[str, Any]) -> int:
+    """Returns how many bytes further counters may take, as JSON, next to these and to three times as many arrays."""
+    arrays_bytes, counters_bytes = len(json.dumps(_listed(arrays))), len(json.dumps(counters))
+    return max(0, LARGEST_HEADER_BYTES - 3 * arrays_bytes - counters_bytes - 1000)
+
+
+def _listed(arrays):
+    return [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]
+
+
 def _header(arrays, counters):
-    listed = [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]
-    header = json.dumps({"arrays": listed, "counters": counters}).encode()
+    header = json.dumps({"arrays": _listed(arrays), "counters": counters}).encode()
     if len(header) > LARGEST_HEADER_BYTES:
         raise ValueError(
             f"Names and counters must take at most {LARGEST_HEADER_BYTES:,} bytes. Received: {len(header):,} bytes. "

@@ -51,7 +51,7 @@ def restore(
 
 def named(callbacks: Sequence[keras.callbacks.Callback]) -> list[tuple[str, keras.callbacks.Callback]]:
     """Pairs callbacks that have a state with names: their number among those, and their class."""
-    with_state = [each for each in callbacks if callback_state.get(each) is not None]
+    with_state = [each for each in callbacks if callback_state.has_state(each)]
     return [(f"{number} {type(each).__name__}", each) for number, each in enumerate(with_state)]
 
 
@@ -70,7 +70,11 @@ def _restore_callbacks(found, callbacks):
     states = found.counters["callbacks"]
     for name, callback in named(callbacks):
         if name not in states:
-            warnings.warn(f"{found.path} has no counters for callback {name}, which starts anew.", stacklevel=3)
+            warnings.warn(
+                f"{found.path} has no state of the callback {name!r}: it was not in the list of callbacks then, or its "
+                "state could not be saved. It starts anew.",
+                stacklevel=3,
+            )
             continue
         callback_state.restore(callback, states[name])
         weights = [array for key, array in found.arrays.items() if key.startswith(f"callbacks/{name}/")]
