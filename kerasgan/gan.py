@@ -1,5 +1,6 @@
 """A generator and a discriminator as one Keras model."""
 
+import inspect
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from kerasgan import (
 )
 from kerasgan.ema import EMA
 from kerasgan.export import export
+from kerasgan.validation import first_mistakes
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import networks as network_checks
 
@@ -82,6 +84,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
     ):
         super().__init__(name=name)
         self.placement = backend.placement()
+        first_mistakes.check_order(generator, discriminator)
         self.image_shape = network_checks.check_networks(generator, discriminator, latent_dim, num_classes)
         self.generator = generator
         self.discriminator = discriminator
@@ -119,6 +122,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
+        **others: Any,
     ) -> None:
         """Configures training.
 
@@ -136,13 +140,17 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
                 distribution strategy.
             jit_compile: True compiles the step with XLA; `"auto"` does so on JAX, and on TensorFlow where there is a
                 GPU. On JAX False runs each operation by itself, which is slow.
+            others: there are none; what other Keras models take is answered with what to use here.
 
         Raises:
+            TypeError: for any other argument.
             ValueError: for an unknown name, one optimizer for both networks, or values that are unsound together: a
                 Wasserstein critic whose gradient nothing bounds, a penalty on a critic with batch norm, one-stage
                 updates with a discriminator that does not evaluate each image by itself; or for what several replicas
                 cannot do: loss scaling, XLA, optimizers that accumulate gradients or were made elsewhere.
         """
+        if others:
+            raise first_mistakes.unknown_compile_arguments(others, inspect.signature(self.compile).parameters)
         objective, penalties, updates, augment = _values_of(objective, penalties, updates, augment)
         if augment is not None:
             augment.check(self.image_shape)
@@ -205,6 +213,7 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
                 values are checked as they are read, each batch before it is trained on.
         """
         self._check_compiled("fit")
+        first_mistakes.warn_of_monitors(callbacks, validation_data is not None or validation_split > 0)
         options = {
             "shuffle": shuffle,
             "validation_split": validation_split,
@@ -373,6 +382,11 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def save(self, filepath: Any, *args: Any, **options: Any) -> None:
+        """Writes a `.keras` file, from which training goes on: `keras.Model.save`. Warns of classes without a name."""
+        first_mistakes.warn_of_unregistered({"generator": self.generator, "discriminator": self.discriminator})
+        super().save(filepath, *args, **options)
 
     def save_own_variables(self, store: Any) -> None:
         # Keras leaves the state of seed generators out of its files; without it, training on after a load would
