@@ -6,7 +6,7 @@ import platform
 
 from kerasgan import backend, files, pictures
 from kerasgan.gan import GAN
-from kerasgan.runs import jobs, run_folder
+from kerasgan.runs import jobs, progress, run_folder
 from kerasgan.validation.printable import printable, quoted
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,7 +43,8 @@ def write(gan: GAN, run: pathlib.Path) -> None:
     with files.written_whole(run / run_folder.MODEL) as unfinished:
         gan.save(unfinished)
     if backend.NO_EXPORT is None:
-        export(gan, run / run_folder.EXPORT)
+        with progress.saying("writing the SavedModel"):
+            export(gan, run / run_folder.EXPORT)
     pictures.save_png(run / run_folder.SAMPLES, _samples_picture(gan), durable=True)
 
 
