@@ -11,8 +11,8 @@ import numpy as np
 from kerasgan import (
     augment,
     backend,
-    configs,
     fit_data,
+    gan_config,
     keras_internals,
     objectives,
     optimizers,
@@ -31,7 +31,7 @@ LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probabilit
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
-class GAN(keras_internals.TrainerHooks, keras.Model):
+class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
     """A generator and a discriminator that are trained against each other.
 
     Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,
@@ -348,58 +348,6 @@ class GAN(keras_internals.TrainerHooks, keras.Model):
         if self.compiled and self.augment is None:
             left_out.append("augment_probability")
         return [metric for metric in super().metrics if metric.name not in left_out]
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "latent_dim": self.latent_dim,
-            "num_classes": self.num_classes,
-            "ema": keras.saving.serialize_keras_object(self.ema),
-            "seed": self.seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "GAN":
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("generator", "discriminator", "ema")
-        }
-        return cls(**{**config, **parts})
-
-    def get_compile_config(self) -> dict[str, Any]:
-        if not self.compiled:
-            return {}
-        frozen = {name: getattr(self, name) for name in ("objective", "penalties", "updates", "augment")}
-        configs.check_saveable(frozen)
-        values = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer} | frozen
-        return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
-            "run_eagerly": self.run_eagerly,
-            "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self._jit_compile_setting,  # what it comes to differs between engines and machines
-        }
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def save(self, filepath: Any, *args: Any, **options: Any) -> None:
-        """Writes a `.keras` file, from which training goes on: `keras.Model.save`. Warns of classes without a name."""
-        first_mistakes.warn_of_unregistered({"generator": self.generator, "discriminator": self.discriminator})
-        super().save(filepath, *args, **options)
-
-    def save_own_variables(self, store: Any) -> None:
-        # Keras leaves the state of seed generators out of its files; without it, training on after a load would
-        # draw other latents (and other dropout masks) than training on without one.
-        for number, generator in enumerate(keras_internals.seed_generators(self)):
-            store[f"seed_{number}"] = generator.state
-        store["augment_probability"] = self.augment_probability
-
-    def load_own_variables(self, store: Any) -> None:
-        for number, generator in enumerate(keras_internals.seed_generators(self)):
-            generator.state.assign(store[f"seed_{number}"])
-        if getattr(self, "augment", None) is not None and self.augment.adapts:
-            self.augment_probability.assign(store["augment_probability"])
 
     def on_epoch_iterator(self, iterator: Any) -> None:
         """Keeps Keras's iterator over training batches for callbacks; later calls in a fit are of its validation."""

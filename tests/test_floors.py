@@ -19,7 +19,7 @@ FLOORS = [
     {"configs", "metrics", "networks", "theory"},
     {"augment", "backend", "ema", "objectives", "penalties", "updates"},
     {"datasets", "export", "sampling", "step"},
-    {"features", "fit_data"},
+    {"features", "fit_data", "gan_config"},
     {"evaluation", "gan"},
     {"callbacks"},
     {"runs"},
