@@ -30,7 +30,7 @@ ANNEALED = 1e-3  # of its largest value a learning rate
 WRONG_PAIRS, RIGHT_PAIRS = 0.05, 0.95
 FEW_IMAGES, COUNTED_IMAGES = 10, 500
 LOSS_GROWTH, MAX_LOGIT_SPREAD = 10.0, 100.0
-MIN_SWINGS = 4
+MIN_SWINGS, SWING = 4, 0.1
 MAX_AUC, MAX_AUC_SIGMAS, AUC_EPOCHS = 0.75, 4.0, 3
 
 
@@ -273,9 +273,15 @@ def collapsed_generator(observations: Sequence[Observation]) -> Failure | None:
 
 
 def oscillation(observations: Sequence[Observation]) -> Failure | None:
-    """Networks that circle each other: the discriminator is right on nearly all pairs, then wrong on nearly all."""
-    accuracies = [each for each in _all(observations, "pairwise_accuracy") if not 0.2 < each < 0.8]
-    swings = sum((one > 0.5) != (other > 0.5) for one, other in itertools.pairwise(accuracies))
+    """Networks that circle each other: the discriminator is right on nearly all pairs, then wrong on nearly all.
+
+    Each must last for two observations. A critic that learns slowly, as with few steps, is now and then wrong for one.
+    """
+    accuracies = _all(observations, "pairwise_accuracy")
+    sides = [0 if SWING < each < 1 - SWING else 1 if each > 0.5 else -1 for each in accuracies]
+    runs = [(side, len(list(run))) for side, run in itertools.groupby(sides)]
+    lasting = [side for side, length in runs if side and length > 1]
+    swings = sum(one != other for one, other in itertools.pairwise(lasting))
     if swings < MIN_SWINGS:
         return None
     evidence = f"the discriminator changed {swings} times between right and wrong on nearly all pairs"
