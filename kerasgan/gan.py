@@ -158,7 +158,7 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
         updates.check(self.discriminator)
-        self._jit_compile_setting = jit_compile
+        self.jit_compile_setting = jit_compile
         self.objective, self.penalties, self.updates = objective, penalties, updates
         if not self.compiled or augment != self.augment:  # else a loaded model would lose its probability
             self.augment_probability.assign(0.0 if augment is None else augment.initial_probability)

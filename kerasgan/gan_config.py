@@ -39,7 +39,7 @@ class SavedGAN(keras.Model):
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self._jit_compile_setting,  # what it comes to differs between engines and machines
+            "jit_compile": self.jit_compile_setting,  # what it comes to differs between engines and machines
         }
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
