@@ -272,7 +272,7 @@ def test_every_callback_writes_its_files(tmp_path, make_gan, images):
         callbacks.LatentWalk(tmp_path, rows=1, frames=3),
     ]
     history = make_gan().fit(images, batch_size=32, epochs=2, validation_data=images, callbacks=listed, verbose=0)
-    assert {"js_bound", "val_fid", "val_d_loss", "d_gap"} <= set(history.history)
+    assert {"js_bound", "val_fid", "val_d_loss", "d_memorization_auc"} <= set(history.history)
     runs = ("train/discriminator", "validation/discriminator", "images", "guard", "evaluation")
     found = {run: events(tmp_path / run) for run in runs}
     assert [step for step, _ in found["images"]["samples/grid"]] == [2, 4]

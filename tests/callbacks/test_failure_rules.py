@@ -1,5 +1,6 @@
 """Each failure rule on observations made for it."""
 
+import dataclasses
 import inspect
 import re
 
@@ -10,6 +11,8 @@ import pytest
 import kerasgan
 from kerasgan.callbacks import failure_rules
 from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation, Scales
+from kerasgan.callbacks.held_out import ranking
+from kerasgan.metrics import Copying
 
 SOUND = {
     "d_loss": 1.3,
@@ -112,11 +115,30 @@ def test_networks_that_circle_each_other_oscillate():
     assert found(observations(20, pairwise_accuracy=lambda n: 0.95 if n < 9 else 0.05)) == []
 
 
-def test_a_discriminator_overfits_if_the_gap_is_wide():
-    failure = failure_rules.overfitted_discriminator(7, 0.9, 0.5)
-    assert failure.what == "overfitted discriminator" and "0.90" in failure.evidence and "0.50" in failure.evidence
-    assert failure_rules.overfitted_discriminator(7, 0.75, 0.5) is None
-    assert failure_rules.overfitted_discriminator(7, np.nan, 0.5) is None
+def test_a_discriminator_overfits_if_it_ranks_training_images_first():
+    failure = failure_rules.overfitted_discriminator(7, 0.9, 500, 100)
+    assert failure.what == "overfitted discriminator" and "probability of 0.90" in failure.evidence
+    assert failure_rules.overfitted_discriminator(7, 0.74, 500, 100) is None
+    assert failure_rules.overfitted_discriminator(7, np.nan, 500, 100) is None
+
+
+def test_few_images_are_no_evidence_of_overfitting():
+    """Of 8 and 8 images every sixteenth pair of samples of one distribution has an AUC above 0.75."""
+    random = np.random.default_rng(0)
+    draws = [ranking(*random.normal(size=(2, 8))) for _ in range(2000)]
+    assert np.mean(np.array(draws) > failure_rules.MAX_AUC) > 0.03
+    assert not any(failure_rules.overfitted_discriminator(7, auc, 8, 8) for auc in draws)
+    assert failure_rules.overfitted_discriminator(7, 1.0, 30, 30)
+
+
+def test_copies_are_reported_with_what_shows_them():
+    found = Copying(share=0.9, expected=0.5, z=8.0, close=0.4, suspicious=True)
+    failure = failure_rules.copied_images(7, found, 90, 60)
+    assert failure.what == "copied training images" and "40 % of the samples nearly equal one of 90" in failure.evidence
+    assert "90 % are nearer to one of them than to any of 60 held-out images (50 % by chance)" in failure.evidence
+    alone = dataclasses.replace(found, share=None, expected=None, z=None)
+    assert "held-out" not in failure_rules.copied_images(7, alone, 90, 0).evidence
+    assert failure_rules.copied_images(7, dataclasses.replace(found, suspicious=False), 90, 60) is None
 
 
 # Advice

@@ -42,7 +42,7 @@ def test_each_log_has_its_chart(make_gan, images, tmp_path):
             "training/d_real": "d_real",
             "training/d_fake": "d_fake",
             "training/own": "own",
-            "training_diagnostics/d_gap": "d_gap",
+            "training_diagnostics/d_memorization_auc": "d_memorization_auc",
             "training_diagnostics/js_bound": "js_bound",
         },
         "validation": {
