@@ -351,6 +351,12 @@ def _add_evaluate(evaluate):
     )
     evaluate.add_argument("--split", help="split of the real images (default: test where there is one, else train)")
     evaluate.add_argument("--seed", type=_seed, default=0, help="the same table every time (default: %(default)s)")
+    evaluate.add_argument(
+        "--seeds",
+        type=_positive,
+        default=3,
+        help="sets of samples, and classifiers, for the deviations of the figures; 1 is fastest (default: %(default)s)",
+    )
     evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     evaluate.add_argument(
         "--samples", metavar="PATH", help="write the samples for other tools: a .npz file, or a folder of PNG files"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kerasgan import files, pictures
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, models, overrides, plans, run_folder, sizes, training
+from kerasgan.runs import jobs, models, overrides, plans, progress, run_folder, sizes, training
 from kerasgan.validation.printable import printable, quoted
 
 CHANGES = (
@@ -114,14 +114,22 @@ def compare(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Prints the table of a finished run's figures."""
     run_evaluation.evaluate(
-        options.run, options.n, options.features, options.split, options.seed, options.json, options.samples
+        options.run,
+        options.n,
+        options.features,
+        options.split,
+        options.seed,
+        options.json,
+        options.samples,
+        options.seeds,
     )
 
 
 def export(options: argparse.Namespace) -> None:
     """Writes a finished run's generator in another format."""
     out = files.output(options.out, folder=options.format in FOLDER_FORMATS)
-    models.load(options.run).export(out, format=options.format)
+    with progress.saying(f"writing {options.format}"):
+        models.load(options.run).export(out, format=options.format)
     print(f"{options.format}: {printable(options.out)}")
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasgan import evaluation
+from kerasgan import evaluation, metrics
 from kerasgan.validation import errors
 from kerasgan.validation.scalars import whole_number
 
@@ -18,7 +19,7 @@ from .writer import EVALUATION, ScalarLog, training_step
 
 METRICS = evaluation.METRICS
 
-WORST = {"fid": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0}
+WORST = {"fid": math.inf, "fid_infinity": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0}
 """Values for samples that are not finite; 0 for all other metrics."""
 
 MIN_IMAGES = 10
@@ -40,9 +41,9 @@ class Evaluate(keras.callbacks.Callback):
     improvement, and `EarlyStopping` counts such epochs: make its patience a multiple of `every_epochs`. Samples that
     are not finite get the worst values there are: an infinite distance, precision 0.
 
-    With classes, samples have labels in equal shares: give real images in equal shares, too. The features of the real
-    images are extracted once, at the start of training. The latents are always the same, and training is the same
-    without this callback.
+    A conditional GAN draws with the labels of the real images, or without them in equal shares. Metrics that have too
+    few images to say something are warned of, once. The features of the real images are extracted once, at the start of
+    training. The latents are always the same, and training is the same without this callback.
 
     Args:
         real_images: float (m, ...) in [-1, 1], best not those trained on; or a `kerasgan.evaluation.Real`, which
@@ -57,13 +58,16 @@ class Evaluate(keras.callbacks.Callback):
         metrics: names of `kerasgan.evaluation.METRICS`; "js" and "score" need an extractor that classifies.
         seed: int that fixes the choice of real images, the latents and the subsets of the kernel distance.
         options: further arguments of `kerasgan.evaluation.evaluate`: `k`, `subsets`, `subset_size`.
+        labels: classes of the real images, int (m,); None for classes in equal shares, or those of a `Real`.
+        training_images: those that `fit` trains on, float (l, ...) in [-1, 1], or a `Real`; for the metric "copies",
+            which needs them. The real images must be held out then.
 
     Attributes:
         latest: the last `kerasgan.evaluation.Evaluation`, or None.
 
     Raises:
-        ValueError: for values out of range. At the start of training, if real images and samples differ in shape, or
-            the extractor cannot give a metric.
+        ValueError: for values out of range, or "copies" without training images. At the start of training, if real
+            images and samples differ in shape, or the extractor cannot give a metric.
 
     Example:
         >>> import tempfile
@@ -91,13 +95,18 @@ class Evaluate(keras.callbacks.Callback):
         metrics: str | Sequence[str] = ("fid", "kid", "precision", "recall"),
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
+        labels: ArrayLike | None = None,
+        training_images: "ArrayLike | evaluation.Real | None" = None,
     ):
         super().__init__()
         n = whole_number("n", n, MIN_IMAGES)
-        self.real: np.ndarray | evaluation.Real = _choose(real_images, n, seed)
+        self.real: np.ndarray | evaluation.Real
+        self.labels: np.ndarray | None
+        self.real, self.labels = _choose(real_images, labels, n, seed)
+        self.training_images: Any = training_images
         self.extractor: Any = extractor
         self.every_epochs: int = whole_number("every_epochs", every_epochs, 1)
-        self.metrics: tuple[str, ...] = _check_metrics(metrics)
+        self.metrics: tuple[str, ...] = _check_metrics(metrics, training_images)
         self.seed: int = seed
         self.options: dict[str, Any] = dict(options or {})
         self.latest: evaluation.Evaluation | None = None
@@ -112,7 +121,10 @@ class Evaluate(keras.callbacks.Callback):
                     f"Real and generated images must have the same shape. Received: real_images of shape "
                     f"{self.real.shape[1:]}, generated images of shape {shape}. Pass images as fit() takes them."
                 )
-            self.real = evaluation.extract_real(self.real, self.extractor)
+            self.real = evaluation.extract_real(self.real, self.extractor, self.labels)
+        if self.training_images is not None:
+            self.training_images = evaluation.extract_real(self.training_images, self.real.extractor)
+        self._warn_of_few()
         class_metrics = {"js", "score"} & set(self.metrics)
         if class_metrics and self.real.features.probabilities is None:
             raise ValueError(
@@ -145,31 +157,60 @@ class Evaluate(keras.callbacks.Callback):
             raise ValueError(f"The state must be one that Evaluate returned. Received: state={str(state)[:200]}.")
         self._logs = logs
 
+    def _warn_of_few(self):
+        notes = {name: metrics.too_few(name, *self.real.features.features.shape) for name in self.metrics}
+        notes = {name: note for name, note in notes.items() if note is not None}
+        if notes:
+            warnings.warn(
+                f"Evaluate has few real images for {', '.join(notes)}: {next(iter(notes.values()))}. Compare the "
+                "values with each other only, or give more images.",
+                stacklevel=2,
+            )
+
+    def _samples(self):
+        """Returns samples with the labels of the real images, where these are known."""
+        labels = None if getattr(self.model, "num_classes", None) is None else self.real.labels
+        return self.model.generate(len(self.real.features.features), seed=self.seed, labels=labels)
+
     def _evaluate(self):
-        samples = self.model.generate(len(self.real.features.features), seed=self.seed)
+        samples = self._samples()
         if not np.isfinite(samples).all():
             return {name: WORST.get(name, 0.0) for name in self.metrics}
-        self.latest = evaluation.evaluate(self.real, samples, metrics=self.metrics, seed=self.seed, **self.options)
-        return {name: getattr(self.latest, name) for name in self.metrics}
+        options = {"seed": self.seed, "training_images": self.training_images} | self.options
+        self.latest = evaluation.evaluate(self.real, samples, metrics=self.metrics, **options)
+        return {name: self.latest.value(name) for name in self.metrics}
 
 
-def _choose(real_images, n, seed):
+def _choose(real_images, labels, n, seed):
+    """Returns n of the real images and their labels, or a `Real` as it is."""
     if isinstance(real_images, evaluation.Real):
-        return real_images
+        return real_images, None
     images = np.asarray(real_images)
     if images.ndim < 2 or len(images) < MIN_IMAGES:
         raise ValueError(
             f"There must be at least {MIN_IMAGES} real images of shape (m, height, width, channels), or points (m, d). "
             f"Received: real_images.shape={images.shape}. Some thousands give steady values."
         )
-    return images[np.random.default_rng(seed).permutation(len(images))[:n]]
+    labels = None if labels is None else np.asarray(labels)
+    if labels is not None and labels.shape != (len(images),):
+        raise ValueError(
+            f"There must be one label for each real image. Received: labels of shape {labels.shape} for {len(images)} "
+            "images. Pass labels as integers (m,)."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(images))[:n]
+    return images[chosen], None if labels is None else labels[chosen]
 
 
-def _check_metrics(metrics):
+def _check_metrics(metrics, training_images):
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     for name in names:
         if name not in METRICS:
             raise errors.unknown_name("metric", name, METRICS)
+    if "copies" in names and training_images is None:
+        raise ValueError(
+            "The metric 'copies' compares samples with the training images. Received: training_images=None. Pass those "
+            "that fit() trains on, and held-out images as real_images."
+        )
     if not names:
         raise ValueError(f"There must be at least one metric. Received: metrics={metrics!r}. Use metrics='fid'.")
     return names

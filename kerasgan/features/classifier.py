@@ -74,7 +74,8 @@ def classifier(
         return found, keras.ops.softmax(logits)
 
     name = f"classifier ({note['dataset']})"
-    return Extractor(name, features, tuple(network.input_shape[1:]), note["accuracy"])
+    settings = {"version": VERSION, "seed": seed, "trained_on": note["dataset"], "image_size": image_size}
+    return Extractor(name, features, tuple(network.input_shape[1:]), note["accuracy"], settings=settings)
 
 
 def _file_name(source, options, seed):

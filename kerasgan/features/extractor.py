@@ -1,7 +1,7 @@
 """The interface of all extractors, and the extractors without weights of kerasgan's own."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -36,6 +36,7 @@ class Extractor:
         image_shape: (height, width, channels) of the images it takes, or None for any.
         accuracy: share of held-out images that a classifier classifies correctly; None where nothing is classified.
         batch_size: images in a batch; it bounds the memory and does not change the results.
+        settings: what else is needed to make the same features again, such as the seed of a classifier; for reports.
 
     Example:
 
@@ -54,6 +55,7 @@ class Extractor:
     image_shape: tuple[int, ...] | None = None
     accuracy: float | None = None
     batch_size: int = BATCH_SIZE
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, images: Any) -> Features:
         """Returns the `Features` of images.

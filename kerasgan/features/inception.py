@@ -45,4 +45,5 @@ def inception(weights: str | None = "imagenet") -> Extractor:
         images = ops.image.resize(images, SIZE, interpolation="bilinear", antialias=True, data_format="channels_last")
         return pooled(ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images)
 
-    return Extractor("inception (Keras)", features, batch_size=50)
+    settings = {"weights": weights, "keras": keras.__version__}
+    return Extractor("inception (Keras)", features, batch_size=50, settings=settings)

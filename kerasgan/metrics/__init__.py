@@ -13,3 +13,4 @@ from .modes import ModeCoverage as ModeCoverage
 from .modes import mode_coverage as mode_coverage
 from .neighbors import density_coverage as density_coverage
 from .neighbors import precision_recall as precision_recall
+from .sample_size import too_few as too_few

@@ -2,15 +2,16 @@
 
 import dataclasses
 import json
-import math
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasgan import datasets, evaluation, features, files, metrics, pictures
-from kerasgan.runs import models, plans, recipes, run_folder
+from kerasgan import datasets, evaluation, files, metrics, pictures
+from kerasgan.runs import models, plans, recipes, report, run_folder
+from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
 MIXTURES = {
@@ -27,12 +28,16 @@ def evaluate(
     seed: int = 0,
     json_file: str | os.PathLike[str] | None = None,
     samples: str | os.PathLike[str] | None = None,
+    num_seeds: int = 3,
 ) -> dict[str, Any]:
     """Prints the table of a finished run's figures. The same call gives the same table.
 
+    Next to each figure is its floor: the same metric of as many other real images. So at most half of the images of the
+    split are those that the samples are compared with. See `kerasgan.runs.report`.
+
     Args:
         run: the run's folder.
-        n: number of samples, and the most real images.
+        n: number of samples, of real images, and of other real images; half of the split where it has fewer than 2 n.
         extractor: name of the features, one of `kerasgan.features.NAMES`; None for a classifier where the data has
             labels, Inception for other images, the values themselves for points, and mode coverage instead of features
             for mixtures whose modes are known.
@@ -41,6 +46,8 @@ def evaluate(
         json_file: a file for the figures as JSON; None for no file.
         samples: where to write the samples for other tools: a `.npz` file (key "samples"), or a new or empty folder for
             PNG files; None writes none.
+        num_seeds: sets of samples, and of classifiers as the features, over which the figures' deviations are taken;
+            1 for no deviations, and the least time.
 
     Returns:
         The figures, a dict that JSON can hold.
@@ -53,17 +60,16 @@ def evaluate(
     recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
     samples_path, json_path = _outputs(samples, json_file)
     gan = models.load(run)
-    if split is None:
-        split = "test" if datasets.has_test_split(recipe.source) else "train"
-    real, labels, info = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split, seed=seed)
-    _check_shape(info, gan)
-    # The labels of the real images, so that other shares of the classes do not count against a conditional GAN.
-    generated = gan.generate(len(real), seed=seed, labels=None if gan.num_classes is None else labels)
-    table, figures = _figures(recipe, info, real, generated, extractor, seed)
-    figures = {"run": str(run), "dataset": info.name, "split": split, "seed": seed} | figures
+    real = report.real_images(recipe, n, split, seed)
+    _check_shape(real.info, gan)
+    generated = report.samples(gan, real, range(seed, seed + scalars.whole_number("num_seeds", num_seeds, 1)))
+    table, figures = _figures(recipe, real, generated, extractor, seed)
+    facts = {"run": str(run), "dataset": real.info.name, "split": real.split, "held_out": real.held_out, "seed": seed}
+    figures = facts | {"num_seeds": num_seeds} | figures
+    info, split = real.info, real.split
     print(f"{printable(run)}: samples against {printable(info.name)} ({printable(split)})\n\n{table}")
     if samples_path is not None:
-        write_samples(samples_path, generated)
+        write_samples(samples_path, generated[0])
         print(f"\nsamples  {printable(samples)}")
     if json_path is not None:
         with files.written_whole(json_path) as unfinished:
@@ -93,21 +99,12 @@ def _check_shape(info, gan):
 
 
 def _figures(
-    recipe: recipes.Recipe,
-    info: datasets.DatasetInfo,
-    real: np.ndarray,
-    generated: np.ndarray,
-    extractor: str | None,
-    seed: int,
+    recipe: recipes.Recipe, real: report.RealImages, generated: Sequence[np.ndarray], extractor: str | None, seed: int
 ) -> tuple[str, dict[str, Any]]:
     """Returns a table for people, and a dict for JSON."""
     if extractor is None and recipe.source in MIXTURES:
-        return _modes(recipe.source, generated)
-    extractor = extractor or _default_features(info)
-    options = {"image_size": recipe.image_size} if extractor == "classifier" else {}
-    extractor = features.get(extractor, recipe.source if extractor == "classifier" else None, **options)
-    found = evaluation.evaluate(real, generated, extractor, seed=seed)
-    return evaluation.table(found), _finite(dataclasses.asdict(found) | {"classifier_accuracy": extractor.accuracy})
+        return _modes(recipe.source, generated[0])
+    return report.report(recipe, real, generated, extractor or _default_features(real.info), seed)
 
 
 def _default_features(info):
@@ -123,14 +120,10 @@ def _modes(source, generated):
         (f"{len(generated):,} points", "", ""),
         ("modes", f"{found.modes} of {len(centers())}", "with at least one point within 3 sigma"),
         ("high quality", f"{100 * found.high_quality:.1f} %", "points within 3 sigma of a mode; 98.9 % of real ones"),
-        ("reverse KL", f"{found.reverse_kl:.4g}", "lower is better; 0 for an even cover"),
+        ("reverse KL", f"{found.reverse_kl:.4g}", "lower is better; 0 for an even cover; as in PacGAN's tables"),
+        ("JS divergence", f"{found.js:.4g}", "the same, as in the log of PacGAN's code; at most log 2 = 0.693"),
     ]
-    return evaluation.layout(rows), _finite({"generated": len(generated)} | dataclasses.asdict(found))
-
-
-def _finite(figures):
-    """Replaces numbers that are not finite by None, because JSON has no infinity."""
-    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
+    return evaluation.layout(rows), report.without_infinities({"generated": len(generated)} | dataclasses.asdict(found))
 
 
 def write_samples(path: str | os.PathLike[str], samples: np.ndarray) -> None:

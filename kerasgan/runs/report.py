@@ -1,0 +1,205 @@
+"""The figures of a run's samples with all that is needed to read them: floors, deviations, copies, classes."""
+
+import dataclasses
+import math
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasgan import datasets, evaluation, features, metrics
+from kerasgan.gan import GAN
+from kerasgan.runs import recipes, record
+
+MAX_TRAINING_IMAGES = 60_000
+"""Training images that samples are compared with, to find copies."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RealImages:
+    """The real images of an evaluation.
+
+    Attributes:
+        images: those that the samples are compared with, float32 (n, height, width, channels), or points (n, d).
+        labels: their classes, int (n,); None where they have none.
+        others: as many other ones, for the floor of each figure.
+        other_labels: the classes of these.
+        info: facts of the data set.
+        split: the split that all of them are from.
+        held_out: whether the run was not trained on them.
+    """
+
+    images: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any] | None
+    others: np.ndarray[Any, Any]
+    other_labels: np.ndarray[Any, Any] | None
+    info: datasets.DatasetInfo
+    split: str
+    held_out: bool
+
+
+def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int) -> RealImages:
+    """Returns n real images and as many others, or halves of the split where there are fewer.
+
+    Args:
+        recipe: the recipe of the run.
+        n: number of images.
+        split: the split; None for "test" if the data set has it, or else "train".
+        seed: whole number, of the choice.
+
+    Raises:
+        ValueError: if the data cannot be loaded, or there are fewer than 2 images.
+    """
+    if split is None:
+        split = "test" if datasets.has_test_split(recipe.source) else "train"
+    found, labels, info = datasets.load_arrays(
+        recipe.source, 2 * n, image_size=recipe.image_size, split=split, seed=seed
+    )
+    half = len(found) // 2
+    if half < 1:
+        raise ValueError(f"There must be at least 2 real images. Received: split={split!r} with {len(found)}.")
+    parts = [None, None] if labels is None else [labels[:half], labels[half : 2 * half]]
+    held_out = not split.startswith(("train", "all"))
+    return RealImages(found[:half], parts[0], found[half : 2 * half], parts[1], info, split, held_out)
+
+
+def samples(gan: GAN, real: RealImages, seeds: Sequence[int]) -> list[np.ndarray]:
+    """Returns as many samples as there are real images, for each seed of latents.
+
+    A conditional GAN draws with the labels of the real images, so that other shares of the classes do not count
+    against it.
+    """
+    labels = None if gan.num_classes is None else real.labels
+    return [gan.generate(len(real.images), seed=seed, labels=labels) for seed in seeds]
+
+
+def report(
+    recipe: recipes.Recipe, real: RealImages, generated: Sequence[np.ndarray], extractor: str, seed: int
+) -> tuple[str, dict[str, Any]]:
+    """Returns a table for people, and a dict for JSON, of samples on features.
+
+    The values are of the first samples and the first feature network. Each has a floor, the same metric of other real
+    images; its standard deviation over the sets of samples; and, where the features are of kerasgan's own classifier,
+    over as many classifiers.
+
+    Args:
+        recipe: the recipe of the run.
+        real: the real images.
+        generated: several sets of samples, each as many as there are real images.
+        extractor: a name of `kerasgan.features.NAMES`.
+        seed: whole number, of the subsets of the kernel distance.
+    """
+    networks = _extractors(recipe, extractor, len(generated))
+    first = evaluation.extract_real(real.images, networks[0], real.labels)
+    _say(f"{len(generated)} sets of {len(generated[0]):,} samples")
+    sampled = first.extractor(generated[0])
+    found = evaluation.evaluate(first, sampled, seed=seed)
+    found = dataclasses.replace(found, copies=_copies(recipe, real, first, sampled.features, seed))
+    floor = evaluation.evaluate(first, real.others, seed=seed)
+    others = [evaluation.evaluate(first, each, seed=seed) for each in generated[1:]]
+    deviations = {"latents": _deviations([found, *others])}
+    if len(networks) > 1:
+        _say(f"{len(networks)} feature networks")
+        others = [evaluation.evaluate(real.images, generated[0], each, seed=seed) for each in networks[1:]]
+        deviations["networks"] = _deviations([found, *others])
+    deviations = {name: column for name, column in deviations.items() if column}
+    classes = _classes(recipe, real, first, sampled.features)
+    table = evaluation.table(found, floor, {f"over {name}": column for name, column in deviations.items()})
+    figures = _figures(found, floor, deviations, networks, classes)
+    return "\n\n".join([table, *_class_table(classes), *_remarks(real, found)]), figures
+
+
+def _extractors(recipe, name, count):
+    if name != "classifier":
+        return [features.get(name)]
+    networks = []
+    for seed in range(count):
+        _say(f"feature network {seed + 1} of {count}: a classifier of {recipe.source}, trained once and then kept")
+        networks.append(features.get(name, recipe.source, image_size=recipe.image_size, seed=seed))
+    return networks
+
+
+def _copies(recipe, real, first, sampled, seed):
+    """Returns whether samples are copies of the images that the run was trained on; None for points and few samples."""
+    if len(real.info.image_shape) != 3 or len(sampled) < metrics.copies.MIN_IMAGES:
+        return None
+    _say("training images, to find copies")
+    images = datasets.load_arrays(recipe.source, MAX_TRAINING_IMAGES, image_size=recipe.image_size, seed=seed)[0]
+    training = first.extractor(images).features
+    if recipe.flip:
+        training = np.concatenate([training, first.extractor(images[:, :, ::-1]).features])
+    return metrics.copying(sampled, training, first.features.features if real.held_out else None, seed)
+
+
+def _deviations(evaluations):
+    """Returns the standard deviation of each metric over several evaluations."""
+    columns = {name: [each.value(name) for each in evaluations] for name in evaluation.METRICS}
+    complete = {name: values for name, values in columns.items() if len(values) > 1 and None not in values}
+    return {name: statistics.stdev(values) for name, values in complete.items()}
+
+
+def _classes(recipe, real, first, sampled):
+    """Returns for each class of a conditional run its number of images, its Frechet distance and the floor of that."""
+    if not recipe.conditional or real.labels is None:
+        return []
+    sets = first.features.features, sampled, first.extractor(real.others).features
+    rows = []
+    for number in range(real.info.num_classes):
+        own, others = real.labels == number, real.other_labels == number
+        if min(own.sum(), others.sum()) < 2:
+            continue
+        fid = metrics.frechet_distance(sets[0][own], sets[1][own])
+        floor = metrics.frechet_distance(sets[0][own], sets[2][others])
+        note = metrics.too_few("fid", int(min(own.sum(), others.sum())), sets[0].shape[1])
+        rows.append({"class": number, "images": int(own.sum()), "fid": fid, "floor": floor, "note": note})
+    return rows
+
+
+def _class_table(classes):
+    if not classes:
+        return []
+    rows = [("class", "images", "FID", "real images", "")]
+    for row in classes:
+        note = "" if row["note"] is None else f"NOTE: {row['note']}"
+        rows.append((str(row["class"]), f"{row['images']:,}", f"{row['fid']:.4g}", f"{row['floor']:.4g}", note))
+    return [evaluation.layout(rows)]
+
+
+def _remarks(real, found):
+    """Returns sentences below the table."""
+    if found.copies is not None and found.copies.suspicious:
+        yield "COPIES: the samples are nearer to training images than they should be; see kerasgan.metrics.copying"
+    if not real.held_out and len(real.info.image_shape) == 3:
+        yield (
+            f"The real images (split {real.split}) are those that the run was trained on: a generator that copies them "
+            "has better figures than a perfect one."
+        )
+
+
+def _figures(found, floor, deviations, networks, classes):
+    """Returns all figures, with what is needed to make them again."""
+    figures = dataclasses.asdict(found) | {"classifier_accuracy": networks[0].accuracy, "notes": found.notes}
+    figures["floor"] = {name: floor.value(name) for name in evaluation.METRICS if floor.value(name) is not None}
+    figures |= {f"deviation_over_{name}": column for name, column in deviations.items()}
+    figures["feature_networks"] = [
+        {"name": each.name, "accuracy": each.accuracy} | dict(each.settings) for each in networks
+    ]
+    if classes:
+        figures["classes"] = classes
+    return without_infinities(figures | {"versions": record.versions()})
+
+
+def without_infinities(figures: Any) -> Any:
+    """Returns figures with None for numbers that are not finite, because JSON has none of these."""
+    if isinstance(figures, dict):
+        return {name: without_infinities(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [without_infinities(value) for value in figures]
+    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
+
+
+def _say(text):
+    """Prints what goes on, apart from the table."""
+    print(f"evaluating: {text}", file=sys.stderr, flush=True)
