@@ -99,6 +99,51 @@ def test_the_table_says_what_it_is_of_and_leaves_out_what_is_none():
     assert len({len(line) for line in lines}) == 1 == len({line.count("|") for line in lines})
 
 
+def test_the_table_has_columns_for_the_floor_and_the_deviations():
+    found = dataclasses.replace(evaluation.Evaluation("rows", 100, 100), fid=3.0, recall=0.5)
+    floor = dataclasses.replace(found, fid=1.5, recall=0.75)
+    lines = evaluation.table(found, floor, {"over latents": {"fid": 0.25}}).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert cells[0][2:4] == ["over latents", "real images"]
+    assert cells[2][1:4] == ["3", "± 0.25", "1.5"] and cells[3][1:4] == ["0.5", "", "0.75"]
+
+
+@pytest.mark.parametrize("n, marked", [(20, True), (300, False)])
+def test_values_of_few_images_are_marked(n, marked):
+    found = evaluation.evaluate(drawn(n), drawn(n), "pixels", ["fid", "fid_infinity", "recall", "coverage"])
+    assert set(found.notes) == ({"fid", "fid_infinity", "recall", "coverage"} if marked else set())
+    assert ("(!)" in evaluation.table(found)) == marked == ("too few images" in evaluation.table(found))
+
+
+def test_a_kernel_distance_within_its_deviation_is_marked():
+    """Real images against real ones are not to be distinguished from 0; noise is."""
+    same, noise = (
+        evaluation.evaluate(REAL, other, "pixels", ["kid"], subsets=20)
+        for other in (drawn(400), RANDOM.uniform(-1, 1, REAL.shape).astype("float32"))
+    )
+    assert "not to be distinguished from 0" in same.notes["kid"]
+    assert "not to be distinguished" not in noise.notes["kid"] and "too few" in noise.notes["kid"]
+
+
+def test_the_extrapolated_distance_and_copies():
+    more = drawn(400)
+    flat = [images.reshape(400, -1) for images in (REAL, more)]
+    found = evaluation.evaluate(REAL, more, "pixels", ["fid_infinity", "copies"], training_images=REAL[:100] + 0.01)
+    assert found.fid_infinity == metrics.frechet_distance_infinity(*flat)
+    assert found.copies == metrics.copying(flat[1], flat[0][:100] + np.float32(0.01), flat[0])
+    assert found.value("copies") == found.copies.excess and found.value("fid_infinity") == found.fid_infinity
+    copies = more[:50] + RANDOM.normal(0, 0.001, more[:50].shape).astype("float32")
+    assert evaluation.evaluate(REAL, copies, "pixels", "copies", training_images=more).copies.suspicious
+    assert evaluation.evaluate(REAL, copies, "pixels", "copies").copies is None
+
+
+def test_labels_go_with_the_real_images():
+    labels = np.arange(400) % 4
+    assert evaluation.extract_real(REAL, "pixels", labels).labels is labels
+    with pytest.raises(ValueError, match="one label for each"):
+        evaluation.extract_real(REAL, "pixels", labels[:5])
+
+
 def test_every_metric_has_a_row_and_a_field():
     fields = {field.name for field in dataclasses.fields(evaluation.Evaluation)}
     assert set(evaluation._ROWS) == set(evaluation.METRICS) < fields

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kerasgan import evaluation, features
+import kerasgan
+from kerasgan import evaluation, features, metrics
 from kerasgan.callbacks import Evaluate
 
 QUICK = {"subsets": 2}
@@ -97,6 +98,45 @@ def test_features_of_real_images_are_extracted_once_and_can_be_shared(make_gan, 
     assert sizes[3:] == [64, 64]
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_samples_have_the_labels_of_the_real_images(shared):
+    """With three quarters in class 0, where equal shares would count against the generator."""
+    images = np.zeros((64, 8, 8, 1), "float32")
+    labels = np.repeat([0, 1], [48, 16])
+    networks = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8, num_classes=2)
+    gan = kerasgan.GAN(*networks, latent_dim=4, num_classes=2)
+    gan.compile()
+    asked = []
+    real = evaluation.extract_real(images, "pixels", labels) if shared else images
+    watch = evaluate(real, labels=None if shared else labels, metrics=["recall"])
+    generate = gan.generate
+
+    def spy(n, **options):
+        asked.append(options.get("labels"))
+        return generate(n, **options)
+
+    gan.generate = spy
+    gan.fit(images, labels, batch_size=32, epochs=1, verbose=0, callbacks=[watch])
+    assert np.array_equal(np.sort(asked[-1]), labels)
+    chosen = labels if shared else labels[np.random.default_rng(0).permutation(64)]
+    assert np.array_equal(asked[-1], chosen)
+
+
+def test_copies_are_logged(make_gan, images):
+    gan = make_gan()
+    watch = evaluate(images[32:], training_images=images[:32], metrics=["copies"])
+    history = fit(gan, images[:32], watch)
+    order = np.random.default_rng(0).permutation(32)
+    sets = gan.generate(32, seed=0), images[:32], images[32:][order]
+    expected = metrics.copying(*(each.reshape(32, -1) for each in sets)).excess
+    assert len(history["val_copies"]) == 3 and history["val_copies"][-1] == pytest.approx(expected)
+
+
+def test_few_real_images_are_warned_of(make_gan, images):
+    with pytest.warns(UserWarning, match="few real images for fid, recall: too few images: 64, where at least 256"):
+        fit(make_gan(), images, evaluate(images, metrics=["fid", "recall"]), epochs=1)
+
+
 def test_samples_that_are_not_finite_are_the_worst(make_gan, images):
     gan = make_gan(g_optimizer=keras.optimizers.SGD(math.nan))
     history = fit(gan, images, evaluate(images), epochs=1)
@@ -112,6 +152,8 @@ def test_samples_that_are_not_finite_are_the_worst(make_gan, images):
         lambda images: evaluate(images, every_epochs=0),
         lambda images: evaluate(images, n=2),
         lambda images: evaluate(images[:3]),
+        lambda images: evaluate(images, metrics=["copies"]),
+        lambda images: evaluate(images, labels=[0, 1]),
     ],
 )
 def test_settings_out_of_range(images, call):

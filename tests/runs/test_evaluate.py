@@ -1,5 +1,6 @@
 """`kerasgan evaluate`: the table of a finished run, and the samples it writes for other tools."""
 
+import dataclasses
 import importlib
 import json
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 import kerasgan_cli
 from kerasgan import datasets, features, metrics, pictures
-from kerasgan.runs import evaluate, run_folder
+from kerasgan.runs import evaluate, recipes, run_folder
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def make_run(make_gan, tmp_path, monkeypatch):
 
 
 def evaluated(capsys, *arguments):
+    arguments = arguments if "--seeds" in arguments else (*arguments, "--seeds", 1)
     code = kerasgan_cli.main(["evaluate", *map(str, arguments)])
     printed = capsys.readouterr()
     assert code == 0, printed.err
@@ -65,14 +67,17 @@ def test_the_figures_are_those_of_the_samples(make_run, tmp_path, capsys):
     evaluated(capsys, run, "--n", 100, "--features", "pixels", "--seed", 3, "--json", tmp_path / "a.json")
     generated = keras.models.load_model(run / run_folder.MODEL).generate(100, seed=3).reshape(100, -1)
     real = datasets.load_arrays("digits", 100, seed=3)[0].reshape(100, -1)
+    others = datasets.load_arrays("digits", 200, seed=3)[0].reshape(200, -1)[100:]
     found = json.loads((tmp_path / "a.json").read_text())
+    assert found["floor"]["fid"] == pytest.approx(metrics.frechet_distance(real, others))
+    assert found["floor"]["coverage"] == metrics.density_coverage(real, others)[1]
     assert found["fid"] == pytest.approx(metrics.frechet_distance(real, generated))
     assert found["js"] is None
 
 
 def test_no_more_samples_than_real_images(make_run, capsys):
     printed = evaluated(capsys, make_run(), "--features", "pixels", "--split", "train[:50]")
-    assert "50 generated against 50 real" in printed and "digits (train[:50])" in printed
+    assert "25 generated against 25 real" in printed and "digits (train[:50])" in printed
 
 
 def test_mixtures_are_evaluated_by_their_modes(make_run, tmp_path, capsys):
@@ -83,9 +88,99 @@ def test_mixtures_are_evaluated_by_their_modes(make_run, tmp_path, capsys):
     assert "Frechet" in evaluated(capsys, run, "--n", 500, "--features", "pixels")
 
 
+def test_each_figure_has_a_floor_deviations_and_all_to_make_it_again(make_run, tmp_path, capsys):
+    run = make_run()
+    printed = evaluated(capsys, run, "--n", 60, "--seeds", 3, "--json", tmp_path / "a.json")
+    figures = json.loads((tmp_path / "a.json").read_text())
+    names = {"fid", "fid_infinity", "kid", "precision", "recall", "density", "coverage", "js", "score"}
+    assert names == set(figures["floor"]) == set(figures["deviation_over_latents"])
+    assert names == set(figures["deviation_over_networks"])
+    assert figures["deviation_over_latents"]["fid"] > 0 < figures["deviation_over_networks"]["fid"]
+    assert figures["floor"]["fid"] < figures["fid"]
+    header, rows = printed.splitlines()[2], printed.splitlines()[4:]
+    assert all(each in header for each in ("over latents", "over networks", "real images"))
+    assert any(f"{figures['floor']['fid']:.4g}" in row for row in rows if row.startswith("| FID"))
+    assert [each["seed"] for each in figures["feature_networks"]] == [0, 1, 2]
+    assert {"version", "accuracy", "trained_on"} < set(figures["feature_networks"][0])
+    assert {"kerasgan", "keras", "numpy", "python"} < set(figures["versions"])
+    assert figures["num_seeds"] == 3 and figures["real"] == figures["generated"] == 60 and figures["width"] == 128
+
+
+def test_the_deviations_are_those_of_latents_and_of_networks(make_run, tmp_path, capsys):
+    run = make_run()
+    options = ("--n", 60, "--seeds", 2, "--json", tmp_path / "a.json")
+    evaluated(capsys, run, *options)
+    figures = json.loads((tmp_path / "a.json").read_text())
+    gan, real = keras.models.load_model(run / run_folder.MODEL), datasets.load_arrays("digits", 60)[0]
+    networks = [features.classifier("digits", seed=seed) for seed in range(2)]
+    generated = [gan.generate(60, seed=seed) for seed in range(2)]
+
+    def fid(network, samples):
+        return metrics.frechet_distance(network(real).features, network(samples).features)
+
+    first = fid(networks[0], generated[0])
+    over_latents = np.std([first, fid(networks[0], generated[1])], ddof=1)
+    over_networks = np.std([first, fid(networks[1], generated[0])], ddof=1)
+    assert figures["deviation_over_latents"]["fid"] == pytest.approx(over_latents, rel=1e-3)
+    assert figures["deviation_over_networks"]["fid"] == pytest.approx(over_networks, rel=1e-3)
+
+
+@pytest.mark.parametrize("n, few", [(50, True), (600, False)])
+def test_figures_of_few_images_are_marked(make_run, tmp_path, capsys, n, few):
+    """A Frechet distance of 146 and a coverage of 1.00 were printed for 50 images without a word."""
+    printed = evaluated(capsys, make_run(), "--n", n, "--features", "pixels", "--json", tmp_path / "a.json")
+    notes = json.loads((tmp_path / "a.json").read_text())["notes"]
+    assert ("too few images: 50" in printed) == few
+    for metric in ("fid", "fid_infinity", "precision", "recall", "density", "coverage"):
+        assert (metric in notes) == few
+    assert "kid" in notes and "1,000" in notes["kid"]
+
+
+def test_real_images_that_were_trained_on_are_named(make_run, capsys):
+    assert "those that the run was trained on" in evaluated(capsys, make_run(), "--n", 20, "--features", "pixels")
+
+
+def test_copies_are_found_in_a_finished_run(make_run, tmp_path, capsys, monkeypatch):
+    """A run whose samples are training images with some noise."""
+    run = make_run()
+    images = datasets.load_arrays("digits")[0]
+    noise = np.random.default_rng(0).normal(0, 0.05, images.shape)
+    copies = [(images + noise)[:100].astype("float32")]
+    options = ("--n", 100, "--features", "pixels", "--json", tmp_path / "a.json")
+    assert "COPIES" not in evaluated(capsys, run, *options)
+    assert json.loads((tmp_path / "a.json").read_text())["copies"]["suspicious"] is False
+    monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: copies)
+    printed = evaluated(capsys, run, *options)
+    assert "COPIES" in printed and "| copies of training images" in printed
+    assert json.loads((tmp_path / "a.json").read_text())["copies"]["suspicious"] is True
+
+
+def test_conditional_runs_have_a_distance_of_each_class(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
+    recipe = recipes.Recipe("", "digits", network="mlp", network_options={"width": 16}, conditional=True, latent_dim=4)
+    _, _, info = datasets.load_arrays("digits", 400)
+    run = run_folder.create(tmp_path / "logs", "run")
+    gan = recipes.build(recipe, info, 0)
+    gan.save(run / run_folder.MODEL)
+    run_folder.write_settings(run, {"recipe": dataclasses.asdict(recipe), "seed": 0})
+    printed = evaluated(capsys, run, "--n", 200, "--features", "pixels", "--json", tmp_path / "a.json")
+    classes = json.loads((tmp_path / "a.json").read_text())["classes"]
+    real, labels, _ = datasets.load_arrays("digits", 400)
+    real, others, labels, other_labels = real[:200], real[200:], labels[:200], labels[200:]
+    generated = gan.generate(200, seed=0, labels=labels)
+    assert [each["class"] for each in classes] == list(range(10)) and "| class " in printed
+    for number, found in enumerate(classes):
+        sets = real[labels == number], generated[labels == number], others[other_labels == number]
+        flat = [each.reshape(len(each), -1) for each in sets]
+        assert found["images"] == len(flat[0]) and "too few images" in found["note"]
+        assert found["fid"] == pytest.approx(metrics.frechet_distance(flat[0], flat[1]), rel=1e-4)
+        assert found["floor"] == pytest.approx(metrics.frechet_distance(flat[0], flat[2]), rel=1e-4)
+
+
 def test_mode_coverage_without_a_good_point_is_still_json():
     table, figures = evaluate._modes("grid", np.full((10, 2), 100.0))
     assert figures["modes"] == 0 and figures["reverse_kl"] is None and "inf" in table
+    assert figures["js"] == pytest.approx(np.log(2)) and "PacGAN" in table
     json.dumps(figures, allow_nan=False)
 
 
