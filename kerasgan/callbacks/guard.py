@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kerasgan import keras_internals, optimizers
+from kerasgan.objectives import Objective
 from kerasgan.step.diagnostics import square_sums
 from kerasgan.validation.scalars import whole_number
 
@@ -332,15 +333,21 @@ def scales_of(gan: Any) -> Scales:
     Each unit of a layer has weights of square sum 2 where they keep the variance of a rectifier's inputs (He et al.,
     2015, arXiv:1502.01852).
     """
-    objective = gan.objective
-    zero = np.full(1, objective.neutral_logit or 0.0, "float32")
-    d_loss, g_loss = (float(np.mean(loss(zero, zero))) for loss in (objective.d_loss, objective.g_loss))
-    has_g_scale = objective.paired or objective.neutral_logit is not None
     weights = {
         name: math.sqrt(sum(2.0 * each.shape[-1] for each in network.trainable_weights if len(each.shape) > 1))
         for name, network in _networks(gan).items()
     }
-    return Scales(d_loss, g_loss if has_g_scale else None, weights)
+    return Scales(*scales_of_objective(gan.objective), weights)
+
+
+def scales_of_objective(objective: Objective) -> tuple[float, float | None]:
+    """Returns both losses where the discriminator cannot tell real from generated images.
+
+    The generator's is None for an objective in which only its changes have a meaning.
+    """
+    zero = np.full(1, objective.neutral_logit or 0.0, "float32")
+    d_loss, g_loss = (float(np.mean(loss(zero, zero))) for loss in (objective.d_loss, objective.g_loss))
+    return d_loss, g_loss if objective.paired or objective.neutral_logit is not None else None
 
 
 def _networks(gan):

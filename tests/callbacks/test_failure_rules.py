@@ -10,7 +10,8 @@ import pytest
 
 import kerasgan
 from kerasgan.callbacks import failure_rules
-from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation, Scales
+from kerasgan.callbacks import guard as guard_module
+from kerasgan.callbacks.failure_rules import ADVICE, Failure, Observation, Rate, Scales
 from kerasgan.callbacks.held_out import ranking
 from kerasgan.metrics import Copying
 
@@ -72,6 +73,14 @@ def test_weights_that_grow_threefold_in_two_hundred_steps_run_away(growth, expec
     assert found(made) == expected  # growth is of sums of squares, so tenfold is 3.2
 
 
+def test_weights_that_grow_from_a_small_start_do_not_run_away():
+    """The norm of the last is 36 times that of the first: below three times the usual scale, and above it."""
+    made = observations(10, weights=lambda n: weights_at(n, 2.05))
+    last = np.sqrt(np.sum(made[-1].weights["generator"][0]))
+    assert found(made, weights=dict.fromkeys(NETWORKS, last / 2.9)) == []
+    assert found(made, weights=dict.fromkeys(NETWORKS, last / 3.1)) == ["runaway"]
+
+
 def test_a_loss_far_above_that_of_guessing_is_runaway_if_it_lasts():
     assert found(observations(d_loss=14.0)) == ["runaway"]
     assert found(observations(d_loss=13.0)) == []
@@ -85,6 +94,108 @@ def test_a_loss_far_above_that_of_guessing_is_runaway_if_it_lasts():
 def test_a_network_whose_weights_do_not_change_is_dead(network):
     assert found(observations(weights=lambda n: weights_at(n, still=[network]))) == [f"dead {network}"]
     assert found(observations(4, weights=lambda n: weights_at(n, still=[network]))) == []  # not long enough
+
+
+def with_rates(made, **rates):
+    return [dataclasses.replace(each, rates={name: Rate(*rate) for name, rate in rates.items()}) for each in made]
+
+
+@pytest.mark.parametrize(
+    ("rates", "is_planned"),
+    [
+        (((0.0, 1e-3, True), (1e-3, 1e-3)), True),  # a schedule of its own that has ended
+        (((0.0, 1e-3), (0.0, 1e-3)), True),  # both were brought down
+        (((1e-7, 1e-3), (1e-7, 1e-3)), True),
+        (((1e-15, 1e-3), (1e-3, 1e-3)), False),  # one of two
+        (((1e-3, 1e-3, True), (1e-3, 1e-3, True)), False),
+        (((0.0, 0.0), (1e-3, 1e-3)), False),  # it never was above 0
+        (((0.0, 0.0, True), (0.0, 0.0, True)), False),
+    ],
+)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_learning_rate_that_has_fallen_as_planned_is_no_failure(network, rates, is_planned):
+    (other,) = set(NETWORKS) - {network}
+    for growth, expected in ((1.0, f"dead {network}"), (1 + 1e-9, f"{network} does not learn")):
+
+        def of(number, growth=growth):
+            return weights_at(number) | {network: weights_at(number, growth)[network]}
+
+        made = with_rates(observations(weights=of), **{network: rates[0], other: rates[1]})
+        assert found(made) == ([] if is_planned else [expected])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_whose_weights_hardly_change_does_not_learn(network):
+    def slow(number, growth=1 + 1e-9):
+        return weights_at(number) | {network: weights_at(number, growth)[network]}
+
+    assert found(observations(weights=slow)) == [f"{network} does not learn"]
+    assert found(observations(weights=lambda n: slow(n, 1 + 1e-6))) == []  # five times 1e-6
+    vanished = {f"{network[0]}_grad_norm": lambda n: 1.0 if n < 3 else 1e-9}
+    assert found(observations(weights=slow, **vanished)) == []  # the gradient is the cause, not the rate
+
+
+def test_new_biases_next_to_nothing_are_no_learning():
+    def with_biases(number):
+        kernel, bias = 4.0, 1e-24 * number**2  # of steps of 1e-12
+        return weights_at(number) | {"generator": (np.array([kernel, bias]), np.array([1.0]))}
+
+    assert found(observations(weights=with_biases)) == ["generator does not learn"]
+
+
+def test_what_follows_from_a_network_that_does_not_learn_is_not_reported():
+    made = observations(weights=lambda n: weights_at(n, still=["generator"]), logit_spread=200.0)
+    assert found(made) == ["dead generator"]
+
+
+# Flipped labels
+
+
+FLIPPED = {"pairwise_accuracy": 0.001, "d_loss": 0.2, "g_loss": 0.1}
+
+
+def test_a_low_loss_with_the_wrong_order_of_the_logits_means_flipped_labels():
+    assert found(observations(**FLIPPED)) == ["flipped labels"]
+    assert found(observations(**FLIPPED | {"logit_spread": 200.0})) == ["flipped labels"]  # hides the runaway
+    assert found(observations(**FLIPPED | {"d_loss": -2.0}), neutral_loss=0.0) == ["flipped labels"]  # a critic
+    assert found(observations(**FLIPPED | {"d_loss": 2.0})) == []  # it is fooled, and pays for it
+    assert found(observations(**FLIPPED | {"pairwise_accuracy": 0.3})) == []
+    assert found(observations(4, **FLIPPED)) == []
+    assert found(observations(**FLIPPED | {"pairwise_accuracy": lambda n: 0.0 if n != 6 else 0.5})) == []
+
+
+def test_two_low_losses_mean_flipped_labels():
+    low = {"pairwise_accuracy": 0.999, "d_loss": 0.1, "g_loss": 0.1}
+    assert found(observations(**low), g_loss=np.log(2)) == ["flipped labels"]
+    assert found(observations(**low | {"g_loss": 3.0}), g_loss=np.log(2)) == []  # it leads
+    assert found(observations(**low | {"d_loss": 1.0}), g_loss=np.log(2)) == []
+    assert found(observations(**low)) == []  # an objective whose g_loss has no neutral value
+
+
+@pytest.mark.parametrize("name", sorted(kerasgan.objectives.OBJECTIVES))
+def test_no_logits_make_both_losses_of_a_sound_objective_low(name):
+    """What the rule for two low losses rests on: over all pairs of logits."""
+    objective = kerasgan.objectives.get(name)
+    scales = guard_module.scales_of_objective(objective)
+    real, fake = (each.ravel().astype("float32") for each in np.meshgrid(*[np.linspace(-6, 6, 121)] * 2))
+    d_loss, g_loss = (np.asarray(loss(real, fake)) for loss in (objective.d_loss, objective.g_loss))
+    is_right = real > fake
+    if scales[1] is not None:
+        assert not (is_right & (d_loss < scales[0] / 2) & (g_loss < scales[1])).any()
+    assert not (~is_right & (d_loss < scales[0] - 1e-6)).any()
+
+
+# The data
+
+
+@pytest.mark.parametrize(
+    ("counted", "different", "expected"),
+    [(500, 1, True), (500, 9, True), (500, 10, False), (499, 1, False), (10**6, 3, True), (0, 0, False)],
+)
+def test_a_handful_of_images_is_too_few(counted, different, expected):
+    made = observations()
+    made[-1] = dataclasses.replace(made[-1], images=(counted, different))
+    assert found(made) == (["too few images"] if expected else [])
 
 
 def test_a_discriminator_with_the_same_logit_for_all_images_is_dead():
@@ -113,6 +224,11 @@ def test_networks_that_circle_each_other_oscillate():
     assert found(observations(20, pairwise_accuracy=lambda n: 0.95 if n % 8 < 4 else 0.05)) == ["oscillation"]
     assert found(observations(20, pairwise_accuracy=lambda n: 0.7 if n % 8 < 4 else 0.4)) == []
     assert found(observations(20, pairwise_accuracy=lambda n: 0.95 if n < 9 else 0.05)) == []
+
+
+def test_single_odd_observations_are_no_oscillation():
+    """As with a critic that makes one step for each of the generator's."""
+    assert found(observations(40, pairwise_accuracy=lambda n: 0.95 if n % 8 == 4 else 0.05, d_loss=1.5)) == []
 
 
 def test_a_discriminator_overfits_if_it_ranks_training_images_first():
