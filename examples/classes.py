@@ -22,6 +22,7 @@ from kerasgan.ema import EMA
 def main(folder="tensorboard_logs/example-classes", epochs=6, passes_per_epoch=20):
     folder = pathlib.Path(folder)
     keras.utils.set_random_seed(0)
+    # So many passes through the few digits are one epoch.
     batches, info = kerasgan.datasets.load("digits", batch_size=64, labels=True, passes=passes_per_epoch)
     classes = info.num_classes
     networks = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2, num_classes=classes)

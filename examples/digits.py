@@ -30,7 +30,7 @@ def main(folder="tensorboard_logs/example-digits", epochs=6, passes_per_epoch=20
         steps_per_execution=20,
     )
     history = gan.fit(
-        batches.repeat(passes_per_epoch),
+        batches.repeat(passes_per_epoch),  # so many passes through the few digits are one epoch
         epochs=epochs,
         verbose=2,
         callbacks=[callbacks.TensorBoard(folder), callbacks.ImageGrid(folder, real=next(iter(batches)))],

@@ -42,6 +42,7 @@ def main(folder="tensorboard_logs/example-serve", epochs=2, passes_per_epoch=20)
     generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
     gan.compile(*(keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=20)
+    # So many passes through the few digits are one epoch.
     gan.fit(batches.repeat(passes_per_epoch), epochs=epochs, verbose=2)
 
     gan.export(folder / "saved_model")

@@ -28,6 +28,7 @@ def main(folder="tensorboard_logs/example-workers", epochs=4, passes_per_epoch=5
     keras.utils.set_random_seed(0)
 
     # The batch is that of all workers together; in `fit` each reads its own share of it.
+    # So many passes through the few digits are one epoch.
     batches, info = kerasgan.datasets.load("digits", batch_size=64, passes=passes_per_epoch)
     with strategy.scope():
         generator, discriminator = kerasgan.networks.dcgan(info.image_shape, latent_dim=64, width=32, depth=2)
