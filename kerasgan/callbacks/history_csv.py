@@ -108,5 +108,11 @@ def read_history(path: str | os.PathLike) -> list[dict[str, float]]:
             f"A history is a CSV file that starts with the columns {', '.join(FIRST_COLUMNS)}. Received: {path} with "
             f"columns {str(columns)[:100]}. Pass the history.csv of a run."
         )
-    rows = [{name: float(cell) for name, cell in cells.items() if cell} for cells in reader]
-    return [row | {"epoch": int(row["epoch"]), "step": int(row["step"])} for row in rows]
+    try:
+        rows = [{name: float(cell) for name, cell in cells.items() if cell} for cells in reader]
+        return [row | {"epoch": int(row["epoch"]), "step": int(row["step"])} for row in rows]
+    except (ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise ValueError(
+            f"The rows of a history must hold numbers, one for each column. Received: {path} ({error}). Remove the "
+            "file: it is begun anew."
+        ) from None

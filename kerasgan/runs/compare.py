@@ -16,8 +16,11 @@ from kerasgan.evaluation import layout
 from kerasgan.runs import run_folder
 from kerasgan.validation.printable import printable
 
-EVALUATION = "evaluation.json"
+EVALUATION = run_folder.EVALUATION
 """File of a run with the figures of the last `kerasgan evaluate`."""
+
+LARGEST_FIGURE = 1e300
+"""Figures from here on, infinity and NaN included, are left out: they have no mean."""
 
 SHOWN = ("loss", "d_loss", "g_loss")
 """Logs in the table; the CSV file has all."""
@@ -71,7 +74,7 @@ def read_run(path: str | os.PathLike[str]) -> RunSummary:
         )
     try:
         history = read_history(path / run_folder.HISTORY) if (path / run_folder.HISTORY).is_file() else []
-        figures = json.loads((path / EVALUATION).read_text()) if (path / EVALUATION).is_file() else {}
+        figures = run_folder.read_object(path / EVALUATION) if (path / EVALUATION).is_file() else {}
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"The history and the evaluation of a run must be readable. Received: {path} ({error})."
@@ -148,7 +151,7 @@ def _numbers(figures):
     for name, value in figures.items() if isinstance(figures, dict) else ():
         if isinstance(value, dict):
             numbers |= {f"{name}.{inner}": number for inner, number in _numbers(value).items()}
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_FIGURE:
             numbers[name] = value
     return numbers
 

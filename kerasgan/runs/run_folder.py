@@ -25,10 +25,11 @@ SAMPLES = "samples.png"
 EXPORT = "saved_model"
 CHECKPOINTS = "checkpoints"
 HISTORY = "history.csv"
+EVALUATION = "evaluation.json"
 LOCK = ".lock"
 LARGEST_SETTINGS_BYTES = 8 * 2**20
 LONGEST_NAME = 100
-FILES = (SETTINGS, MODEL, SAMPLES, LOCK, "guard.log")
+FILES = (SETTINGS, MODEL, SAMPLES, HISTORY, EVALUATION, LOCK, "guard.log")
 FOLDERS = (EXPORT, CHECKPOINTS, "train", "validation", "images", "latent_walk", "guard")
 """The parts of a run that are files, and those that are folders."""
 
@@ -171,14 +172,30 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = pathlib.Path(path)
     within = files.kind(path, follow=True) == "a folder"
-    file = path / SETTINGS if within else path
+    return read_object(path / SETTINGS if within else path, follow=not within)
+
+
+def read_object(file: pathlib.Path, follow: bool = False) -> dict[str, Any]:
+    """Reads a JSON object from a plain file of at most `LARGEST_SETTINGS_BYTES`.
+
+    Args:
+        file: the file.
+        follow: whether it may be a link; not in a run folder, which may come from elsewhere.
+
+    Raises:
+        ValueError: if it cannot be read, or holds something else.
+    """
     try:
-        settings = json.loads(_text(file, follow=not within))
+        found = json.loads(_text(file, follow))
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"A run's settings must be readable JSON. Received: {file} ({error}).") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"A run's settings must be a JSON object. Received: a {type(settings).__name__} in {file}.")
-    return settings
+        raise ValueError(f"A run's {_named(file)} must be readable JSON. Received: {file} ({error}).") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"A run's {_named(file)} must be a JSON object. Received: a {type(found).__name__} in {file}.")
+    return found
+
+
+def _named(file):
+    return "settings" if file.name != EVALUATION else "evaluation"
 
 
 def _text(path, follow):
