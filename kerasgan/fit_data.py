@@ -13,10 +13,11 @@ import numpy as np
 
 from kerasgan import backend, keras_internals
 from kerasgan.datasets import Batches, sample
+from kerasgan.validation import data_kinds, lengths, scalars
 from kerasgan.validation import images as image_checks
-from kerasgan.validation import lengths, scalars
 
 DEFAULT_BATCH_SIZE = 32
+_KNOWN = (Batches, keras_internals.DataAdapter, keras.utils.PyDataset, types.GeneratorType)
 EVALUATION: Mapping[str, Any] = {
     "shuffle": False,
     "validation_split": 0.0,
@@ -128,9 +129,7 @@ def _unpacked(x, y, gan):
         x, y = x
     if isinstance(x, (list, tuple)) and len(x) == 1:
         x = x[0]
-    if isinstance(x, (list, tuple)):
-        received = f"{len(x)} arrays"
-        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
+    data_kinds.check_kind(x, _KNOWN + (() if _tensorflow() is None else (_tensorflow().data.Dataset,)))
     if isinstance(x, Batches) and y is not None:
         raise ValueError(
             f"Batches hold their labels themselves. Received: batches, and y of type {type(y).__name__}. Load them "
@@ -347,8 +346,13 @@ def _check_parts(spec, gan):
     if len(parts) == 1 and gan.num_classes is not None and isinstance(parts[0], tf.TensorSpec):
         raise ValueError(_labels_needed(gan.num_classes, "a dataset of images alone"))
     number = 1 if gan.num_classes is None else 2
-    if len(parts) != number or not all(isinstance(part, tf.TensorSpec) for part in parts):
-        received = f"a dataset of {spec}"
+    received = f"a dataset of {spec}"
+    if not all(isinstance(part, tf.TensorSpec) for part in parts):
+        raise ValueError(
+            "A dataset must give batches of images, or of pairs (images, labels), as dense tensors. Received: "
+            f"{received}. Map it to these: dataset.map(lambda row: row['image']); make ragged images one size first."
+        )
+    if len(parts) != number:
         raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
 
 

@@ -23,7 +23,7 @@ from kerasgan import (
 )
 from kerasgan.ema import EMA
 from kerasgan.export import export
-from kerasgan.validation import first_mistakes
+from kerasgan.validation import arguments, first_mistakes
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import networks as network_checks
 
@@ -90,15 +90,15 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         self.discriminator = discriminator
         self.latent_dim = int(latent_dim)
         self.num_classes = None if num_classes is None else int(num_classes)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = arguments.seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         # Evaluating held-out images must not change the latents that training draws next.
         self.validation_seed_generator = keras.random.SeedGenerator(0)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in LOGS}
         self.augment_probability = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="augment_probability", dtype="float32", autocast=False
         )
-        self.ema = ema
+        self.ema = arguments.instance("ema", ema, EMA, "kerasgan.ema.EMA(10_000)")
         self.averaged_generator = None if ema is None else _copy(generator)
         self.diagnostics: step.Recorder | None = None
         self.current_fit: fit_data.Fit | None = None
@@ -151,6 +151,10 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         """
         if others:
             raise first_mistakes.unknown_compile_arguments(others, inspect.signature(self.compile).parameters)
+        penalties = arguments.penalties(penalties)
+        run_eagerly = arguments.truth("run_eagerly", run_eagerly)
+        jit_compile = arguments.truth("jit_compile", jit_compile, ("auto", None))
+        steps_per_execution = arguments.steps_per_execution(steps_per_execution)
         objective, penalties, updates, augment = _values_of(objective, penalties, updates, augment)
         if augment is not None:
             augment.check(self.image_shape)

@@ -45,7 +45,16 @@ def for_both(
 def _get(optimizer, prefix, network):
     if optimizer == "adam":
         optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
-    optimizer = keras.optimizers.get(optimizer)
+    received = optimizer
+    try:
+        optimizer = keras.optimizers.get(received)
+    except (ValueError, TypeError, KeyError):
+        optimizer = None
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"The {prefix}_optimizer must be a Keras optimizer, or the name of one. Received: "
+            f"{prefix}_optimizer={received!r}. Use keras.optimizers.Adam(2e-4, beta_1=0.5)."
+        )
     if network.dtype_policy.name == "mixed_float16" and not hasattr(optimizer, "inner_optimizer"):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     default_name = re.sub(r"_\d+$", "", optimizer.name)

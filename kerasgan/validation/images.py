@@ -29,7 +29,10 @@ def check_image_spec(shape: Sequence[int | None], dtype: Any, image_shape: Seque
     Raises:
         ValueError: if the images are not floats, or not of `image_shape`.
     """
-    dtype = keras.backend.standardize_dtype(dtype)
+    try:
+        dtype = keras.backend.standardize_dtype(dtype)
+    except ValueError:  # of objects, texts and dates
+        dtype = str(dtype)
     if not dtype.startswith(("float", "bfloat")):
         raise ValueError(f"Images must be floats in [-1, 1]. Received: dtype {dtype}. {RANGE_ADVICE}.")
     shape = tuple(shape)
