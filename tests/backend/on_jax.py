@@ -175,6 +175,15 @@ def test_a_bad_batch_is_refused_before_it_is_trained_on(make_gan):
         make_gan().fit(Bad(), verbose=0)
 
 
+@pytest.mark.parametrize("kind", ["mapped", "generator"])
+def test_images_of_half_the_range_are_warned_of(make_gan, kind):
+    half = np.random.default_rng(0).uniform(0, 1, (32, 8, 8, 1)).astype("float32")
+    batches = kerasgan.datasets.load(2 * half - 1, 16)[0].map(lambda images: images / 2 + 0.5)
+    generator = ((half[at : at + 16],) for at in (0, 16))
+    with pytest.warns(UserWarning, match="half of"):
+        make_gan().fit(batches if kind == "mapped" else generator, verbose=0)
+
+
 @pytest.mark.parametrize("source", ["mnist", "stacked_mnist"])
 def test_what_tensorflow_reads_is_refused_without_it(source):
     with pytest.raises(ValueError, match="read by TensorFlow"):
