@@ -1,7 +1,8 @@
 """Kills trainings at random moments, resumes them, and prints how they ended, as JSON.
 
-Run as a program: `killing.py FOLDER KILLS SEED EPOCHS SETTINGS`, the last of them JSON, settings besides those below.
-The processes are forked from one that has imported TensorFlow but not begun to use it, which saves seconds for each.
+Run as a program: `killing.py FOLDER KILLS SEED EPOCHS SETTINGS`, the last of them JSON: fields of the recipe besides
+those below, and "guard". With the source "photos" these are made, and read from the cache on the disk. The processes
+are forked from one that has imported TensorFlow but not begun to use it, which saves seconds for each.
 """
 
 import io
@@ -14,7 +15,11 @@ import signal
 import sys
 import time
 
+import numpy as np
+from PIL import Image
+
 import kerasgan_cli
+from kerasgan.datasets import photos
 from kerasgan.resume import checkpoint_files
 from kerasgan.runs import results, run_folder, training
 
@@ -42,6 +47,7 @@ def start(arguments):
         os.dup2(out, 1)
         sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"))
         training.CHECKPOINT_SECONDS = 1e-9  # after every call into the training step
+        photos.is_small = lambda *_: False  # so that they are read from the disk
         results.export = lambda gan, folder: None  # seconds each, and nothing that is compared
         os._exit(kerasgan_cli.main(arguments))
     except BaseException as error:
@@ -122,24 +128,41 @@ def count_files(run, process, counted):
     counted["before_the_first"] += not found
     counted["in_a_write"] += bool(run) and is_in_a_write(folder, process)
     steps = [checkpoint_files.step_of(path) for path in found]
-    # Two steps a call, an epoch of 28: the last three are there, without a gap.
-    counted["lost"] += any(a - b != 2 for a, b in itertools.pairwise(steps))
+    # Two steps a call, an even number in an epoch: the last three are there, without a gap but that of a rollback.
+    rolled_back = (run / "guard.log").exists() if run else False
+    counted["lost"] += not rolled_back and any(a - b != 2 for a, b in itertools.pairwise(steps))
     for path in found:
         counters = checkpoint_files.peek_at(path)
         counted["unsound"] += counters is None
 
 
+def make_photos(folder):
+    """Writes 112 photos in two classes: 14 batches of 8."""
+    random_pixels = np.random.default_rng(0)
+    for number in range(112):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random_pixels.integers(0, 256, (20, 24, 3), "uint8")).save(path)
+
+
 def main(folder, kills, seed, epochs, more):
     folder = pathlib.Path(folder)
     settings = folder / "planned.json"
+    guard = more.pop("guard", "warn")
     recipe = RECIPE | {"epochs": epochs} | more
-    settings.write_text(json.dumps({"name": "killed", "recipe": recipe, "seed": seed, "deterministic": True}))
+    steps_per_epoch = 28
+    if recipe["source"] == "photos":
+        make_photos(folder / "photos")
+        recipe, steps_per_epoch = recipe | {"source": str(folder / "photos"), "batch_size": 8}, 14
+        os.environ["KERASGAN_CACHE"] = str(folder / "cache")
+    plan = {"name": "killed", "recipe": recipe, "seed": seed, "deterministic": True, "guard": guard}
+    settings.write_text(json.dumps(plan))
     process = start(["train", "--settings", str(settings), "--log-dir", str(folder / "straight")])
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if status:
         raise SystemExit(f"the straight training ended with {status}")
     dice = random.Random(seed)
-    run, counted = kill_and_resume(folder / "killed", settings, kills, 28 * epochs, dice)
+    run, counted = kill_and_resume(folder / "killed", settings, kills, steps_per_epoch * epochs, dice)
     print(json.dumps(counted | {"straight": str(run_in(folder / "straight")), "killed": str(run)}))
 
 
