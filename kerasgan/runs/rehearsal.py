@@ -15,6 +15,7 @@ from kerasgan.runs import advice, jobs, plans, progress
 
 TIMED_SECONDS = 5.0
 TIMED_CALLS = 20
+TIMED_STEPS = 50
 
 
 class _Timing(keras.callbacks.Callback):
@@ -32,6 +33,12 @@ class _Timing(keras.callbacks.Callback):
         self.steps_per_second = (batch - self.first) / (now - self.began)
         if self.calls > TIMED_CALLS or now - self.began > TIMED_SECONDS:
             self.model.stop_training = True
+
+
+def shortened(plan: plans.Plan) -> plans.Plan:
+    """Returns the plan with at most `TIMED_STEPS` steps for each call into the engine, so that timing it ends."""
+    steps = min(plan.recipe.steps_per_execution, TIMED_STEPS)
+    return dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, steps_per_execution=steps))
 
 
 def rehearse(gan: GAN, batches: Batches, plan: plans.Plan, info: DatasetInfo, job: jobs.Job) -> None:

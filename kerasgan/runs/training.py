@@ -60,7 +60,7 @@ def train(
     job = job or jobs.Job()
     if dry_run:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for the settings alone
-            gan, batches, info = _set_up(plan, 0, job)
+            gan, batches, info = _set_up(rehearsal.shortened(plan), 0, job)
         return rehearsal.rehearse(gan, batches, plan, info, job)
     gan, batches, info = _set_up(plan, 0, job)
     advised = advice.small_plan(plan.recipe, info)

@@ -350,6 +350,12 @@ def test_every_whole_number_of_a_recipe_is_tried_as_a_size():
     assert whole - steps <= {size for sizes in SIZED.values() for size in sizes}
 
 
+def test_a_dry_run_ends_however_long_a_call_into_the_engine_is(tmp_path):
+    recipe = RECIPE | dict.fromkeys(("steps_per_execution", "passes_per_epoch", "epochs"), HUGE - 1)
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": recipe}))
+    assert kerasgan_cli.main(["train", "--settings", str(tmp_path / "settings.json"), "--dry-run"]) == 0
+
+
 @pytest.mark.parametrize("n", [HUGE, 10**12, 10**30])
 def test_more_samples_than_memory(run, tmp_path, capsys, n):
     assert "memory" in refused(capsys, "sample", run, "--n", n, "--out", tmp_path / "out.png")
