@@ -13,10 +13,11 @@ import kerasgan
 from kerasgan import keras_internals
 from kerasgan.callbacks import Checkpoint, Guard
 from kerasgan.callbacks.guard import another_seed
+from kerasgan.step import forward
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from guarded import PLANTED, Plant, dead_discriminator, nan_weights, with_nan_from
+from guarded import PLANTED, Plant, dead_discriminator, flipped, nan_weights, with_nan_from
 
 NETWORKS = ("discriminator", "generator")
 
@@ -52,6 +53,100 @@ def test_sound_training_is_no_failure(make_gan, digits, updates):
     guard = Guard()
     fit(make_gan(width=64, updates=updates, penalties="r1"), digits.take(500), guard)
     assert guard.failures == []
+
+
+def swapped_losses(gan, monkeypatch):
+    gan.compile(objective=flipped(gan.objective))
+
+
+def swapped_logits(gan, monkeypatch):
+    pair = forward.discriminate_pair
+
+    def swapped(*arguments):
+        real_logits, fake_logits, losses = pair(*arguments)
+        return fake_logits, real_logits, losses
+
+    monkeypatch.setattr(forward, "discriminate_pair", swapped)
+
+
+@pytest.mark.parametrize(
+    ("objective", "mistake"),
+    [("non_saturating", swapped_losses), ("relativistic", swapped_logits), ("hinge", swapped_logits)],
+)
+def test_flipped_labels_are_named(make_gan, digits, monkeypatch, objective, mistake):
+    gan, guard = make_gan(width=64, objective=objective), Guard()
+    mistake(gan, monkeypatch)
+    fit(gan, digits.take(250), guard)
+    assert {each.what for each in guard.failures} == {"flipped labels"}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_that_does_not_learn_is_named(make_gan, digits, network):
+    rates = {f"{network[0]}_optimizer": keras.optimizers.Adam(1e-12)}
+    guard = Guard()
+    fit(make_gan(width=64, **rates), digits.take(200), guard)
+    assert [each.what for each in guard.failures] == [f"{network} does not learn"]
+    assert "learning rate 1e-12" in guard.failures[0].evidence
+
+
+@pytest.mark.parametrize(("number", "as_dataset"), [(1, False), (3, True), (9, False)])
+def test_a_handful_of_images_is_named(make_gan, images, number, as_dataset):
+    few = np.concatenate([images[:number]] * (64 // number))
+    data = tf.data.Dataset.from_tensor_slices(few).shuffle(64, seed=0).batch(len(few)).repeat(10)
+    guard = Guard(every_steps=2)
+    fit(make_gan(), data if as_dataset else few, guard, epochs=1 if as_dataset else 10)
+    assert guard.failures[0].what == "too few images"
+    assert ("the same one" in guard.failures[0].evidence) == (number == 1)
+
+
+def test_constant_images_are_named(make_gan):
+    guard = Guard(every_steps=2)
+    fit(make_gan(), np.full((64, 8, 8, 1), -1.0, "float32"), guard, epochs=10)
+    assert guard.failures[0].what == "too few images"
+
+
+def test_twenty_images_are_enough_for_the_guard(make_gan, images):
+    guard = Guard(every_steps=2)
+    fit(make_gan(), np.concatenate([images[:20]] * 3), guard, epochs=20)
+    assert "too few images" not in [each.what for each in guard.failures]
+
+
+@pytest.mark.parametrize("policy", ["warn", "rollback"])
+def test_a_schedule_that_ends_at_zero_is_no_failure(make_gan, digits, tmp_path, policy):
+    schedules = [keras.optimizers.schedules.CosineDecay(1e-3, 100) for _ in NETWORKS]
+    optimizers = [keras.optimizers.Adam(schedule, beta_1=0.5) for schedule in schedules]
+    gan = make_gan(width=64, d_optimizer=optimizers[0], g_optimizer=optimizers[1])
+    checkpoint = Checkpoint(tmp_path)
+    guard = Guard(policy, checkpoint, every_steps=10)
+    fit(gan, digits.take(200), guard, checkpoint)
+    assert guard.failures == [] and guard.num_rollbacks == 0
+    assert int(gan.g_optimizer.iterations) == 200 and float(gan.g_optimizer.learning_rate) == 0
+
+
+def test_a_critic_that_grows_from_a_small_start_does_not_run_away(make_gan, digits):
+    """The weights of DCGAN start from N(0, 0.02), a third of what keeps the variance here; those of a critic grow."""
+    rates = {f"{name}_optimizer": keras.optimizers.Adam(5e-4, beta_1=0.5) for name in "dg"}
+    wasserstein = {"objective": "wasserstein", "penalties": "gradient_penalty"}
+    updates = kerasgan.updates.Alternating(5)
+    gan = make_gan(width=8, network=kerasgan.networks.dcgan, updates=updates, **wasserstein, **rates)
+    norms = Norms()
+    guard = Guard()
+    fit(gan, digits.take(200), norms, guard)
+    assert norms.growth > 3.0  # which alone is no failure
+    assert guard.failures == []
+
+
+class Norms(keras.callbacks.Callback):
+    """Measures how much the weights of the discriminator grow."""
+
+    def on_train_begin(self, logs=None):
+        self.begin = self.norm()
+
+    def on_train_end(self, logs=None):
+        self.growth = self.norm() / self.begin
+
+    def norm(self):
+        return np.sqrt(sum(np.sum(np.square(weight)) for weight in self.model.discriminator.get_weights()))
 
 
 def test_the_dirac_gan_oscillates():

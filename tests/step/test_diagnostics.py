@@ -1,5 +1,7 @@
 """The diagnostics of training steps, each against its definition computed another way."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -126,3 +128,45 @@ def test_a_model_with_diagnostics_is_saved_as_any_other(make_gan, images, tmp_pa
     loaded = keras.models.load_model(tmp_path / "gan.keras")
     assert loaded.diagnostics is None
     np.testing.assert_array_equal(loaded.generate(3, seed=0), gan.generate(3, seed=0))
+
+
+# Different real images
+
+
+def test_equal_images_have_equal_hashes_wherever_they_are_in_a_batch(images):
+    hashes = np.array(diagnostics.image_hashes(images))
+    order = np.random.default_rng(1).permutation(64)
+    assert np.array_equal(np.array(diagnostics.image_hashes(images[order])), hashes[order])
+    assert [int(diagnostics.image_hashes(images[[number]])[0]) for number in range(5)] == hashes[:5].tolist()
+    assert 0 <= hashes.min() and hashes.max() < diagnostics.MAX_DIFFERENT and len(set(hashes.tolist())) > 40
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (8, 8, 1), (48, 48, 3)])
+def test_hashes_are_sums_of_whole_numbers(shape):
+    images = np.random.default_rng(0).uniform(-1, 1, (300, *shape)).astype("float32")
+    hashes = np.array(diagnostics.image_hashes(images))
+    slightly = images + np.random.default_rng(1).uniform(-1e-7, 1e-7, images.shape).astype("float32")
+    assert np.mean(np.array(diagnostics.image_hashes(slightly)) == hashes) > 0.9
+    assert len(set(hashes.tolist())) > 100
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_different_images_are_counted_until_the_count_begins_anew(make_gan, images, rule):
+    gan = make_gan(updates=rule)
+    gan.record_diagnostics()
+    for number, expected in ((3, 3), (1, 3), (5, 5)):
+        gan.fit(np.repeat(images[:number], 4, axis=0), batch_size=4, verbose=0)
+        snapshot = gan.diagnostics.read()
+        assert snapshot.different == expected
+    assert snapshot.images == 4 * (3 + 1 + 5)
+    gan.diagnostics.begin_count()
+    assert (gan.diagnostics.read().images, gan.diagnostics.read().different) == (0, 0)
+
+
+def test_what_was_recorded_is_restored(make_gan, images):
+    gan, other = make_gan(), make_gan()
+    for each in (gan, other):
+        each.record_diagnostics()
+    gan.fit(images, batch_size=16, verbose=0)
+    other.diagnostics.set_state(json.loads(json.dumps(gan.diagnostics.get_state())))
+    assert other.diagnostics.read() == gan.diagnostics.read()
