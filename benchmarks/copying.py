@@ -3,18 +3,16 @@
 Sound runs with the settings of `kerasgan train` must not be suspicious; runs of the digits recipe on 90 of the 1,797
 digits must be, with as many steps an epoch. Held-out images are the test images of MNIST, new points, for digits the
 tenth that the run is not trained on, and for the runs on 90 digits all other digits. The limits in
-`kerasgan/metrics/copies.py` were chosen by seeds from 100 on. Results are saved as JSON in
-`benchmarks/results/copying.json`.
+`kerasgan/metrics/copies.py` were chosen by seeds from 100 on.
 """
 
 import argparse
 import dataclasses
 import json
 import os
-import pathlib
-import subprocess
 
 import numpy as np
+import records
 
 GOOD = {"ring": {}, "grid": {}, "bell": {}, "digits": {}, "mnist": {"epochs": 1}}
 FEW = 90
@@ -62,18 +60,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=4, help="of each run (default: %(default)s)")
     parser.add_argument("--runs", nargs="+", default=["few digits", *GOOD], help="only these (default: all)")
+    records.add_options(parser, "copying")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    folder = pathlib.Path(__file__).parent
-    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     results = []
     for name in options.runs:
         for seed in range(options.seeds):
             results.append(run(name, seed))
             print(json.dumps(results[-1]), flush=True)
     named = "" if len(options.runs) == 1 + len(GOOD) else f" --runs {' '.join(map(repr, options.runs))}"
-    kept = {"command": f"python benchmarks/copying.py --seeds {options.seeds}{named}", "commit": commit}
-    (folder / "results" / "copying.json").write_text(json.dumps(kept | {"runs": results}, indent=1) + "\n")
+    command = f"python benchmarks/copying.py --seeds {options.seeds}{named}"
+    records.write(options, {"command": command, "runs": results})
 
 
 if __name__ == "__main__":

@@ -3,16 +3,13 @@
 Real images against other real images, and against real images without one of their ten classes, for growing numbers of
 both. Where a metric cannot see that a tenth of the data is missing, its figure says little. The table has the value of
 each metric for the whole data (the floor), without a class, and how often the latter is beyond 95 % of the former. The
-rule of `kerasgan.evaluation`, which marks figures from few images, is from here. Results, draw by draw, are saved as
-JSON in `benchmarks/results/few-images.json`.
+limits in `kerasgan/metrics/sample_size.py`, by which figures from few images are marked, are from here.
 """
 
 import argparse
-import json
-import pathlib
-import subprocess
 
 import numpy as np
+import records
 
 MULTIPLES = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
 WORSE = {"fid": 1, "fid_infinity": 1, "kid": 1, "recall": -1, "coverage": -1}
@@ -59,7 +56,8 @@ def measure(name, extractor, split, draws):
         for metric, sign in WORSE.items():
             floors, lost = (np.array([pair[which][metric] for pair in pairs]) for which in (0, 1))
             seen = np.mean(sign * lost > np.quantile(sign * floors, 0.95))
-            rows[-1][metric] = {"floor": floors.mean(), "error": floors.std(ddof=1), "lost": lost.mean(), "seen": seen}
+            numbers = {"floor": floors.mean(), "error": floors.std(ddof=1), "lost": lost.mean(), "seen": seen}
+            rows[-1][metric] = {name: float(number) for name, number in numbers.items()}
         print(as_line(rows[-1]), flush=True)
     return rows
 
@@ -73,13 +71,11 @@ def as_line(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=20, help="of each number of images (default: %(default)s)")
+    records.add_options(parser, "few-images")
     options = parser.parse_args()
-    folder = pathlib.Path(__file__).parent
-    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     sets = [("digits", "classifier", "train"), ("digits", "pixels", "train"), ("mnist", "classifier", "test")]
     rows = [row for each in sets for row in measure(*each, options.draws)]
-    kept = {"command": f"python benchmarks/few_images.py --draws {options.draws}", "commit": commit, "rows": rows}
-    (folder / "results" / "few-images.json").write_text(json.dumps(kept, indent=1, default=float) + "\n")
+    records.write(options, {"command": f"python benchmarks/few_images.py --draws {options.draws}", "rows": rows})
 
 
 if __name__ == "__main__":
