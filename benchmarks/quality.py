@@ -2,7 +2,7 @@
 
 Trains each row of a table once for each seed (of data, weights and latents alike), every run in a process of its own,
 and prints the paper's rows next to ours, as mean and standard error. The same command gives the same table. Figures are
-computed after every epoch and saved with the rest as JSON in `benchmarks/results/`: the curve shows the convergence.
+computed after every epoch and saved with the rest as JSON in a new file, `--out`: the curve shows the convergence.
 
 - `ring`, `grid`: the protocol of PacGAN (Lin et al., 2017, arXiv:1712.04086, table 1; 10 trials): after training, 2,500
   samples; high quality = within 3 sigma of the nearest mode; a mode is found if it has one such sample; reverse KL
@@ -25,11 +25,10 @@ import functools
 import json
 import multiprocessing
 import os
-import pathlib
-import subprocess
 import time
 
 import numpy as np
+import records
 import tables
 
 
@@ -113,6 +112,7 @@ def main():
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
+    records.add_options(parser, "quality")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     table = tables.TABLES[options.name]
@@ -146,19 +146,16 @@ def main():
         spent = [run["seconds"] for run in runs if run["row"] == row]
         print(f"{row}: median {np.median(spent):.0f} s ({min(spent):.0f} to {max(spent):.0f})")
     kept = facts | {"rows": ours, "runs": runs}
-    results = pathlib.Path(__file__).parent / "results"
-    kind = f"{options.name}-{options.epochs}" if options.epochs else options.name
-    (results / f"quality-{kind}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    options.results_name += f"-{options.name}" + (f"-{options.epochs}" if options.epochs else "")
+    records.write(options, kept)
 
 
 def _facts(options, seeds):
-    folder = pathlib.Path(__file__).parent
-    commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
     command += f" --epochs {options.epochs}" if options.epochs else ""
     command += f" --rows {' '.join(options.rows)}" if options.rows else ""
     command += " --folder PHOTOS" if options.folder else ""
-    return {"command": command, "commit": commit}
+    return {"command": command} | records.facts()
 
 
 if __name__ == "__main__":
