@@ -239,7 +239,7 @@ class TrainingStep:
             return {}
         first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, labels)]
         whole = backend.gather((*first, real_logits, fake_logits))
-        self.gan.diagnostics.count(whole[0])
+        self.gan.diagnostics.count(ops.reshape(whole[0], (-1, *self.gan.image_shape)))  # gathered, it has no shape
         return diagnostics.of_discriminator(self.gan, gradients, *whole)
 
 
