@@ -14,6 +14,9 @@ from kerasgan.runs import models, plans, recipes, report, run_folder
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
+MIN_SAMPLES = 6
+"""Density and coverage take five nearest neighbors, other than the sample itself."""
+
 MIXTURES = {
     "ring": (datasets.ring_centers, datasets.RING_SIGMA),
     "grid": (datasets.grid_centers, datasets.GRID_SIGMA),
@@ -53,11 +56,17 @@ def evaluate(
         The figures, a dict that JSON can hold.
 
     Raises:
-        ValueError: if the folder is not a finished run, its data cannot be loaded, or `samples` is not free.
+        ValueError: if the folder is not a finished run, its data cannot be loaded, `n` is too small, or `samples` is
+            not free.
         OSError: if something cannot be written, or weights cannot be downloaded.
     """
     run_folder.find(run, run_folder.MODEL)
     recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
+    if n < MIN_SAMPLES:
+        raise ValueError(
+            f"Figures need at least {MIN_SAMPLES} samples, and thousands to mean something. Received: n={n}. Leave it "
+            "out for 10,000, or for as many as there are real images to compare with."
+        )
     samples_path, json_path = _outputs(samples, json_file)
     gan = models.load(run)
     real = report.real_images(recipe, n, split, seed)

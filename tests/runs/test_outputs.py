@@ -273,6 +273,20 @@ def test_a_long_message_is_cut_in_its_middle(capsys):
     assert len(said) < 2 * kerasgan_cli.LONGEST_MESSAGE
 
 
+# Too few samples
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_too_few_samples_are_refused_by_the_name_of_their_option(run, capsys, n):
+    assert f"at least 6 samples, and thousands to mean something. Received: n={n}." in refused(
+        capsys, "evaluate", run, "--n", n
+    )
+
+
+def test_the_fewest_samples_are_evaluated(run, capsys):
+    assert kerasgan_cli.main(["evaluate", str(run), "--n", "6"]) == 0
+
+
 # Results that cannot be written
 
 
