@@ -155,6 +155,37 @@ def test_copies_are_found_in_a_finished_run(make_run, tmp_path, capsys, monkeypa
     assert json.loads((tmp_path / "a.json").read_text())["copies"]["suspicious"] is True
 
 
+@pytest.mark.parametrize("flip", [True, False])
+def test_mirrored_copies_are_found_where_training_mirrors(make_run, tmp_path, capsys, monkeypatch, flip):
+    run = make_run(flip=flip)
+    mirrored = [datasets.load_arrays("digits", 100)[0][:, :, ::-1] + np.float32(0.01)]
+    monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: mirrored)
+    assert ("COPIES" in evaluated(capsys, run, "--n", 100, "--features", "pixels")) == flip
+
+
+def test_test_images_are_the_held_out_ones(make_run, tmp_path, capsys, monkeypatch):
+    """For a set with a test split; halves of the digits stand for its splits."""
+    images, labels, info = datasets.load_arrays("digits")
+    load = {"train": slice(0, 900), "test": slice(900, 1797)}
+
+    def load_arrays(source, n=None, *, image_size=None, split="train", seed=0):
+        return images[load[split]][:n], labels[load[split]][:n], info
+
+    monkeypatch.setattr(datasets, "load_arrays", load_arrays)
+    monkeypatch.setattr(datasets, "has_test_split", lambda source: True)
+    training = [images[:300] + np.random.default_rng(0).normal(0, 0.3, images[:300].shape).astype("float32")]
+    monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: training)
+    options = ("--n", 300, "--features", "pixels", "--json", tmp_path / "a.json")
+    printed = evaluated(capsys, make_run(), *options)
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["split"] == "test" and figures["held_out"] is True
+    assert "was trained on" not in printed and "COPIES" in printed
+    assert figures["copies"]["expected"] == pytest.approx(900 / 1200) and figures["copies"]["share"] > 0.95
+    assert figures["floor"]["fid"] == pytest.approx(
+        metrics.frechet_distance(*(images[a:b].reshape(300, -1) for a, b in ((900, 1200), (1200, 1500)))), rel=1e-4
+    )
+
+
 def test_conditional_runs_have_a_distance_of_each_class(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("KERASGAN_CACHE", str(tmp_path / "cache"))
     recipe = recipes.Recipe("", "digits", network="mlp", network_options={"width": 16}, conditional=True, latent_dim=4)
