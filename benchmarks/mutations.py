@@ -61,6 +61,9 @@ CASES = (
 )
 """The command, what is mutated, and the number of cases in a thousand."""
 
+MORE_CASES = (("compare", mutators.mutate_tables, 30), ("resume", mutators.mutate_tables, 20))
+"""Cases after the first thousand: these keep their numbers."""
+
 
 def words_of(command, case):
     """Returns the words of a command on the run of a case; everything that it may write to is in `named`."""
@@ -72,6 +75,7 @@ def words_of(command, case):
         "dry-run": ["train", "--settings", run, "--dry-run", "--log-dir", named / "logs"],
         "settings": ["train", "--settings", run / "settings.json", "--log-dir", named / "logs"],
         "resume": ["train", "--resume", run],
+        "compare": ["compare", run, run, "--csv", named / "curves.csv"],
     }[command]
 
 
@@ -229,6 +233,7 @@ def plan_of(count):
     """Returns the command and the mutation of each case, in a fixed order in which all kinds are mixed."""
     cases = [each for each in CASES for _ in range(each[2])]
     mutators.rng_of("order", 0).shuffle(cases)
+    cases += [each for each in MORE_CASES for _ in range(each[2])]
     return [(command, mutate) for command, mutate, _ in (cases[number % len(cases)] for number in range(count))]
 
 

@@ -327,6 +327,14 @@ def mutate_checkpoint(rng, run, elsewhere):
     return rng.choice([*FILE_MUTATORS, *4 * [checkpoint_changed]])(rng, path)
 
 
+def mutate_tables(rng, run, elsewhere):
+    """Changes the history of a run, or the figures of its evaluation."""
+    (run / "evaluation.json").write_text(json.dumps({"fid": 1.5, "floor": {"fid": 0.5}, "n": 100}))
+    if rng.random() < 0.5:
+        return rng.choice([*FILE_MUTATORS, *4 * [json_file_changed]])(rng, run / "evaluation.json")
+    return rng.choice(FILE_MUTATORS)(rng, run / "history.csv")
+
+
 def rng_of(seed, number):
     return random.Random(f"{seed} {number}")
 

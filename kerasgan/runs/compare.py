@@ -109,11 +109,11 @@ def _rows(groups):
     rows = [("", *(_title(group) for group in groups))]
     rows.append(("seeds", *(", ".join(str(run.seed) for run in group) for group in groups)))
     for name in _differing([group[0].recipe for group in groups]):
-        rows.append((name, *(printable(str(group[0].recipe.get(name, "")))[:40] for group in groups)))
+        rows.append((printable(name)[:40], *(printable(str(group[0].recipe.get(name, "")))[:40] for group in groups)))
     for name in ("epoch", "step", "seconds", *SHOWN, *_figure_names(groups)):
         values = [[run.last[name] for run in group if name in run.last] for group in groups]
         if any(values):
-            rows.append((name, *(_mean_and_spread(each) for each in values)))
+            rows.append((printable(name)[:40], *(_mean_and_spread(each) for each in values)))
     return rows
 
 

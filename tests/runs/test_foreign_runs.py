@@ -265,6 +265,26 @@ def test_no_control_character_of_settings_reaches_the_terminal(stopped, tmp_path
     assert all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
 
 
+def test_no_control_character_of_tables_reaches_the_terminal(run, tmp_path, capsys):
+    settings = json.loads((run / "settings.json").read_text())
+    settings["recipe"] |= {CONTROL: CONTROL}
+    shutil.copytree(run, tmp_path / "other")
+    (run / "settings.json").write_text(json.dumps(settings))
+    (run / "evaluation.json").write_text(json.dumps({CONTROL: 1.5, "inner": {CONTROL: 10**400, "huge": 1e308}}))
+    assert kerasgan_cli.main(["compare", str(run), str(tmp_path / "other")]) == 0
+    printed = capsys.readouterr()
+    assert "1.5" in printed.out and all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
+
+
+@pytest.mark.parametrize("part", ["evaluation.json", "history.csv"])
+@pytest.mark.parametrize(
+    "content", ["{", "[" * 100_000, "\0", "9" * 5000, "epoch,step,seconds\n1,x,1\n", "a,b\n1,2,3\n"]
+)
+def test_damaged_tables_are_refused_in_one_line(run, capsys, part, content):
+    (run / part).write_text(content)
+    assert str(run) in refused(capsys, "compare", run, run)
+
+
 # Models that are no GAN
 
 
