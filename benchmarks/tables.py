@@ -133,7 +133,10 @@ def _small_digits():
 
 
 def small_digits(gan, seed, n=5000):
-    """5,000 samples against the 1,797 digits, on the features of a classifier trained on their own labels."""
+    """5,000 samples against the 1,797 digits, which the recipe trains on, on the features of a classifier of theirs.
+
+    A generator that copies them would win: compare the rows with each other only.
+    """
     from kerasgan import metrics
 
     classifier, real, real_classes = _small_digits()
