@@ -392,3 +392,14 @@ def test_a_gan_for_tensorflow_is_saved(folder):
 
 def test_own_values_train_and_are_saved_and_loaded(images, tmp_path):
     own_values.check_saved_and_loaded(own_values.make_gan(), images, tmp_path / "gan.keras")
+
+
+def test_kernels_of_spectral_normalization_are_stored_projected(images):
+    keras.utils.set_random_seed(0)
+    generator, _ = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=16)
+    wrapper = keras.layers.SpectralNormalization(keras.layers.Dense(1))
+    discriminator = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), wrapper])
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=4, seed=0)
+    gan.compile(keras.optimizers.Adam(0.05), updates="one_stage")
+    gan.fit(images, epochs=3, verbose=0)
+    assert np.linalg.norm(np.asarray(wrapper.kernel), ord=2) == pytest.approx(1.0, abs=1e-4)
