@@ -71,10 +71,11 @@ def evaluate(
     gan = models.load(run)
     real = report.real_images(recipe, n, split, seed)
     _check_shape(real.info, gan)
-    generated = report.samples(gan, real, range(seed, seed + scalars.whole_number("num_seeds", num_seeds, 1)))
+    seeds = [(seed + number) % 2**31 for number in range(scalars.whole_number("num_seeds", num_seeds, 1))]
+    generated = report.samples(gan, real, seeds)
     table, figures = _figures(recipe, real, generated, extractor, seed)
     facts = {"run": str(run), "dataset": real.info.name, "split": real.split, "held_out": real.held_out, "seed": seed}
-    figures = facts | {"num_seeds": num_seeds} | figures
+    figures = facts | {"num_seeds": num_seeds, "latent_seeds": seeds} | figures
     info, split = real.info, real.split
     print(f"{printable(run)}: samples against {printable(info.name)} ({printable(split)})\n\n{table}")
     if samples_path is not None:

@@ -13,8 +13,10 @@ from kerasgan import datasets, evaluation, features, metrics
 from kerasgan.gan import GAN
 from kerasgan.runs import recipes, record
 
-MAX_TRAINING_IMAGES = 60_000
-"""Training images that samples are compared with, to find copies."""
+MAX_TRAINING_IMAGES, MAX_TRAINING_BYTES = 60_000, 2**29
+"""Training images that samples are compared with, to find copies; no more than real images where features take long."""
+
+SLOW_FEATURES = ("inception",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +98,7 @@ def report(
     _say(f"{len(generated)} sets of {len(generated[0]):,} samples")
     sampled = first.extractor(generated[0])
     found = evaluation.evaluate(first, sampled, seed=seed)
-    found = dataclasses.replace(found, copies=_copies(recipe, real, first, sampled.features, seed))
+    found = dataclasses.replace(found, copies=_copies(extractor, recipe, real, first, sampled.features, seed))
     floor = evaluation.evaluate(first, real.others, seed=seed)
     others = [evaluation.evaluate(first, each, seed=seed) for each in generated[1:]]
     deviations = {"latents": _deviations([found, *others])}
@@ -121,12 +123,14 @@ def _extractors(recipe, name, count):
     return networks
 
 
-def _copies(recipe, real, first, sampled, seed):
+def _copies(name, recipe, real, first, sampled, seed):
     """Returns whether samples are copies of the images that the run was trained on; None for points and few samples."""
     if len(real.info.image_shape) != 3 or len(sampled) < metrics.copies.MIN_IMAGES:
         return None
-    _say("training images, to find copies")
-    images = datasets.load_arrays(recipe.source, MAX_TRAINING_IMAGES, image_size=recipe.image_size, seed=seed)[0]
+    most = min(MAX_TRAINING_IMAGES, max(len(sampled), MAX_TRAINING_BYTES // real.images[0].nbytes))
+    most = min(most, len(sampled)) if name in SLOW_FEATURES else most
+    images = datasets.load_arrays(recipe.source, most, image_size=recipe.image_size, seed=seed)[0]
+    _say(f"{len(images):,} training images, to find copies")
     training = first.extractor(images).features
     if recipe.flip:
         training = np.concatenate([training, first.extractor(images[:, :, ::-1]).features])

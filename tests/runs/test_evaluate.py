@@ -103,7 +103,8 @@ def test_each_figure_has_a_floor_deviations_and_all_to_make_it_again(make_run, t
     assert [each["seed"] for each in figures["feature_networks"]] == [0, 1, 2]
     assert {"version", "accuracy", "trained_on"} < set(figures["feature_networks"][0])
     assert {"kerasgan", "keras", "numpy", "python"} < set(figures["versions"])
-    assert figures["num_seeds"] == 3 and figures["real"] == figures["generated"] == 60 and figures["width"] == 128
+    assert figures["latent_seeds"] == [0, 1, 2] and figures["num_seeds"] == 3
+    assert figures["real"] == figures["generated"] == 60 and figures["width"] == 128
 
 
 def test_the_deviations_are_those_of_latents_and_of_networks(make_run, tmp_path, capsys):
@@ -236,6 +237,12 @@ def test_the_samples_written_are_those_evaluated(make_run, tmp_path, capsys):
     stored = np.load(tmp_path / "samples.npz")["samples"]
     assert stored.shape == (20, 8, 8, 1) and stored.dtype == np.uint8
     assert np.array_equal(np.asarray(Image.open(tmp_path / "samples" / "00007.png")), stored[7, ..., 0])
+
+
+def test_the_highest_seed_has_several_sets_of_samples(make_run, tmp_path, capsys):
+    options = ("--n", 20, "--features", "pixels", "--seed", 2**31 - 1, "--seeds", 2, "--json", tmp_path / "a.json")
+    evaluated(capsys, make_run(), *options)
+    assert json.loads((tmp_path / "a.json").read_text())["latent_seeds"] == [2**31 - 1, 0]
 
 
 def test_points_keep_their_values(tmp_path):
