@@ -14,13 +14,15 @@ from typing import Any
 
 import keras
 
-from kerasgan import ema, networks, penalties
+from kerasgan import datasets, ema, networks, penalties
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
 from kerasgan.validation import errors
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 NETWORKS = ("dcgan", "mlp", "resnet")
+HIGHEST = {"beta_1": 1, "beta_2": 1, "decay_to": 1, "held_out": 0.5}
+MAY_BE_ZERO = ("beta_1", "held_out")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")
 """Arguments of a network that come from the data and from the recipe itself."""
 
@@ -36,6 +38,8 @@ class Recipe:
         network_options: its other arguments, such as the width.
         latent_dim: width of the latents.
         image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
+        held_out: share of the images, at most 0.5, that is not trained on but shows whether the training images are
+            memorized or copied; 0 for none. Data with a test split use that instead.
         flip: whether the images are mirrored at random; not for images with a left and a right, such as digits.
         batch_size: images in a batch.
         epochs: number of epochs. After each epoch the curves get a point and the losses are printed.
@@ -55,8 +59,8 @@ class Recipe:
         steps_per_execution: training steps for each call into TensorFlow.
 
     Raises:
-        ValueError: for a field of another type, a number that is not positive (beta_1 may be 0) or above 2**31, a share
-            or beta above 1, or an unknown precision.
+        ValueError: for a field of another type, a number that is not positive (beta_1 and held_out may be 0) or above
+            2**31, a share or beta above 1, or an unknown precision.
     """
 
     title: str
@@ -65,6 +69,7 @@ class Recipe:
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
     image_size: int | None = None
+    held_out: float = 0.0
     flip: bool = False
     batch_size: int = 64
     epochs: int = 10
@@ -97,9 +102,9 @@ def _check_field(field, value):
         allowed = allowed | int
     right_type = isinstance(value, allowed) and isinstance(value, bool) == (field.type is bool)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    highest = 1 if field.name in ("beta_1", "beta_2", "decay_to") else 2**31
+    highest = HIGHEST.get(field.name, 2**31)
     # In this form NaN is out of range, too: no comparison with NaN is true.
-    in_range = not is_number or 0 < value <= highest or (value == 0 and field.name == "beta_1")
+    in_range = not is_number or 0 < value <= highest or (value == 0 and field.name in MAY_BE_ZERO)
     if not right_type or not in_range:
         kind = getattr(field.type, "__name__", field.type)
         raise ValueError(
@@ -125,6 +130,18 @@ def get(name: str) -> Recipe:
     if name not in RECIPES:
         raise errors.unknown_name("recipe", name, RECIPES)
     return RECIPES[name]
+
+
+def splits(recipe: Recipe) -> tuple[str, str | None]:
+    """Returns the split of the data that a recipe trains on, and that of held-out images or None.
+
+    Raises:
+        ValueError: if the data cannot be found.
+    """
+    if datasets.has_test_split(recipe.source):
+        return "train", "test"
+    percent = round(100 * recipe.held_out)
+    return ("train", None) if percent == 0 else (f"train[:{100 - percent}%]", f"train[{100 - percent}%:]")
 
 
 def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:

@@ -142,6 +142,7 @@ def _load(plan, skip_batches):
         recipe.source,
         recipe.batch_size,
         image_size=recipe.image_size,
+        split=recipes.splits(recipe)[0],
         labels=recipe.conditional,
         flip=recipe.flip,
         seed=plan.seed,
@@ -187,7 +188,7 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
                 epochs=recipe.epochs,
                 verbose=0 if not job.chief else "auto" if in_terminal else 2,
                 callbacks=[*watching, checkpoint],
-                validation_data=_held_out(recipe),
+                validation_data=_held_out(recipe, job),
             )
     except interrupts.Stopped as stopped:
         for callback in watching:
@@ -197,11 +198,15 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
         raise
 
 
-def _held_out(recipe):
-    """Returns batches of real images that are not trained on, from a data set that has a test split; else None."""
-    if not datasets.has_test_split(recipe.source):
+def _held_out(recipe, job):
+    """Returns batches of real images that are not trained on; None where there are too few for the replicas."""
+    split = recipes.splits(recipe)[1]
+    if split is None:
         return None
-    split = f"test[:{HELD_OUT_IMAGES}]"
-    arrays, labels, _ = datasets.load_arrays(recipe.source, image_size=recipe.image_size, split=split)
+    n, split = (None, f"test[:{HELD_OUT_IMAGES}]") if split == "test" else (HELD_OUT_IMAGES, split)
+    arrays, labels, _ = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split)
+    batch_size = min(recipe.batch_size, len(arrays) // job.replicas * job.replicas)
+    if batch_size == 0:
+        return None
     held_out = (arrays, labels) if recipe.conditional else arrays
-    return datasets.load(held_out, recipe.batch_size, labels=recipe.conditional, shuffle=False)[0]
+    return datasets.load(held_out, batch_size, labels=recipe.conditional, shuffle=False)[0]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import kerasgan_cli
+from kerasgan import datasets
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.resume import checkpoint_files
 from kerasgan.runs import recipes, run_folder
@@ -222,3 +223,33 @@ def test_real_images_of_each_class_are_in_the_pictures(tmp_path):
     picture = np.asarray(Image.open(next((tmp_path / "00001-small" / "images").glob("samples-*.png"))))
     real = picture[:, picture.shape[1] // 2 + 8 :]
     assert len(np.unique(real)) > 10
+
+
+def test_a_tenth_of_a_folder_is_held_out(tmp_path, capsys):
+    """Only held-out images can show that the others are memorized or copied."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), "uint8")
+    for number, each in enumerate(pixels):
+        Image.fromarray(each).save(folder / f"{number}.png")
+    options = ["--image-size", 16, "--batch-size", 8, "--epochs", 1, "--set", "network_options.width=4"]
+    assert command("train", folder, *options, "--log-dir", tmp_path / "logs") == 0
+    assert "36 images of shape (16, 16, 3)" in capsys.readouterr().out
+    (row,) = read_history(tmp_path / "logs" / "00001-photos" / run_folder.HISTORY)
+    assert row["step"] == 4 and 0 <= row["d_memorization_auc"] <= 1 and "val_d_loss" in row
+    assert command("train", folder, *options, "--set", "held_out=0", "--dry-run") == 0
+    assert "40 images of shape" in capsys.readouterr().err
+
+
+def test_held_out_images_share_none_with_those_of_training():
+    recipe = dataclasses.replace(recipes.get("photos"), source="digits")
+    assert recipes.splits(recipe) == ("train[:90%]", "train[90%:]")
+    assert recipes.splits(dataclasses.replace(recipe, held_out=0.0)) == ("train", None)
+    images, others = (datasets.load_arrays("digits", split=split)[0] for split in recipes.splits(recipe))
+    assert len(images) == 1617 and len(others) == 180
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.6, float("nan"), True])
+def test_shares_that_cannot_be_held_out(share):
+    with pytest.raises(ValueError, match="held_out"):
+        dataclasses.replace(recipes.get("photos"), held_out=share)
