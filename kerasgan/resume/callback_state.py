@@ -120,7 +120,15 @@ def restore(callback: keras.callbacks.Callback, state: Any) -> None:
         ValueError: for a state that is not that of such a callback.
     """
     if hasattr(callback, "set_state"):
-        return callback.set_state(state)
+        try:
+            return callback.set_state(state)
+        except ValueError:
+            raise
+        except Exception as error:  # a state from a changed file can make any callback raise anything
+            raise ValueError(
+                f"The state of a {type(callback).__name__} must be one that its get_state returned. Received: "
+                f"state={str(state)[:200]} ({type(error).__name__}: {str(error)[:200]})."
+            ) from error
     names = keras_internals.counters_of(callback)
     are_numbers = isinstance(state, dict) and all(isinstance(value, int | float | None) for value in state.values())
     if names is None or not are_numbers or set(state) != set(names):

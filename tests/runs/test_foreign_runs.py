@@ -17,6 +17,7 @@ import pytest
 
 import kerasgan_cli
 from kerasgan import backend, datasets
+from kerasgan.resume import callback_state
 from kerasgan.runs import jobs, record, run_folder
 
 RECIPE = {
@@ -283,6 +284,22 @@ def test_no_control_character_of_tables_reaches_the_terminal(run, tmp_path, caps
 def test_damaged_tables_are_refused_in_one_line(run, capsys, part, content):
     (run / part).write_text(content)
     assert str(run) in refused(capsys, "compare", run, run)
+
+
+# States of callbacks
+
+
+@pytest.mark.parametrize("error", [OverflowError, KeyError, TypeError, AttributeError, RecursionError, ValueError])
+def test_a_callback_that_cannot_take_a_state_is_named(error):
+    class Odd(keras.callbacks.Callback):
+        def get_state(self):
+            return {}
+
+        def set_state(self, state):
+            raise error("Odd cannot take it")
+
+    with pytest.raises(ValueError, match="Odd"):
+        callback_state.restore(Odd(), {"a": 1})
 
 
 # Models that are no GAN
