@@ -4,6 +4,7 @@ What is added to `kerasgan.objectives`, `penalties`, `updates` or `augment` and 
 """
 
 import pathlib
+import re
 import sys
 
 import pytest
@@ -72,3 +73,10 @@ def test_the_page_of_choices_has_it(kind, name):
     page = (HERE.parent / "docs" / "choices.md").read_text()
     (row,) = [line for line in page.splitlines() if line.startswith(f"| `{kind}` |")]
     assert f"`{name}`" in row
+
+
+@pytest.mark.parametrize(("kind", "name"), CHOICES)
+def test_its_papers_are_on_the_page_of_citing(kind, name):
+    papers = re.findall(r"arXiv:[\d.]+\d", NAMES[kind][name].__doc__.partition("Reference:")[2])
+    page = (HERE.parent / "docs" / "citing.md").read_text()
+    assert papers and not [paper for paper in papers if paper not in page]

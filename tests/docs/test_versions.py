@@ -80,3 +80,14 @@ def test_every_part_of_the_internals_is_on_the_page():
     parts = [part.lower() for part in re.findall(r"^# (.+)$", text, re.MULTILINE)]
     assert len(parts) >= 5 and list(table("| part of `keras_internals.py`"))[1:] == parts
     assert all(f"def {name}" in text for name in ("run_graph", "begin_epoch_at", "take_batches"))
+
+
+def test_the_reference_on_the_page_of_citing_is_that_of_the_package():
+    page = (ROOT / "docs" / "citing.md").read_text()
+    citation = (ROOT / "CITATION.cff").read_text()
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    version = settings["metadata"]["version"]
+    title = re.search(r'^title: "(.+)"$', citation, re.MULTILINE)[1]
+    assert f"title = {{{title}}}" in page
+    assert f"version = {{{version}}}" in page and f"\nversion: {version}\n" in citation
