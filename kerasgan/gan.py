@@ -11,6 +11,7 @@ import numpy as np
 from kerasgan import (
     augment,
     backend,
+    fit_checks,
     fit_data,
     gan_config,
     keras_internals,
@@ -231,7 +232,7 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         bounds = (x, "steps_per_epoch", steps_per_epoch), (validation_data, "validation_steps", validation_steps)
         notices = [fit_data.length_notice(*bound) for bound in bounds]
         context = fit_data.fit_context(self, callbacks, x, samples, notices)
-        with fit_data.refusals_as_value_errors(), context as callbacks:
+        with fit_checks.refusals_as_value_errors(), context as callbacks:
             return super().fit(
                 x=x,
                 y=y,
@@ -261,7 +262,7 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         if not of_fit:
             x, y = fit_data.prepare(self, x, y, batch_size, 1, fit_data.evaluation_options("steps", steps))
         self.validation_seed_generator.state.assign([0, 0])
-        with fit_data.refusals_as_value_errors(), fit_data.length_notice(None if of_fit else x, "steps", steps):
+        with fit_checks.refusals_as_value_errors(), fit_data.length_notice(None if of_fit else x, "steps", steps):
             return super().evaluate(x, y, batch_size=batch_size, **options)
 
     def record_diagnostics(self) -> None:
@@ -387,7 +388,7 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
 
     def _batch_of(self, data):
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        fit_data.check_labels(self.num_classes, labels)
+        fit_checks.check_labels(self.num_classes, labels)
         image_checks.check_image_spec(images.shape, images.dtype, self.image_shape)
         if labels is not None:
             image_checks.check_label_spec(labels.shape, labels.dtype)

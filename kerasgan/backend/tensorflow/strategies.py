@@ -173,7 +173,7 @@ class StrategyReplicas(SingleDevice):
         """Returns the data of `fit` or `evaluate` distributed to the replicas, with None for the labels.
 
         Args:
-            x, y, gan, batch_size: as `kerasgan.fit_data.check_data` takes and returns them.
+            x, y, gan, batch_size: as `kerasgan.fit_checks.check_data` takes and returns them.
             minibatches: into how many the update rule splits a batch.
             options: `shuffle`, whether an array gets a new order in each epoch; `initial_epoch` of `fit`.
 
