@@ -53,6 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
         folder, every_epochs, every_steps, every_seconds, keep, monitor, mode, resume: the arguments.
         position: the `kerasgan.resume.position.Position` from which this training was resumed, or None.
         latest: path of the last checkpoint written or read, or None.
+        rollback_steps: set by `Guard`: besides the newest, two checkpoints are kept that are so many steps apart.
 
     Raises:
         ValueError: for settings out of range; when training begins, if it is not the last callback, the checkpoints in
@@ -104,7 +105,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._best = None
         self._stop_signal = None
         self._epoch, self._saved_step, self._saved_at = 0, 0, 0.0
+        self._planned_step = 0  # of the last checkpoint that the steps and epochs asked for, not the clock or a signal
         self._rolled_back = False  # since the last checkpoint
+        self.rollback_steps: int | None = None
 
     def request_stop(self, signal_number: int) -> None:
         """Makes training end after this step, with a checkpoint and the exception `kerasgan.resume.interrupts.Stopped`.
@@ -128,6 +131,9 @@ class Checkpoint(keras.callbacks.Callback):
     def roll_back(self, step: int) -> pathlib.Path | None:
         """Gives the model the state of the best checkpoint, or else of the last, not later than a training step.
 
+        Where `every_epochs` or `every_steps` is set, only checkpoints that these asked for count. Those of the clock
+        and of signals are at other steps in a training that was killed, which must roll back as one that was not.
+
         The whole state of the model is restored: weights, optimizers, seeds. The data, the epoch and the other
         callbacks go on from where they are. Later checkpoints are removed: they belong to the training that is undone.
         At the end of this step or epoch a checkpoint is saved, with the new position in the data, and the running means
@@ -141,19 +147,19 @@ class Checkpoint(keras.callbacks.Callback):
             OSError: if a later one cannot be removed.
         """
         files = checkpoint_files.files(self.folder)
-        earlier = [path for path in files if checkpoint_files.step_of(path) <= step]
+        has_plan = self.every_epochs is not None or self.every_steps is not None
+        choice = checkpoint_files.planned(files) if has_plan else files
+        earlier = [path for path in choice if checkpoint_files.step_of(path) <= step]
         best = self.monitor is not None and checkpoint_files.peek_at(self.folder / checkpoint_files.BEST)
         best = bool(best) and best["step"] <= step
         if not earlier and not best:
             return None
-        for path in files:  # the newest first: what a kill here leaves are checkpoints without a gap
-            if path not in earlier:
-                path.unlink()
+        last = step if best else checkpoint_files.step_of(earlier[0])
+        _remove_after(last, files)
         found, _ = restore(self.model, self.folder, self._others(), best=best, states=False)
-        self.latest, self._saved_step, self._rolled_back = found.path, training_step(self.model), True
-        for path in earlier:
-            if checkpoint_files.step_of(path) > self._saved_step:  # than the best
-                path.unlink()
+        self.latest, self._rolled_back = found.path, True
+        self._saved_step = self._planned_step = training_step(self.model)
+        _remove_after(self._saved_step, checkpoint_files.files(self.folder))  # than the best
         return found.path
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -173,6 +179,8 @@ class Checkpoint(keras.callbacks.Callback):
                 "choose another folder."
             )
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
+        if self.position is None:
+            self._planned_step = self._saved_step
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._epoch = epoch
@@ -185,58 +193,59 @@ class Checkpoint(keras.callbacks.Callback):
         total = self._batches_per_epoch()
         if total is not None and batch + 1 >= total:
             return  # the end of the epoch follows, which saves more
-        steps = training_step(self.model) - self._saved_step
         signal_number = self.model.placement.agreed_signal(self._stop_signal, batch)
-        due = (self.every_steps and steps >= self.every_steps) or self._time_is_up()
+        planned = self._rolled_back or self._steps_are_up()
         if self._rolled_back:  # the running means are of steps that were undone
             for metric in self.model.metrics:
                 metric.reset_state()
-        if due or self._rolled_back or signal_number is not None:
-            self._save(Position(self._epoch, batch + 1, total), logs)
+        if planned or self._time_is_up() or signal_number is not None:
+            self._save(Position(self._epoch, batch + 1, total), logs, planned)
         self._stop_if(signal_number)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         better = self._is_better(logs) and not self._rolled_back
-        due = self.every_epochs is not None and (epoch + 1) % self.every_epochs == 0
-        steps = training_step(self.model) - self._saved_step
-        due = due or (self.every_steps and steps >= self.every_steps) or self._time_is_up()
+        planned = self.every_epochs is not None and (epoch + 1) % self.every_epochs == 0
+        planned = planned or self._rolled_back or self._steps_are_up()
         signal_number = self.model.placement.agreed_signal(self._stop_signal, batch=-1)
-        if due or better or last or self._rolled_back or signal_number is not None:
-            self._save(Position(epoch + 1, 0, self._batches_per_epoch()), logs, better)
+        if planned or better or last or self._time_is_up() or signal_number is not None:
+            self._save(Position(epoch + 1, 0, self._batches_per_epoch()), logs, planned, better)
         if not last:
             self._stop_if(signal_number)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self._rolled_back:
-            self._save(Position(self._epoch + 1, 0, self._batches_per_epoch()), logs)
+            self._save(Position(self._epoch + 1, 0, self._batches_per_epoch()), logs, planned=True)
         self._expected = None
 
-    def _save(self, position, logs, better=False):
+    def _save(self, position, logs, planned, better=False):
         """Writes a checkpoint. Where that fails, a warning says so, and training goes on."""
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
+        self._planned_step = self._saved_step if planned else self._planned_step
         losses = [logs[name] for name in ("d_loss", "g_loss") if name in (logs or {}) and not self._rolled_back]
         self._rolled_back = False
         if not all(math.isfinite(float(loss)) for loss in losses):
             warnings.warn(f"No checkpoint of step {self._saved_step:,}: its losses are not finite.", stacklevel=2)
             return
         best = float(logs[self.monitor]) if better else self._best
-        arrays, counters = self._state(position, best)
+        arrays, counters = self._state(position, planned, best)
         try:
             self.latest = checkpoint_files.write(self.folder, self._saved_step, arrays, counters)
             if better:
                 checkpoint_files.mark_best(self.latest)
             self._best = best
             with contextlib.suppress(OSError):  # the old ones may stay
-                checkpoint_files.prune(self.folder, self.keep)
+                checkpoint_files.prune(self.folder, self.keep, self.rollback_steps)
         except OSError as error:
             self._warn_of(error)
 
-    def _state(self, position, best):
+    def _state(self, position, planned, best):
         """Returns the arrays and the counters of a checkpoint."""
         arrays = model_state.arrays(self.model)
         counters = dataclasses.asdict(position) | {
             "step": self._saved_step,
+            "planned": planned,
+            "planned_step": self._planned_step,
             "best": best,
             "stopped": bool(self.model.stop_training),
         }
@@ -254,6 +263,7 @@ class Checkpoint(keras.callbacks.Callback):
         total = keras_internals.batches_in_epoch(current.iterator)
         check_data(position, self._expected, total, is_positioned=current.data is not None)
         self.latest, self._best = found.path, found.counters["best"]
+        self._planned_step = found.counters.get("planned_step", found.counters["step"])
         first_epoch = self.params["epochs"] if found.counters["stopped"] else position.epoch
         keras_internals.set_initial_epoch(self.model, first_epoch)
         if current.data is not None:
@@ -278,6 +288,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _batches_per_epoch(self):
         return keras_internals.batches_in_epoch(self.model.current_fit.iterator)
+
+    def _steps_are_up(self):
+        return self.every_steps is not None and training_step(self.model) - self._planned_step >= self.every_steps
 
     def _time_is_up(self):
         return self.every_seconds is not None and time.monotonic() - self._saved_at >= self.every_seconds
@@ -310,6 +323,12 @@ class Checkpoint(keras.callbacks.Callback):
             f"another is tried when it is due. {last}",
             stacklevel=2,
         )
+
+
+def _remove_after(step, files):
+    for path in files:  # the newest first: what a kill here leaves are checkpoints without a gap
+        if checkpoint_files.step_of(path) > step:
+            path.unlink()
 
 
 def _interval(name, value):

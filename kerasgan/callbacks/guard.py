@@ -132,6 +132,10 @@ class Guard(keras.callbacks.Callback):
         self.model.diagnostics.begin_count()
         self._log.begin_at(0 if self._resumes() else None)
         self._held_out.begin(self.model)
+        if self.policy == "rollback":
+            execution = self.model.steps_per_execution
+            between = -(-self.every_steps // execution) * execution
+            self.checkpoint.rollback_steps = between * (failure_rules.WINDOW + 2)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if not self._observations:  # not before: when training begins, `Checkpoint` restores the weights

@@ -18,7 +18,7 @@ import re
 import shutil
 import stat
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,11 +90,42 @@ def mark_best(path: str | os.PathLike[str]) -> None:
         shutil.copyfile(path, unfinished)
 
 
-def prune(folder: str | os.PathLike[str], keep: int) -> None:
-    """Removes all but the last `keep` checkpoints (and the best), and what killed processes left unfinished."""
-    for path in reversed(files(folder)[keep:]):  # the oldest first: a kill here leaves no gap
-        path.unlink(missing_ok=True)
+def prune(folder: str | os.PathLike[str], keep: int, apart: int | None = None) -> None:
+    """Removes all but the last `keep` checkpoints (and the best), and what killed processes left unfinished.
+
+    Args:
+        folder: the folder.
+        keep: how many are kept, the newest.
+        apart: for rollbacks: also keeps the newest `keep` of the `planned` ones, and two of these that are at least so
+            many steps apart, so that one is that old as soon as there can be. Which planned ones are kept does not
+            depend on the others. None keeps none of them.
+    """
+    found = files(folder)
+    kept = set(found[:keep])
+    if apart is not None:
+        kept |= {*planned(found)[:keep], *_spaced(planned(found), apart)[-2:]}
+    for path in reversed(found):  # the oldest first: a kill here leaves no gap
+        if path not in kept:
+            path.unlink(missing_ok=True)
     remove_unfinished(folder, "*.checkpoint")
+
+
+def planned(found: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+    """Returns those of the checkpoints that steps or epochs asked for, not the clock or a signal, in the same order.
+
+    Those of older versions, and damaged ones, are among them. Restoring passes over the latter with a warning.
+    """
+    counters = [(path, peek_at(path)) for path in found]
+    return [path for path, each in counters if each is None or each.get("planned", True)]
+
+
+def _spaced(found, apart):
+    """Returns some of the checkpoints, from the oldest on, each at least so many steps after the one before."""
+    chosen = []
+    for path in reversed(found):
+        if not chosen or step_of(path) - step_of(chosen[-1]) >= apart:
+            chosen.append(path)
+    return chosen
 
 
 def files(folder: str | os.PathLike[str]) -> list[pathlib.Path]:

@@ -10,7 +10,7 @@ import keras
 from . import callback_state, checkpoint_files, model_state
 from .position import Position, position_in
 
-COUNTERS = ("step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
+COUNTERS = ("step", "planned", "planned_step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
 """What `kerasgan.callbacks.Checkpoint` writes next to the arrays."""
 
 
@@ -84,7 +84,9 @@ def _restore_callbacks(found, callbacks):
 
 def _checked_position(found):
     position, best = position_in(found.counters), found.counters.get("best")
-    sound = set(found.counters) == set(COUNTERS) and type(found.counters["step"]) is int
+    counters = {"planned": True, "planned_step": found.counters.get("step")} | found.counters  # older ones have neither
+    sound = set(counters) == set(COUNTERS) and type(counters["planned"]) is bool
+    sound = sound and type(counters["step"]) is int and type(counters["planned_step"]) is int
     sound = sound and position is not None and isinstance(best, int | float | None)
     if not sound or not isinstance(found.counters["callbacks"], dict):
         raise ValueError(

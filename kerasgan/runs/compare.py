@@ -10,17 +10,20 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from kerasgan import files
+from kerasgan import evaluation, files
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.evaluation import layout
 from kerasgan.runs import run_folder
-from kerasgan.validation.printable import printable
+from kerasgan.validation.printable import printable, quoted
 
 EVALUATION = run_folder.EVALUATION
 """File of a run with the figures of the last `kerasgan evaluate`."""
 
 LARGEST_FIGURE = 1e300
 """Figures from here on, infinity and NaN included, are left out: they have no mean."""
+
+FIGURES = (*evaluation.METRICS, "copies.excess", "modes", "high_quality", "reverse_kl")
+"""Figures of an evaluation in the table; `evaluation.json` has all."""
 
 SHOWN = ("loss", "d_loss", "g_loss")
 """Logs in the table; the CSV file has all."""
@@ -35,7 +38,9 @@ class RunSummary:
         seed: its seed.
         recipe: its recipe, as in `settings.json`.
         history: the rows of its `history.csv`, one per epoch; empty for runs from before there was one.
-        figures: the numbers of its `evaluation.json`; empty if it was not evaluated.
+        figures: the numbers of its `evaluation.json`; empty if it was not evaluated, or trained on since.
+        features: what they were computed on: the number of samples and the name of the features; empty without figures.
+        is_stale: whether it has an evaluation from before it was trained on.
     """
 
     path: pathlib.Path
@@ -43,6 +48,8 @@ class RunSummary:
     recipe: dict[str, Any]
     history: list[dict[str, float]]
     figures: dict[str, float]
+    features: str = ""
+    is_stale: bool = False
 
     @property
     def group(self) -> str:
@@ -79,7 +86,12 @@ def read_run(path: str | os.PathLike[str]) -> RunSummary:
         raise ValueError(
             f"The history and the evaluation of a run must be readable. Received: {path} ({error})."
         ) from None
-    return RunSummary(path, seed, recipe, history, _numbers(figures))
+    is_stale = bool(history) and figures.get("step", history[-1].get("step")) != history[-1].get("step")
+    if is_stale or not figures:
+        return RunSummary(path, seed, recipe, history, {}, is_stale=is_stale)
+    features = f"{figures.get('generated', '')} on {figures.get('extractor', 'known modes')}"
+    figures = {name: value for name, value in _numbers(figures).items() if name in FIGURES}
+    return RunSummary(path, seed, recipe, history, figures, printable(features)[:60])
 
 
 def compare(runs: Sequence[str | os.PathLike[str]], csv_file: str | os.PathLike[str] | None = None) -> str:
@@ -104,12 +116,33 @@ def compare(runs: Sequence[str | os.PathLike[str]], csv_file: str | os.PathLike[
     return layout(_rows(list(groups.values())))
 
 
+def remarks(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Returns what to know of a table of `compare`: runs without figures, and figures that are not comparable."""
+    summaries, found = [read_run(run) for run in runs], []
+    without = [run for run in summaries if not run.figures]
+    if without and len(summaries) > 1:
+        why = "since it was trained on" if without[0].is_stale else "yet"
+        found.append(
+            "Losses of different objectives are not comparable, and no loss says how good samples are. Not evaluated "
+            f"{why}: {len(without)} of {len(summaries)} runs. For each, then compare again: kerasgan evaluate "
+            f"{quoted(without[0].path)}"
+        )
+    if len({run.features for run in summaries if run.figures}) > 1:
+        found.append(
+            "Figures on different features, or of different numbers of samples, are not comparable: see `samples`."
+        )
+    return found
+
+
 def _rows(groups):
     """Returns the table: a row for each setting that differs, each log and each figure; a column for each group."""
     rows = [("", *(_title(group) for group in groups))]
     rows.append(("seeds", *(", ".join(str(run.seed) for run in group) for group in groups)))
     for name in _differing([group[0].recipe for group in groups]):
         rows.append((printable(name)[:40], *(printable(str(group[0].recipe.get(name, "")))[:40] for group in groups)))
+    if any(run.features for group in groups for run in group):
+        texts = (dict.fromkeys(run.features or "-" for run in group) for group in groups)
+        rows.append(("samples", *(", ".join(each) for each in texts)))
     for name in ("epoch", "step", "seconds", *SHOWN, *_figure_names(groups)):
         values = [[run.last[name] for run in group if name in run.last] for group in groups]
         if any(values):

@@ -4,13 +4,15 @@ import dataclasses
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasgan import datasets, evaluation, files, metrics, pictures
-from kerasgan.runs import models, plans, recipes, report, run_folder
+from kerasgan.callbacks import history_csv
+from kerasgan.runs import models, plans, progress, recipes, report, run_folder
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
@@ -34,6 +36,8 @@ def evaluate(
     num_seeds: int = 3,
 ) -> dict[str, Any]:
     """Prints the table of a finished run's figures. The same call gives the same table.
+
+    The figures are also kept in the run, as `evaluation.json`, where `kerasgan compare` finds them.
 
     Next to each figure is its floor: the same metric of as many other real images. So at most half of the images of the
     split are those that the samples are compared with. See `kerasgan.runs.report`.
@@ -73,9 +77,10 @@ def evaluate(
     _check_shape(real.info, gan)
     seeds = [(seed + number) % 2**31 for number in range(scalars.whole_number("num_seeds", num_seeds, 1))]
     generated = report.samples(gan, real, seeds)
-    table, figures = _figures(recipe, real, generated, extractor, seed)
+    with progress.saying("evaluating"):
+        table, figures = _figures(recipe, real, generated, extractor, seed)
     facts = {"run": str(run), "dataset": real.info.name, "split": real.split, "held_out": real.held_out, "seed": seed}
-    figures = facts | {"num_seeds": num_seeds, "latent_seeds": seeds} | figures
+    figures = facts | {"num_seeds": num_seeds, "latent_seeds": seeds} | figures | _step(run)
     info, split = real.info, real.split
     print(f"{printable(run)}: samples against {printable(info.name)} ({printable(split)})\n\n{table}")
     if samples_path is not None:
@@ -85,7 +90,30 @@ def evaluate(
         with files.written_whole(json_path) as unfinished:
             unfinished.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"\nfigures  {printable(json_file)}")
+    _keep(run, figures)
     return figures
+
+
+def _step(run):
+    """Returns the last step of the run as a dict, so that figures from before it was extended are known as such."""
+    try:
+        return {"step": history_csv.read_history(pathlib.Path(run) / run_folder.HISTORY)[-1]["step"]}
+    except (OSError, ValueError, LookupError):  # of a run from before there was a history, or a damaged one
+        return {}
+
+
+def _keep(run, figures):
+    """Writes the figures into the run; one that cannot be written costs a warning."""
+    file = pathlib.Path(run) / run_folder.EVALUATION
+    try:
+        with files.written_whole(file) as unfinished:
+            unfinished.write_text(json.dumps(figures, indent=2) + "\n")
+    except OSError as error:
+        warnings.warn(
+            f"The figures are kept in the run, for `kerasgan compare`. Received: {file} ({error}). Copy the run to a "
+            "folder that can be written, or keep them with --json FILE.",
+            stacklevel=3,
+        )
 
 
 def _outputs(samples, json_file):

@@ -29,6 +29,9 @@ from kerasgan.validation import images
 from kerasgan.validation.printable import printable, quoted
 
 CHECKPOINT_SECONDS = 60.0
+ROLLBACK_STEPS = 200
+"""Steps between the checkpoints that a rollback can go back to, besides those at the ends of epochs."""
+
 HELD_OUT_IMAGES = 1000
 GRID_IMAGES = 256
 """Real images for the pictures: enough for a few of each class."""
@@ -70,7 +73,7 @@ def train(
     with job.folder(lambda: run_folder.create(log_dir, plan.name)) as run, run_folder.claim(run):
         try:
             run_folder.write_settings(run, dataclasses.asdict(plan) | record.facts(info, job))
-            _fit(gan, batches, plan, run, real, _checkpoint(run, resume=False), job)
+            _fit(gan, batches, plan, run, real, _checkpoint(plan, run, resume=False), job)
         except Exception:
             epochs = getattr(getattr(gan, "history", None), "epoch", None)
             if not epochs and not checkpoint_files.files(run / run_folder.CHECKPOINTS):  # nothing was trained
@@ -105,7 +108,7 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
     with job.folder(lambda: run) as folder, run_folder.claim(folder):
         if not job.chief and (run / run_folder.CHECKPOINTS).is_dir():
             shutil.copytree(run / run_folder.CHECKPOINTS, folder / run_folder.CHECKPOINTS, symlinks=True)
-        checkpoint = _checkpoint(folder, resume=True)
+        checkpoint = _checkpoint(plan, folder, resume=True)
         gan, batches, info = _set_up(longer or plan, checkpoint.skip_batches(), job)
         record.check_data(info, recorded, run)
         if longer is not None:
@@ -161,11 +164,14 @@ def _real_images(batches, recipe):
     return tuple(np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*first, strict=True))
 
 
-def _checkpoint(run, resume):
+def _checkpoint(plan, run, resume):
     folder = run / run_folder.CHECKPOINTS
     if folder.is_symlink():
         raise ValueError(f"The checkpoints must be in the run's own folder. Received: {folder}, which is a link.")
-    return callbacks.Checkpoint(folder, every_epochs=1, every_seconds=CHECKPOINT_SECONDS, resume=resume)
+    steps = ROLLBACK_STEPS if plan.guard == "rollback" else None
+    return callbacks.Checkpoint(
+        folder, every_epochs=1, every_steps=steps, every_seconds=CHECKPOINT_SECONDS, resume=resume
+    )
 
 
 def _fit(gan, batches, plan, run, real, checkpoint, job):

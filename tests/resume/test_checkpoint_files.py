@@ -67,6 +67,19 @@ def test_the_newest_is_the_highest_step_and_the_last_are_kept(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["step-100000000.checkpoint", "step-99999999.checkpoint"]
 
 
+@pytest.mark.parametrize("clock", [[], [5], [3, 8, 14, 15, 16, 23], range(1, 200)])
+def test_two_planned_ones_that_are_far_apart_are_kept_whenever_the_clock_asked_for_others(clock, tmp_path):
+    for step in sorted({*range(2, 101, 2), *(each for each in clock if each <= 100)}):
+        counters = COUNTERS | {"step": step, "planned": step % 2 == 0}
+        checkpoint_files.write(tmp_path, step, ARRAYS, counters)
+        checkpoint_files.prune(tmp_path, keep=3, apart=15)
+        steps = [checkpoint_files.step_of(path) for path in checkpoint_files.files(tmp_path)]
+        planned = [each for each in range(2, step + 1, 2)]
+        kept = {*planned[-3:], *planned[::8][-2:]}
+        assert {each for each in steps if each % 2 == 0} == kept
+        assert len(steps) <= 8 and steps[0] == step and (step < 33 or min(kept) <= step - 15)
+
+
 def test_the_best_stays(tmp_path):
     checkpoint_files.mark_best(write(tmp_path, 1))
     for step in range(2, 9):

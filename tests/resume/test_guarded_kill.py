@@ -203,3 +203,24 @@ def test_a_process_that_is_killed_within_a_rollback_leaves_checkpoints_to_resume
 
     assert forked.exit_code(forked.start(killed)) == -signal.SIGKILL
     assert [checkpoint_files.step_of(path) for path in checkpoint_files.files(tmp_path)] == [12, 8, 4]
+
+
+@pytest.mark.parametrize("by_the_clock", [[], [5], [3, 7, 9], list(range(1, 12))])
+def test_checkpoints_of_the_clock_do_not_change_where_a_rollback_goes_to(make_gan, images, tmp_path, by_the_clock):
+    """They are at other steps in a training that was killed and resumed."""
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            step = int(self.model.g_optimizer.iterations.numpy())
+            checkpoint.every_seconds = 1e-9 if step + 1 in by_the_clock else 1e9
+            if step == 12:
+                weight = self.model.generator.trainable_weights[0]
+                weight.assign(np.full(weight.shape, np.nan))
+
+    gan = make_gan()
+    checkpoint = Checkpoint(tmp_path, every_epochs=1, every_steps=6, every_seconds=1e9, keep=2)
+    guard = Guard("rollback", checkpoint, every_steps=2, log_dir=tmp_path)
+    data = kerasgan.datasets.load(images, 8, seed=0)[0]  # eight batches
+    gan.fit(data, epochs=2, verbose=0, callbacks=[Clock(), guard, checkpoint])
+    lines = (tmp_path / "guard.log").read_text().splitlines()
+    assert "rolled back to step 8 " in lines[1]
