@@ -63,7 +63,7 @@ def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int) ->
     if half < 1:
         raise ValueError(f"There must be at least 2 real images. Received: split={split!r} with {len(found)}.")
     parts = [None, None] if labels is None else [labels[:half], labels[half : 2 * half]]
-    held_out = not split.startswith(("train", "all"))
+    held_out = not split.startswith(("train", "all")) or split == recipes.splits(recipe)[1]
     return RealImages(found[:half], parts[0], found[half : 2 * half], parts[1], info, split, held_out)
 
 
@@ -129,12 +129,23 @@ def _copies(name, recipe, real, first, sampled, seed):
         return None
     most = min(MAX_TRAINING_IMAGES, max(len(sampled), MAX_TRAINING_BYTES // real.images[0].nbytes))
     most = min(most, len(sampled)) if name in SLOW_FEATURES else most
-    images = datasets.load_arrays(recipe.source, most, image_size=recipe.image_size, seed=seed)[0]
+    split, held_out_split = recipes.splits(recipe)
+    images = datasets.load_arrays(recipe.source, most, image_size=recipe.image_size, split=split, seed=seed)[0]
     _say(f"{len(images):,} training images, to find copies")
     training = first.extractor(images).features
     if recipe.flip:
         training = np.concatenate([training, first.extractor(images[:, :, ::-1]).features])
-    return metrics.copying(sampled, training, first.features.features if real.held_out else None, seed)
+    return metrics.copying(sampled, training, _held_out_features(recipe, real, first, held_out_split), seed)
+
+
+def _held_out_features(recipe, real, first, split):
+    """Returns the features of images that the run was not trained on; None where there are too few."""
+    if real.held_out:
+        return first.features.features
+    if split is None:
+        return None
+    images = datasets.load_arrays(recipe.source, len(real.images), image_size=recipe.image_size, split=split)[0]
+    return None if len(images) < metrics.copies.MIN_HELD_OUT else first.extractor(images).features
 
 
 def _deviations(evaluations):

@@ -11,7 +11,7 @@ from PIL import Image
 
 import kerasgan_cli
 from kerasgan import datasets, features, metrics, pictures
-from kerasgan.runs import evaluate, recipes, run_folder
+from kerasgan.runs import compare, evaluate, progress, recipes, run_folder
 
 
 @pytest.fixture
@@ -294,3 +294,46 @@ def test_the_command_line_knows_all_features():
     parser = kerasgan_cli.parser()
     for name in features.NAMES:
         assert parser.parse_args(["evaluate", "run", "--features", name]).features == name
+
+
+def test_the_figures_are_kept_in_the_run_and_compared(make_run, tmp_path, capsys):
+    run = make_run()
+    (run / run_folder.HISTORY).write_text("epoch,step,seconds,loss\n1,10,2.5,1.0\n")
+    evaluated(capsys, run, "--n", 100, "--features", "pixels", "--json", tmp_path / "a.json")
+    figures = json.loads((run / run_folder.EVALUATION).read_text())
+    assert figures == json.loads((tmp_path / "a.json").read_text()) and figures["step"] == 10
+    table = compare.compare([run])
+    assert f"{figures['fid']:.4g}" in table and "100 on pixels" in table
+    assert "floor" not in table and "num_seeds" not in table  # of all that is kept, the figures alone
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_figures_that_cannot_be_kept_are_warned_of(make_run, tmp_path, capsys, kind):
+    run, victim = make_run(), tmp_path / "victim"
+    victim.write_text("as it was")
+    file = run / run_folder.EVALUATION
+    file.symlink_to(victim) if kind == "link" else file.mkdir()
+    with pytest.warns(UserWarning, match="kept in the run.*Received.*--json"):
+        evaluate.evaluate(run, 100, "pixels", num_seeds=1)
+    assert victim.read_text() == "as it was"
+
+
+def test_a_long_evaluation_is_not_silent(make_run, capsys, monkeypatch):
+    usual = progress.saying
+    monkeypatch.setattr(progress, "saying", lambda what: usual(what, every_seconds=0.01))
+    assert kerasgan_cli.main(["evaluate", str(make_run()), "--n", "100", "--features", "pixels", "--seeds", "1"]) == 0
+    assert "Still evaluating" in capsys.readouterr().err
+
+
+def test_a_part_that_the_recipe_holds_out_shows_copies(make_run, capsys, monkeypatch):
+    """Samples that resemble training images, but nearly equal none: only held-out images show that they are copies."""
+    run = make_run(held_out=0.2)
+    training = datasets.load_arrays("digits", split="train[:80%]")[0]
+    noise = np.random.default_rng(0).normal(0, 0.35, training.shape)
+    monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: [(training + noise).astype("float32")])
+    assert "COPIES" in evaluated(capsys, run, "--features", "pixels")
+    held_out = datasets.load_arrays("digits", split="train[80%:]")[0]
+    others = np.concatenate([held_out, training[: len(held_out) * 4]])  # as many of each as there are
+    noise = np.random.default_rng(1).normal(0, 0.35, others.shape)
+    monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: [(others + noise).astype("float32")])
+    assert "COPIES" not in evaluated(capsys, run, "--features", "pixels")
