@@ -173,7 +173,7 @@ def _of_batches(batches):
     if wanted >= found:
         return _different((each for epoch in range(_PASSES) for each in plain.epoch(epoch)), number)
     runs = min(_RUNS, wanted)
-    length = math.ceil(wanted / runs)
+    length = wanted // runs  # rounded down, so that the last run is read, too
     starts = np.linspace(0, found - length, runs).astype(int)
     read = (each for start in starts for each in itertools.islice(plain.epoch(0, int(start)), length))
     return _different(read, number)
