@@ -173,10 +173,17 @@ def _of_batches(batches):
     if wanted >= found:
         return _different((each for epoch in range(_PASSES) for each in plain.epoch(epoch)), number)
     runs = min(_RUNS, wanted)
-    length = wanted // runs  # rounded down, so that the last run is read, too
+    length = math.ceil(wanted / runs)
     starts = np.linspace(0, found - length, runs).astype(int)
     read = (each for start in starts for each in itertools.islice(plain.epoch(0, int(start)), length))
-    return _different(read, number)
+    return _spread(_different(read, runs * length * plain.batch_size), number)
+
+
+def _spread(arrays, number):
+    """Returns so many of the images, evenly spread, so that those of the last run are among them."""
+    images, labels = arrays
+    chosen = np.linspace(0, len(images) - 1, min(number, len(images))).astype(int)
+    return images[chosen], None if labels is None else labels[chosen]
 
 
 def _different(batches, number):
