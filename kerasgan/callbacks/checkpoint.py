@@ -53,7 +53,8 @@ class Checkpoint(keras.callbacks.Callback):
         folder, every_epochs, every_steps, every_seconds, keep, monitor, mode, resume: the arguments.
         position: the `kerasgan.resume.position.Position` from which this training was resumed, or None.
         latest: path of the last checkpoint written or read, or None.
-        rollback_steps: set by `Guard`: besides the newest, two checkpoints are kept that are so many steps apart.
+        rollback_steps: set by `Guard` for rollbacks: a checkpoint is saved when training begins, and besides the newest
+            two are kept that are so many steps apart.
 
     Raises:
         ValueError: for settings out of range; when training begins, if it is not the last callback, the checkpoints in
@@ -107,6 +108,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch, self._saved_step, self._saved_at = 0, 0, 0.0
         self._planned_step = 0  # of the last checkpoint that the steps and epochs asked for, not the clock or a signal
         self._rolled_back = False  # since the last checkpoint
+        self._begins = False  # a training that is not resumed, until its first epoch
         self.rollback_steps: int | None = None
 
     def request_stop(self, signal_number: int) -> None:
@@ -179,7 +181,8 @@ class Checkpoint(keras.callbacks.Callback):
                 "choose another folder."
             )
         self._saved_step, self._saved_at = training_step(self.model), time.monotonic()
-        if self.position is None:
+        self._begins = self.position is None
+        if self._begins:
             self._planned_step = self._saved_step
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -188,6 +191,9 @@ class Checkpoint(keras.callbacks.Callback):
         if self._means is not None:
             model_state.assign(self.model, self._means)
             self._means = None
+        if self._begins and self.rollback_steps is not None:  # so that there is always one to roll back to
+            self._save(Position(epoch, 0, self._batches_per_epoch()), {}, planned=True)
+        self._begins = False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         total = self._batches_per_epoch()

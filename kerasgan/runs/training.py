@@ -76,7 +76,8 @@ def train(
             _fit(gan, batches, plan, run, real, _checkpoint(plan, run, resume=False), job)
         except Exception:
             epochs = getattr(getattr(gan, "history", None), "epoch", None)
-            if not epochs and not checkpoint_files.files(run / run_folder.CHECKPOINTS):  # nothing was trained
+            saved = checkpoint_files.files(run / run_folder.CHECKPOINTS)
+            if not epochs and not any(map(checkpoint_files.step_of, saved)):  # nothing was trained
                 shutil.rmtree(run)
             raise
         results.finish(gan, run, job)

@@ -239,10 +239,24 @@ def always_broken(gan, first):
     nan_weights(gan, first=True)
 
 
+def test_a_failure_in_the_first_steps_goes_back_to_the_beginning(make_gan, images, tmp_path):
+    checkpoint = Checkpoint(tmp_path, every_epochs=100)
+    gan, guard = make_gan(), Guard("rollback", checkpoint, every_steps=1)
+    fit(gan, images, Plant(0, nan_weights), guard, checkpoint, epochs=2)
+    assert guard.num_rollbacks == 1 and not gan.stop_training
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+
+
 def test_training_stops_without_a_checkpoint_to_roll_back_to(make_gan, images, tmp_path, caplog):
+    class Lose(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            for path in tmp_path.glob("*.checkpoint"):
+                path.unlink()
+
     checkpoint = Checkpoint(tmp_path, every_epochs=100)
     gan = make_gan()
-    fit(gan, images, Plant(0, nan_weights), Guard("rollback", checkpoint, every_steps=1), checkpoint, epochs=9)
+    guard = Guard("rollback", checkpoint, every_steps=1)
+    fit(gan, images, Plant(0, nan_weights), Lose(), guard, checkpoint, epochs=9)
     assert gan.stop_training and "no checkpoint from before the failure" in caplog.text
 
 
