@@ -37,7 +37,9 @@ def train(options: argparse.Namespace) -> None:
         done.append(training.train(plan, options.log_dir, options.dry_run, job))
     if len(done) > 1 and job.chief:
         folders = " ".join(map(quoted, done))
-        print(f"\n{compare_runs.compare(done)}\n\nagain        kerasgan compare {folders}")
+        print(f"\n{compare_runs.compare(done)}\n")
+        print(f"quality      kerasgan evaluate {quoted(done[0])}   # for each run: then `compare` has its figures, too")
+        print(f"again        kerasgan compare {folders}")
 
 
 def _plans(options, job):
@@ -107,6 +109,8 @@ def _check_label(options):
 def compare(options: argparse.Namespace) -> None:
     """Prints several runs in one table."""
     print(compare_runs.compare(options.runs, options.csv))
+    for remark in compare_runs.remarks(options.runs):
+        print(f"\n{remark}")
     if options.csv is not None:
         print(f"\ncurves  {printable(options.csv)}")
 

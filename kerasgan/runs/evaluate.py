@@ -96,9 +96,10 @@ def evaluate(
 
 def _step(run):
     """Returns the last step of the run as a dict, so that figures from before it was extended are known as such."""
+    file = pathlib.Path(run) / run_folder.HISTORY
     try:
-        return {"step": history_csv.read_history(pathlib.Path(run) / run_folder.HISTORY)[-1]["step"]}
-    except (OSError, ValueError, LookupError):  # of a run from before there was a history, or a damaged one
+        return {"step": history_csv.read_history(file)[-1]["step"]} if file.is_file() else {}
+    except (OSError, ValueError, LookupError):  # of a damaged one
         return {}
 
 

@@ -86,3 +86,20 @@ def test_names_are_made_printable(tmp_path):
     recipe = dataclasses.replace(recipes.get("digits"), source="a\x1b[2Jb")
     runs = [make_run(tmp_path, "00001-\x1b[31mdigits", 0, [1.0], recipe), make_run(tmp_path, "00002-x", 0, [1.0])]
     assert "\x1b" not in compare.compare(runs)
+
+
+def test_runs_without_figures_are_said_with_the_command(tmp_path):
+    figures = {"fid": 5.0, "generated": 100, "extractor": "pixels", "step": 10}
+    runs = [
+        make_run(tmp_path, "00001-a", 0, [0.9], figures=figures),
+        make_run(tmp_path, "00002-b", 1, [0.9]),
+        make_run(tmp_path, "00003-c", 2, [0.9, 0.8], figures=figures),  # extended since: of step 10, now at step 20
+        make_run(tmp_path, "00004-d", 3, [0.9], figures=figures | {"generated": 50}),
+    ]
+    assert compare.remarks(runs[:1]) == []
+    (said,) = compare.remarks(runs[:2])
+    assert "not comparable" in said and "yet: 1 of 2 runs" in said and f"kerasgan evaluate {runs[1]}" in said
+    (said,) = compare.remarks([runs[0], runs[2]])
+    assert "since it was trained on: 1 of 2" in said and compare.read_run(runs[2]).figures == {}
+    (said,) = compare.remarks([runs[0], runs[3]])
+    assert "different numbers of samples" in said
