@@ -67,6 +67,11 @@ def get(kind: str, received: Any, known: Mapping[str, type], members: Collection
             raise errors.unknown_name(kind, received, known)
         return known[received]()
     missing = [name for name in members if not hasattr(received, name)]
+    if isinstance(received, type) and not missing:
+        raise ValueError(
+            f"The {kind} must be a value, not its class. Received: {kind}={received.__name__}. Call it: "
+            f"{kind}={received.__name__}()."
+        )
     if isinstance(received, type) or missing:
         raise ValueError(
             f"The {kind} must be a name or a value with {', '.join(members)}. Received: {kind}={received!r}. "

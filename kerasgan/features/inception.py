@@ -35,7 +35,8 @@ def inception(weights: str | None = "imagenet") -> Extractor:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(
             f"InceptionV3 needs its weights. Received: weights={weights!r}, which fails with: {reason}. Put the "
-            "file into ~/.keras/models, or use other features: 'classifier' where images have labels, or a model."
+            "file into ~/.keras/models, or use other features: 'classifier' where images have labels, 'pixels' (as in "
+            "`kerasgan evaluate RUN --features pixels`) to compare runs roughly, or a model."
         ) from None
     finally:
         keras.config.set_dtype_policy(policy)

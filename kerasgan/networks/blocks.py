@@ -21,6 +21,14 @@ def whole_sides(image_shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(scalars.whole_number(f"image_shape[{axis}]", side, 0) for axis, side in enumerate(image_shape))
 
 
+def _near_sizes(shape):
+    """Returns the sizes next to the shorter side of an image that the networks take; nothing for what is no image."""
+    if len(shape) != 3:
+        return []
+    below = max(SMALLEST, min(shape[:2]) // 4 * 4)
+    return [below] if below >= min(shape[:2]) else [below, below + 4]
+
+
 def halvings(image_shape: Sequence[int], depth: int | None) -> tuple[tuple[int, ...], int]:
     """Returns the shape of an image as a tuple of ints, and how many times the networks halve it.
 
@@ -33,9 +41,11 @@ def halvings(image_shape: Sequence[int], depth: int | None) -> tuple[tuple[int, 
     """
     shape = whole_sides(image_shape)
     if len(shape) != 3 or any(side < SMALLEST or side % 4 for side in shape[:2]) or shape[2] < 1:
+        near = " or ".join(str(side) for side in _near_sizes(shape))
         raise ValueError(
             "image_shape must be (height, width, channels) with a height and width that are multiples of 4 and at "
-            f"least {SMALLEST}. Received: image_shape={shape}. Resize or pad the images; for points use mlp."
+            f"least {SMALLEST}. Received: image_shape={shape}. Resize or pad the images, photos with "
+            f"{f'image_size={near}' if near else 'image_size='}; for points use mlp."
         )
     if depth is None:
         return shape, _natural_depth(shape)

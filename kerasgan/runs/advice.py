@@ -28,6 +28,7 @@ def small_plan(recipe: Recipe, info: DatasetInfo) -> str | None:
     epochs = -(-usual * recipe.epochs // max(total, 1))
     kind = "photos" if is_photo else "images"
     return (
-        f"{recipe.epochs} epochs of {info.num_images:,} {kind} are {total:,} images: expect blobs. {usual:,} are "
+        f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''} of {info.num_images:,} {kind} are {total:,} images: "
+        f"expect blobs. {usual:,} are "
         f"usual: --epochs {epochs}, now or later with --resume."
     )

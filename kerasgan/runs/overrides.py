@@ -11,6 +11,9 @@ from kerasgan.runs import recipes
 from kerasgan.validation import errors
 
 FIELDS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(recipes.Recipe))
+NETWORK_OPTIONS: frozenset[str] = frozenset(
+    name for network in recipes.NETWORKS for name in inspect.signature(getattr(networks, network)).parameters
+) - set(recipes.GIVEN)
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -110,6 +113,11 @@ def from_settings(fields: dict[str, Any], default: recipes.Recipe | None = None)
 
 
 def _check_field(name):
+    if name not in FIELDS and name in NETWORK_OPTIONS:
+        raise ValueError(
+            f"There is no setting of that name: it is an option of the networks. Received: {name}. Change it with "
+            f'--set network_options.{name}=VALUE, or in a file with {{"network_options": {{"{name}": VALUE}}}}.'
+        )
     if name not in FIELDS:
         raise errors.unknown_name("setting", name, FIELDS)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import warnings
 from typing import Any
 
 from kerasgan import datasets
@@ -85,11 +86,19 @@ def _recipe_for(what):
     """Returns the name and the recipe for a recipe's name, a folder or an image set of TensorFlow Datasets."""
     if what in recipes.RECIPES:
         recipe = recipes.get(what)
-        if recipe.source is None:
+        is_folder = os.path.isdir(what)
+        if recipe.source is None and not is_folder:
             raise ValueError(
                 f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train FOLDER"
             )
-        return what, recipe
+        if recipe.source is not None:
+            if is_folder:
+                warnings.warn(
+                    f"A name is taken for a recipe first. Received: {what}, which is also a folder here. For the "
+                    f"folder: kerasgan train ./{what}",
+                    stacklevel=4,
+                )
+            return what, recipe
     if os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path("."):
         return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipes.get("photos"), source=what)
     return what, dataclasses.replace(recipes.get("mnist"), source=what)

@@ -106,11 +106,24 @@ def _check_field(field, value):
     # In this form NaN is out of range, too: no comparison with NaN is true.
     in_range = not is_number or 0 < value <= highest or (value == 0 and field.name in MAY_BE_ZERO)
     if not right_type or not in_range:
-        kind = getattr(field.type, "__name__", field.type)
         raise ValueError(
-            f"The setting {field.name!r} must be of type {kind}, and positive if a number, at most {highest}. "
-            f"Received: {field.name}={value!r}."
+            f"The setting {field.name!r} must be {_wanted(field, highest)}. Received: {field.name}={value!r}. What it "
+            f"means, and a value that works: kerasgan recipes mnist"
         )
+
+
+def _wanted(field, highest):
+    """Returns the type and the range of a field in words: `a positive number, at most 1, or none`."""
+    kinds = (dict,) if typing.get_origin(field.type) is dict else typing.get_args(field.type) or (field.type,)
+    number = f"a number from 0 to {highest}" if field.name in MAY_BE_ZERO else f"a positive number, at most {highest}"
+    words = {
+        int: number.replace("number", "whole number"),
+        float: number,
+        bool: "true or false",
+        str: "a text",
+        type(None): "none",
+    }
+    return " or ".join(words.get(kind, "a table such as {width = 64}") for kind in kinds)
 
 
 def _read_recipes():

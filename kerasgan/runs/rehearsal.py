@@ -24,15 +24,20 @@ class _Timing(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.began, self.first, self.steps_per_second, self.calls = 0.0, 0, None, 0
+        self.earlier = self.last = 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         now, self.calls = time.perf_counter(), self.calls + 1
+        self.last = self.earlier + batch + 1
         if self.calls == 1:
-            self.began, self.first = now, batch
+            self.began, self.first = now, self.last
             return
-        self.steps_per_second = (batch - self.first) / (now - self.began)
+        self.steps_per_second = (self.last - self.first) / (now - self.began)
         if self.calls > TIMED_CALLS or now - self.began > TIMED_SECONDS:
             self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.earlier = self.last  # an epoch may be shorter than one call: the calls are counted over all epochs
 
 
 def shortened(plan: plans.Plan) -> plans.Plan:
@@ -71,7 +76,7 @@ def _time(gan, batches, plan):
     """Returns a sentence about the time that training takes."""
     timing = _Timing()
     with progress.saying("compiling the training step"):
-        gan.fit(batches, epochs=2, verbose=0, callbacks=[timing])
+        gan.fit(batches, epochs=TIMED_CALLS + 2, verbose=0, callbacks=[timing])
     steps = plan.recipe.epochs * len(batches)
     if not timing.steps_per_second:
         return f"{steps:,} steps"

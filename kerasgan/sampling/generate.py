@@ -85,7 +85,8 @@ def _latents(gan, n, seed, latents):
 def _labels(gan, n, seed, labels):
     if gan.num_classes is None:
         raise ValueError(
-            f"Only a conditional GAN draws by label. Received: labels={labels!r} for a GAN with num_classes=None."
+            f"Only a conditional GAN draws by label. Received: labels={labels!r} for a GAN with num_classes=None. "
+            "Leave labels out, or build the networks and the GAN with num_classes."
         )
     if labels is None:
         return keras.ops.convert_to_numpy(backend.draw_labels(n, seed, gan.num_classes))

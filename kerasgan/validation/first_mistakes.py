@@ -37,9 +37,7 @@ def unknown_compile_arguments(received: Mapping[str, Any], known: Iterable[str])
     known = [each for each in known if each != "others"]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = INSTEAD.get(name) or (f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}")
-    return TypeError(
-        f"GAN.compile has no argument of that name. Received: {name}={str(value)[:60]!r}. Instead: {hint}."
-    )
+    return TypeError(f"GAN.compile has no argument of that name. Received: {name}={repr(value)[:60]}. Instead: {hint}.")
 
 
 def check_order(generator: keras.Model, discriminator: keras.Model) -> None:
@@ -83,9 +81,9 @@ def warn_of_monitors(callbacks: Any, has_validation: bool) -> None:
         if name in NO_QUALITY:
             warnings.warn(
                 f"{type(callback).__name__} should monitor the quality of the samples. Received: monitor={name!r}, "
-                + ("which is not in the logs without validation_data" if missing else "a loss of two networks")
-                + ", and which rises and falls while the samples get better. Put kerasgan.callbacks.Evaluate(images) "
-                "before it, and give it monitor='val_fid', mode='min'.",
+                + ("which is not in the logs without validation_data, and " if missing else "")
+                + "which is no measure of it: losses rise and fall while the samples get better. Put "
+                "kerasgan.callbacks.Evaluate(images) before it, and give it monitor='val_fid', mode='min'.",
                 stacklevel=4,
             )
 

@@ -39,8 +39,16 @@ def check_image_spec(shape: Sequence[int | None], dtype: Any, image_shape: Seque
     if not networks.same_shape(shape[1:], image_shape):
         raise ValueError(
             f"Images must have the shape of the GAN's, (batch, {', '.join(map(str, image_shape))}). Received: shape "
-            f"{shape}. Resize the images, or build the networks for image_shape={shape[1:]}."
+            f"{shape}. {_way_to_shape(shape[1:], tuple(image_shape))}."
         )
+
+
+def _way_to_shape(shape, image_shape):
+    if len(shape) == 2 and len(image_shape) == 3:
+        return "Add the axis of the channels: images[..., None]; gray images have one channel, (height, width, 1)"
+    if len(shape) == 3 == len(image_shape) and shape == image_shape[-1:] + image_shape[:-1]:
+        return "Put the channels last: np.moveaxis(images, 1, -1)"
+    return f"Resize the images, or build the networks for image_shape={shape}"
 
 
 def check_array(images: Any, image_shape: Sequence[int | None], batch_size: int, required_images: int) -> None:

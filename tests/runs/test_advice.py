@@ -21,6 +21,11 @@ def test_a_small_plan_of_photos():
     assert text.startswith("50 epochs of 410 photos are 20,000 images: expect blobs. 200,000 are usual: --epochs 500")
 
 
+def test_one_epoch_is_no_epochs():
+    recipe = dataclasses.replace(recipes.get("photos"), epochs=1, batch_size=20)
+    assert advice.small_plan(recipe, info(400, (64, 64, 3))).startswith("1 epoch of 400 photos are 400 images")
+
+
 @pytest.mark.parametrize(
     ("recipe", "num_images", "shape"),
     [("photos", 5_000, (64, 64, 3)), ("mnist", 60_000, (28, 28, 1)), ("digits", 1_797, (8, 8, 1)), ("ring", 9, (2,))],

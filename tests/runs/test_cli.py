@@ -163,7 +163,7 @@ def test_a_conditional_run_needs_labels(tmp_path, capsys):
 
 
 def test_samples_of_an_unknown_class(run, capsys):
-    assert "num_classes=None" in refused(capsys, "sample", run, "--label", 3)
+    assert "Received: --label 3 for a run that was trained without" in refused(capsys, "sample", run, "--label", 3)
 
 
 @pytest.mark.slow
@@ -303,8 +303,8 @@ BAD_SETTINGS = {
     '{"what": 3}': "Received",
     '{"recipe": {}}': "a title and a source",
     '{"recipe": {"epoch": 3}}': "Did you mean 'epochs'",
-    '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be of type int",
-    '{"recipe": {"title": "", "source": "bell", "batch_size": -1}}': "'batch_size' must be of type int, and positive",
+    '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be a positive whole number",
+    '{"recipe": {"title": "", "source": "bell", "batch_size": -1}}': "'batch_size' must be a positive whole number",
     '{"recipe": {"title": "", "source": "bell", "network": "mpl"}}': "Did you mean 'mlp'",
     '{"recipe": {"title": "", "source": "bell", "precision": "mixed_float16"}}': "There is no precision of that name",
     '{"recipe": {"title": "", "source": "bell", "network": "mlp", "network_options": {"widht": 3}}}': "mean 'width'",

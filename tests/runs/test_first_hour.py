@@ -13,7 +13,7 @@ import kerasgan_cli
 from kerasgan import datasets
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.resume import checkpoint_files
-from kerasgan.runs import recipes, run_folder
+from kerasgan.runs import plans, recipes, run_folder
 
 RECIPE = {
     "title": "",
@@ -253,3 +253,22 @@ def test_held_out_images_share_none_with_those_of_training():
 def test_shares_that_cannot_be_held_out(share):
     with pytest.raises(ValueError, match="held_out"):
         dataclasses.replace(recipes.get("photos"), held_out=share)
+
+
+@pytest.mark.parametrize("steps", [10, 3])
+def test_a_dry_run_estimates_the_time_of_epochs_shorter_than_a_call(tmp_path, capsys, steps):
+    settings = write_settings(tmp_path / "a.json")  # epochs of 7 steps
+    assert command("train", "--settings", settings, "--steps-per-execution", steps, "--dry-run") == 0
+    assert "14 steps at " in capsys.readouterr().err
+
+
+def test_a_folder_with_the_name_of_a_recipe(tmp_path, monkeypatch):
+    """`photos` needs a folder, so that one of this name is it; other recipes come first, which is said."""
+    for name in ("photos", "digits"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    recipe = plans.make_plan({"what": "photos"}, {}, None, False).recipe
+    assert recipe.source == str(tmp_path / "photos") and recipe.network == recipes.get("photos").network
+    with pytest.warns(UserWarning, match=r"recipe first.*Received: digits.*kerasgan train \./digits"):
+        assert plans.make_plan({"what": "digits"}, {}, None, False).recipe.source == "digits"
+    assert plans.make_plan({"what": "./digits"}, {}, None, False).recipe.source == str(tmp_path / "digits")

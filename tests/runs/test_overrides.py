@@ -54,6 +54,8 @@ def test_every_field_can_be_set():
         ("epoch=3", ["setting='epoch'", "Did you mean 'epochs'?"]),
         ("epochs.x=3", ["network_options", "--set epochs.x=3"]),
         ("network_options.=3", ["field=value"]),
+        ("width=8", ["option of the networks", "Received: width", "--set network_options.width="]),
+        ("depth=2", ["--set network_options.depth="]),
     ],
 )
 def test_texts_that_are_refused(text, parts):
@@ -64,8 +66,26 @@ def test_texts_that_are_refused(text, parts):
 
 @pytest.mark.parametrize("value", [0, -3, 2.5, "many", True])
 def test_values_that_are_refused(value):
-    with pytest.raises(ValueError, match="'epochs' must be of type int"):
+    with pytest.raises(ValueError, match="'epochs' must be a positive whole number"):
         overrides.change(recipes.get("digits"), {"epochs": value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("learning_rate", -1.0, "a positive number, at most 2147483648"),
+        ("beta_1", -0.1, "a number from 0 to 1"),
+        ("gamma", "much", "a positive number, at most 2147483648 or none"),
+        ("flip", 1, "true or false"),
+        ("network_options", 3, "a table such as {width = 64}"),
+        ("source", 3, "a text or none"),
+    ],
+)
+def test_the_rule_of_a_value_is_said_in_words(field, value, rule):
+    with pytest.raises(ValueError) as error:
+        overrides.change(recipes.get("digits"), {field: value})
+    assert f"{field!r} must be {rule}" in str(error.value) and f" Received: {field}={value!r}." in str(error.value)
+    assert "kerasgan recipes" in str(error.value)
 
 
 def test_settings_over_a_base():

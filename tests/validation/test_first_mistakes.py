@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan.validation import first_mistakes
+from kerasgan.validation import errors, first_mistakes
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)).astype("float32")
 
@@ -34,7 +34,7 @@ def warned(*parts):
     ("arguments", "parts"),
     [
         ({"optimizer": "adam"}, ["no argument of that name", "optimizer='adam'", "d_optimizer and g_optimizer"]),
-        ({"learning_rate": 1e-3}, ["learning_rate='0.001'", "d_optimizer=keras.optimizers.Adam"]),
+        ({"learning_rate": 1e-3}, ["learning_rate=0.001.", "d_optimizer=keras.optimizers.Adam"]),
         ({"loss": "bce"}, ["objective="]),
         ({"metrics": ["accuracy"]}, ["kerasgan.callbacks.Evaluate"]),
         ({"d_optimiser": None}, ["did you mean d_optimizer?"]),
@@ -87,7 +87,7 @@ def test_points_of_one_dimension_are_not_taken_for_swapped():
         ),
         (
             keras.callbacks.EarlyStopping(monitor="g_loss", mode="min"),
-            ["monitor='g_loss'", "two networks", "mode='min'"],
+            ["monitor='g_loss'", "no measure of it", "mode='min'"],
         ),
         (keras.callbacks.ReduceLROnPlateau(monitor="loss"), ["ReduceLROnPlateau", "monitor='loss'", "Evaluate"]),
         (keras.callbacks.EarlyStopping(monitor="val_fid", mode="min"), []),
@@ -145,3 +145,39 @@ def test_save_warns_of_what_load_will_not_find(layer, parts, tmp_path):
         gan.save(tmp_path / "gan.keras")
     if not parts:
         keras.models.load_model(tmp_path / "gan.keras")
+
+
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [
+        ((16, 8, 8), r"images\[..., None\]"),
+        ((16, 1, 8, 8), r"np.moveaxis\(images, 1, -1\)"),
+        ((16, 28, 28, 1), r"image_shape=\(28, 28, 1\)"),
+    ],
+)
+def test_images_of_another_shape_are_answered_with_the_way_to_it(shape, way):
+    gan = make_gan()
+    gan.compile()
+    with pytest.raises(ValueError, match=rf"Received: shape {re.escape(str(shape))}.*{way}"):
+        gan.fit(np.zeros(shape, "float32"), epochs=1, verbose=0)
+
+
+def test_a_class_in_place_of_a_value():
+    with pytest.raises(ValueError, match=r"not its class. Received: objective=Hinge. Call it: objective=Hinge\(\)"):
+        make_gan().compile(objective=kerasgan.objectives.Hinge)
+
+
+def test_a_label_for_a_model_without_labels():
+    with pytest.raises(ValueError, match=r"Received: labels=.*Leave labels out, or build .* num_classes"):
+        make_gan().generate(2, labels=1)
+
+
+def test_a_name_like_no_other_is_not_guessed():
+    known = [*map(str, range(21)), "svhn_cropped"]
+    assert "Did you mean" not in str(errors.unknown_name("dataset", "nope", known))
+
+
+@pytest.mark.parametrize(("side", "near"), [(33, "image_size=32 or 36"), (5, "image_size=8"), (6, "image_size=8")])
+def test_an_image_size_that_does_not_halve_is_answered_with_the_next_ones(side, near):
+    with pytest.raises(ValueError, match=rf"multiples of 4.*Received: image_shape=\({side}, {side}, 3\).*{near}"):
+        kerasgan.networks.dcgan((side, side, 3), latent_dim=4)
