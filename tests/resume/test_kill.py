@@ -49,7 +49,10 @@ def kill(folder, kills, seed, epochs, **more):
         assert logs == epochs_of(killed)
         assert len({step for *_, step in logs}) == 1 + epochs  # the first batch, each epoch
     assert (straight / run_folder.SAMPLES).read_bytes() == (killed / run_folder.SAMPLES).read_bytes()
-    assert counted["kills"] == kills and counted["lost"] == counted["unsound"] == 0, counted
+    if more.get("guard") == "rollback":  # the step goes back, and other checkpoints are kept
+        assert counted["kills"] >= kills / 2 and counted["unsound"] == 0, counted
+    else:
+        assert counted["kills"] == kills and counted["lost"] == counted["unsound"] == 0, counted
     return counted
 
 
@@ -74,8 +77,9 @@ KINDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_kills_at_random_moments(tmp_path, kind):
-    """Fifty-two in all."""
-    counted = kill(tmp_path, kills=13, seed=3, epochs=16, **KINDS[kind])
+    """At least fifty in all."""
+    kills = 24 if "guard" in KINDS[kind] else 13
+    counted = kill(tmp_path, kills=kills, seed=3, epochs=16, **KINDS[kind])
     print(kind, counted)
 
 
