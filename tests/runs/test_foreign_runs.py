@@ -271,7 +271,8 @@ def test_no_control_character_of_tables_reaches_the_terminal(run, tmp_path, caps
     settings["recipe"] |= {CONTROL: CONTROL}
     shutil.copytree(run, tmp_path / "other")
     (run / "settings.json").write_text(json.dumps(settings))
-    (run / "evaluation.json").write_text(json.dumps({CONTROL: 1.5, "inner": {CONTROL: 10**400, "huge": 1e308}}))
+    figures = {"fid": 1.5, "kid": 1e308, "extractor": CONTROL, "generated": CONTROL}
+    (run / "evaluation.json").write_text(json.dumps(figures | {CONTROL: 2.5, "inner": {CONTROL: 10**400}}))
     assert kerasgan_cli.main(["compare", str(run), str(tmp_path / "other")]) == 0
     printed = capsys.readouterr()
     assert "1.5" in printed.out and all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
