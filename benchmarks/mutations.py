@@ -153,6 +153,8 @@ def state_of(folder, *without):
         folders[:] = [name for name in folders if pathlib.Path(parent, name) not in without]
         for name in (*folders, *names):
             path = pathlib.Path(parent, name)
+            if path in without:
+                continue
             mode = path.lstat().st_mode
             content = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(mode) else None
             found[str(path.relative_to(folder))] = (mode, os.readlink(path) if stat.S_ISLNK(mode) else content)
@@ -215,7 +217,8 @@ def run_case(number, seed, command, mutate, runs, baselines, folder):
     baseline = baseline_of(command, name, runs, folder, baselines)
     case = make_case(folder / "above" / "case", runs[run_of(command, name)])
     changed = mutate(rng, case / "run", case / "elsewhere")
-    named = [case / "named"] + ([case / "run"] if command == "resume" else [])
+    own = {"resume": [case / "run"], "evaluate": [case / "run" / "evaluation.json"]}  # what a command writes into a run
+    named = [case / "named", *own.get(command, [])]
     before = state_of(folder / "above", *named)
     stop_after = STOP_SECONDS if command in ("settings", "resume") else None
     ended = forked(words_of(command, case), case, stop_after=stop_after)
