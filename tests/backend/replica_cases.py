@@ -366,7 +366,7 @@ def refusals():
         "held out": refused(lambda: gan.fit(IMAGES, batch_size=BATCH, validation_data=IMAGES[:1], verbose=0)),
         "split": refused(lambda: gan.fit(IMAGES, batch_size=BATCH, validation_split=0.5, verbose=0)),
         "one batch": refused(lambda: gan.train_on_batch(IMAGES)),
-        "generator": refused(lambda: gan.fit(iter([IMAGES]), verbose=0)),
+        "generator": refused(lambda: gan.fit((each for each in [IMAGES]), verbose=0)),
         "not a number": refused(lambda: gan.fit(broken, verbose=0)),
         "made outside": refused(inside),
         "steps": set_back,
