@@ -45,7 +45,7 @@ def train(options: argparse.Namespace) -> None:
 def _plans(options, job):
     """Returns the plan of each run that is asked for."""
     settings = run_folder.read_settings(options.settings) if options.settings else {}
-    if options.what or not settings:
+    if options.what or not options.settings:
         settings |= {"what": options.what or "digits"}
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())
@@ -64,7 +64,9 @@ def _plans(options, job):
 def _resume(options):
     fixed = ("what", *CHANGES, "set", "seed", "seeds", "settings", "deterministic", "guard", "dry_run")
     given = {name: getattr(options, name) for name in fixed if name != "epochs"}
-    changed = [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, False)]
+    changed = [
+        f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None and value is not False
+    ]
     if changed:
         model = f"{options.resume}/{run_folder.MODEL}"
         raise ValueError(

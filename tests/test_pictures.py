@@ -176,7 +176,7 @@ def test_png_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch
     pictures.save_png(path, np.zeros((4, 4), "uint8"))
     old = path.read_bytes()
 
-    def half(image, file, format):
+    def half(image, file, **options):
         file.write_bytes(b"half")
         raise OSError("disk full")
 

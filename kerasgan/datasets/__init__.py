@@ -6,6 +6,7 @@ from .load import absolute_source as absolute_source
 from .load import has_test_split as has_test_split
 from .load import load as load
 from .load import load_arrays as load_arrays
+from .photos import num_photos as num_photos
 from .toy import BELL_MEAN as BELL_MEAN
 from .toy import BELL_SIGMA as BELL_SIGMA
 from .toy import GRID_SIGMA as GRID_SIGMA

@@ -67,6 +67,11 @@ def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: in
     return Source(printable(folder.resolve().name), images, labels, num_classes, class_names, skipped, fingerprint)
 
 
+def num_photos(folder: str | os.PathLike[str]) -> int:
+    """Returns how many files of photos there are below a folder, those included that cannot be read."""
+    return len(_photo_paths(pathlib.Path(folder))[0])
+
+
 def _photos_of_others(folder):
     """Returns the paths of all photos below `folder`, after a warning of what kerasgan wrote there itself.
 

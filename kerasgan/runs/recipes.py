@@ -6,6 +6,7 @@ A recipe is data. The named recipes are in `recipes.toml`.
 import contextlib
 import dataclasses
 import inspect
+import os
 import pathlib
 import tomllib
 import typing
@@ -21,6 +22,9 @@ from kerasgan.validation import errors
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 NETWORKS = ("dcgan", "mlp", "resnet")
+MIN_HELD_OUT = 5
+"""Fewer photos would show nothing: none are held out then."""
+
 HIGHEST = {"beta_1": 1, "beta_2": 1, "decay_to": 1, "held_out": 0.5}
 MAY_BE_ZERO = ("beta_1", "held_out")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")
@@ -39,7 +43,8 @@ class Recipe:
         latent_dim: width of the latents.
         image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
         held_out: share of the images, at most 0.5, that is not trained on but shows whether the training images are
-            memorized or copied; 0 for none. Data with a test split use that instead.
+            memorized or copied; 0 for none. Data with a test split use that instead; of a folder of so few photos that
+            these would be fewer than 5, none are held out.
         flip: whether the images are mirrored at random; not for images with a left and a right, such as digits.
         batch_size: images in a batch.
         epochs: number of epochs. After each epoch the curves get a point and the losses are printed.
@@ -154,7 +159,10 @@ def splits(recipe: Recipe) -> tuple[str, str | None]:
     if datasets.has_test_split(recipe.source):
         return "train", "test"
     percent = round(100 * recipe.held_out)
-    return ("train", None) if percent == 0 else (f"train[:{100 - percent}%]", f"train[{100 - percent}%:]")
+    is_folder = os.path.isdir(str(recipe.source))
+    if percent == 0 or (is_folder and datasets.num_photos(recipe.source) * percent < 100 * MIN_HELD_OUT):
+        return "train", None
+    return f"train[:{100 - percent}%]", f"train[{100 - percent}%:]"
 
 
 def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:

@@ -32,7 +32,7 @@ BAD_IMAGES = {
     "0 to 255": (lambda x: (x + 1) * 127.5, r"lie in \[-1, 1\].*values from 0.* to 25.*127.5 - 1"),
     "shape": (lambda x: x[:, :4], r"\(batch, 8, 8, 1\).*4, 8, 1\).*Resize"),
     "channels": (lambda x: np.repeat(x, 3, -1), r"\(batch, 8, 8, 1\).*8, 8, 3\).*Resize"),
-    "rank": (lambda x: x[..., 0], r"\(batch, 8, 8, 1\).*Resize"),
+    "rank": (lambda x: x[..., 0], r"\(batch, 8, 8, 1\).*Add the axis"),
     "NaN": (lambda x: nan_in(x, 0), r"must be finite.*values from.*Remove or replace"),
     "infinite": (lambda x: np.where(x > 0.99, np.inf, x), r"must be finite.*inf.*Remove or replace"),
     "none": (lambda x: x[:0], r"There must be images.*Received: an empty"),

@@ -211,7 +211,7 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
     np.testing.assert_allclose(served.serving_default(z, classes), gan.generate(latents=z, labels=classes), atol=1e-5)
     assert served.discriminate(images[:2], classes).shape == (2,)
     card = json.loads((tmp_path / "saved" / "kerasgan.json").read_text())
-    assert card["num_classes"] == CLASSES and card["labels"] == "int32 (n,), 0 to 2"
+    assert card["num_classes"] == CLASSES and card["labels"].startswith("int32 (n,), 0 to 2;")
 
 
 @pytest.mark.parametrize(

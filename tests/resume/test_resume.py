@@ -138,7 +138,6 @@ with deferred(lambda number: print("asked")):
     "more",
     [
         ["digits"],
-        ["--epochs", "9"],
         ["--seed", "0"],
         ["--deterministic"],
         ["--dry-run"],
@@ -147,7 +146,7 @@ with deferred(lambda number: print("asked")):
     ],
 )
 def test_a_resumed_run_takes_no_new_settings(more, tmp_path, capsys):
-    assert "keeps its settings" in refused(capsys, tmp_path, *more)
+    assert "keeps its settings, except for --epochs" in refused(capsys, tmp_path, *more)
 
 
 def test_folders_that_are_not_runs_and_damaged_settings(tmp_path, capsys, settings):

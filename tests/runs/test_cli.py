@@ -113,7 +113,7 @@ def test_export(run, tmp_path):
 
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
     assert train("digits", "--log-dir", tmp_path / "logs", "--dry-run") == 0
-    assert "Dry run" in capsys.readouterr().out
+    assert "Dry run" in capsys.readouterr().err
     assert not (tmp_path / "logs").exists()
 
 
@@ -301,7 +301,7 @@ BAD_SETTINGS = {
     "{}": "must hold a recipe",
     '{"recipe": 3}': "JSON object",
     '{"what": 3}': "Received",
-    '{"recipe": {}}': "a title and a source",
+    '{"recipe": {}}': "without title and source",
     '{"recipe": {"epoch": 3}}': "Did you mean 'epochs'",
     '{"recipe": {"title": "", "source": "bell", "epochs": "many"}}': "'epochs' must be a positive whole number",
     '{"recipe": {"title": "", "source": "bell", "batch_size": -1}}': "'batch_size' must be a positive whole number",

@@ -229,16 +229,16 @@ def test_a_tenth_of_a_folder_is_held_out(tmp_path, capsys):
     """Only held-out images can show that the others are memorized or copied."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), "uint8")
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), "uint8")
     for number, each in enumerate(pixels):
         Image.fromarray(each).save(folder / f"{number}.png")
     options = ["--image-size", 16, "--batch-size", 8, "--epochs", 1, "--set", "network_options.width=4"]
     assert command("train", folder, *options, "--log-dir", tmp_path / "logs") == 0
-    assert "36 images of shape (16, 16, 3)" in capsys.readouterr().out
+    assert "54 images of shape (16, 16, 3)" in capsys.readouterr().out
     (row,) = read_history(tmp_path / "logs" / "00001-photos" / run_folder.HISTORY)
-    assert row["step"] == 4 and 0 <= row["d_memorization_auc"] <= 1 and "val_d_loss" in row
+    assert row["step"] == 6 and 0 <= row["d_memorization_auc"] <= 1 and "val_d_loss" in row
     assert command("train", folder, *options, "--set", "held_out=0", "--dry-run") == 0
-    assert "40 images of shape" in capsys.readouterr().err
+    assert "60 images of shape" in capsys.readouterr().err
 
 
 def test_held_out_images_share_none_with_those_of_training():

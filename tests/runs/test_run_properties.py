@@ -173,7 +173,7 @@ CHUNKS = rarely(TOKENS.map(lambda token: [token]), st.sampled_from([*SENSIBLE, [
 )
 def any_arguments_end_with_0_or_2_and_a_message(arguments):
     with pytest.MonkeyPatch.context() as patched:
-        untrained = types.SimpleNamespace(summary=lambda: None)
+        untrained = types.SimpleNamespace(summary=lambda **_: None)
         patched.setattr(training, "_set_up", lambda plan, skip, job: (untrained, *training._load(plan, skip)))
         patched.setattr(training, "_fit", lambda *arguments: None)
         patched.setattr(results, "finish", lambda *arguments: None)

@@ -206,7 +206,7 @@ def test_what_the_cluster_would_start(tmp_path):
     told = [json.loads(line.split(" ", 1)[1]) for line in finished.stdout.splitlines() if line.startswith("TF_CONFIG")]
     assert [each["task"] for each in told] == [{"type": "worker", "index": index} for index in (0, 1)]
     assert all(each["cluster"] == {"worker": ["node1:2222", "node2:2222"]} for each in told)
-    assert [f"This would be worker {index} of 2" in finished.stdout for index in (0, 1)] == [True, True]
+    assert [f"This would be worker {index} of 2" in finished.stderr for index in (0, 1)] == [True, True]
 
 
 # The example
