@@ -127,7 +127,7 @@ def test_names_and_values():
         objectives.get("nonsaturating")
     with pytest.raises(ValueError, match="Received: objective=3"):
         objectives.get(3)
-    with pytest.raises(ValueError, match="a value, not its class.*Call it"):
+    with pytest.raises(ValueError, match=r"a value, not its class.*Call it"):
         objectives.get(objectives.Minimax)
 
 

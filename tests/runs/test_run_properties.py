@@ -17,7 +17,7 @@ from laws import ANYTHING, rarely, refusal
 
 import kerasgan_cli
 from kerasgan import datasets
-from kerasgan.runs import plans, recipes, results, run_folder, training
+from kerasgan.runs import plans, recipes, rehearsal, results, run_folder, training
 
 LAWS = laws.Laws()
 
@@ -175,6 +175,7 @@ def any_arguments_end_with_0_or_2_and_a_message(arguments):
     with pytest.MonkeyPatch.context() as patched:
         untrained = types.SimpleNamespace(summary=lambda **_: None)
         patched.setattr(training, "_set_up", lambda plan, skip, job: (untrained, *training._load(plan, skip)))
+        patched.setattr(rehearsal, "_time", lambda *arguments: "no time")
         patched.setattr(training, "_fit", lambda *arguments: None)
         patched.setattr(results, "finish", lambda *arguments: None)
         patched.setattr(kerasgan_cli, "quiet_import", contextlib.nullcontext)
