@@ -29,3 +29,13 @@ def make_gan():
 def unexpected_errors_are_raised(monkeypatch):
     """The command prints one line for errors that no check has foreseen; a test must see where they come from."""
     monkeypatch.setattr("kerasgan_cli.UNEXPECTED", ())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def determinism_ends():
+    """Switches off what a deterministic run has switched on in this process: other tests must not find it on."""
+    yield
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tensorflow.python.framework import config
 
 import kerasgan_cli
 from kerasgan import datasets
@@ -26,13 +25,6 @@ RECIPE = {
     "passes_per_epoch": 1,
     "epochs": 2,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def determinism():
-    """What runs with these settings switch on in this process, and other tests must not find on."""
-    yield
-    config.disable_op_determinism()
 
 
 def command(*arguments):
