@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasgan import backend
 from kerasgan.datasets import Batches
+from kerasgan.datasets.sample import WrappedPyDataset
 from kerasgan.validation import images as image_checks
 
 DEFAULT_BATCH_SIZE = 32
@@ -192,12 +193,12 @@ def _checked_generator(batches, gan, required_images):
         yield batch
 
 
-class _CheckedPyDataset(keras.utils.PyDataset):
+class _CheckedPyDataset(WrappedPyDataset):
     """The batches of another `PyDataset`, each checked as it is read."""
 
     def __init__(self, batches, gan, required_images):
-        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
-        self.batches, self.gan, self.required_images = batches, gan, required_images
+        super().__init__(batches)
+        self.gan, self.required_images = gan, required_images
         self.first: image_checks.FirstBatches | None = image_checks.FirstBatches(gan.image_shape)
 
     def __getitem__(self, index):
@@ -208,15 +209,8 @@ class _CheckedPyDataset(keras.utils.PyDataset):
         check_numpy_batch(images, labels, self.gan, self.required_images, first)
         return batch
 
-    @property
-    def num_batches(self):
-        return self.batches.num_batches
-
-    def on_epoch_begin(self):
-        self.batches.on_epoch_begin()
-
     def on_epoch_end(self):
-        self.batches.on_epoch_end()
+        super().on_epoch_end()
         if self.use_multiprocessing:
             self.first = None  # for the processes of the next epoch
 

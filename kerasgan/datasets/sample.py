@@ -121,12 +121,34 @@ class Kept:
         return _joined([self.batches[number] for number in sorted(self.batches)])
 
 
-class _WatchedPyDataset(keras.utils.PyDataset):
+class WrappedPyDataset(keras.utils.PyDataset):
+    """A base class for the batches of another `PyDataset`; `__getitem__` is to be written.
+
+    Attributes:
+        batches: the other `PyDataset`.
+    """
+
+    def __init__(self, batches: keras.utils.PyDataset):
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self.batches: keras.utils.PyDataset = batches
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.batches.num_batches
+
+    def on_epoch_begin(self) -> None:
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self.batches.on_epoch_end()
+
+
+class _WatchedPyDataset(WrappedPyDataset):
     """The batches of another `PyDataset`, the first of which are kept."""
 
     def __init__(self, batches, kept):
-        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
-        self.batches, self.kept = batches, kept
+        super().__init__(batches)
+        self.kept = kept
 
     def __getitem__(self, index):
         batch = self.batches[index]
@@ -134,16 +156,6 @@ class _WatchedPyDataset(keras.utils.PyDataset):
         if hasattr(images, "shape"):
             self.kept.keep(np.asarray(images), labels, index)
         return batch
-
-    @property
-    def num_batches(self):
-        return self.batches.num_batches
-
-    def on_epoch_begin(self):
-        self.batches.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self.batches.on_epoch_end()
 
 
 def _watched_dataset(dataset, tf):
@@ -153,7 +165,10 @@ def _watched_dataset(dataset, tf):
     if len(parts) > 2 or not all(isinstance(part, tf.TensorSpec) for part in parts):
         return dataset, None  # `fit` refuses it
     kept = Kept()
-    return data.watched(dataset, kept.keep), Sample(kept.arrays)
+    batch, *shape = parts[0].shape if parts[0].shape.rank else (None,)
+    known = batch is not None and None not in shape
+    most = math.ceil(_num_images(shape) / max(batch, 1)) if known else MAX_IMAGES
+    return data.watched(dataset, kept.keep, most), Sample(kept.arrays)
 
 
 def _of_array(images, labels, begin, end):

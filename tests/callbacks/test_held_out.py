@@ -353,3 +353,15 @@ def test_the_state_is_restored_and_any_other_is_refused():
     for state in (None, {}, {"epochs_above": 2}, {"epochs_above": "2", "is_copying": True}):
         with pytest.raises(ValueError, match="The state must be one that HeldOutMeasures returned"):
             one.set_state(state)
+
+
+def test_python_is_called_for_the_first_batches_of_a_dataset_alone():
+    import tensorflow as tf
+
+    from kerasgan.backend.tensorflow import data
+
+    calls = []
+    dataset = tf.data.Dataset.range(100).batch(10)
+    found = list(data.watched(dataset, lambda batch: calls.append(batch.tolist()), 2).as_numpy_iterator())
+    assert np.array_equal(np.concatenate(found), np.arange(100))
+    assert sorted(calls) == [list(range(10)), list(range(10, 20))]

@@ -166,20 +166,27 @@ class ArrayEpochs:
         return batch if self._labels is None else (batch, tf.gather(self._labels, indices))
 
 
-def watched(dataset: tf.data.Dataset, keep: Callable[..., Any]) -> tf.data.Dataset:
-    """Returns a dataset of which `keep` gets every batch, as NumPy arrays: images, and labels if there are any."""
+def watched(dataset: tf.data.Dataset, keep: Callable[..., Any], most: int) -> tf.data.Dataset:
+    """Returns a dataset of batches as they are; those after the first few of an epoch cost nothing.
+
+    Args:
+        dataset: a dataset of batches.
+        keep: gets each of the first batches, as NumPy arrays: images, and labels if there are any.
+        most: how many batches `keep` gets in an epoch.
+    """
 
     def kept(*arrays):
         keep(*arrays)
         return np.int64(0)
 
     @plain
-    def watch(*batch):
-        with tf.control_dependencies([tf.numpy_function(kept, batch, tf.int64)]):
-            same = tuple(tf.identity(each) for each in batch)
-        return same if len(same) > 1 else same[0]
+    def watch(number, batch):
+        parts, none = tf.nest.flatten(batch), tf.constant(0, tf.int64)
+        first = tf.cond(number < most, lambda: tf.numpy_function(kept, parts, tf.int64), lambda: none)
+        with tf.control_dependencies([first]):
+            return tf.nest.map_structure(tf.identity, batch)
 
-    return dataset.map(watch)
+    return dataset.enumerate().map(watch)
 
 
 def with_report(dataset: tf.data.Dataset, report: Callable[[float, float, int], None]) -> tf.data.Dataset:
