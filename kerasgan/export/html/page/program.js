@@ -79,3 +79,7 @@ function fromBase64(text) {
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
 }
+
+function makeGenerator(description, bytes, wasm) {
+  return new Generator(description.program, bytes, wasm);
+}
