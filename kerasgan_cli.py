@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-EXPORT_FORMATS = ("tf_saved_model", "onnx", "litert", "openvino")
 FEATURES = ("classifier", "inception", "pixels")
 GUARDS = ("off", "warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "multi-worker")
@@ -107,12 +106,17 @@ def _one_line(message):
 
 def _printable(text):
     """Calls `kerasgan.validation.printable`, from its file: the package itself may be what cannot be imported."""
+    return _module_of("validation", "printable.py").printable(text)
+
+
+def _module_of(*path):
+    """Returns the module in a file of the package, without importing the package."""
     package = importlib.util.find_spec("kerasgan")
-    file = pathlib.Path(package.submodule_search_locations[0], "validation", "printable.py")
-    spec = importlib.util.spec_from_file_location("kerasgan_printable", file)
+    file = pathlib.Path(package.submodule_search_locations[0], *path)
+    spec = importlib.util.spec_from_file_location(f"kerasgan_{file.stem}", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.printable(text)
+    return module
 
 
 class _Stream:
@@ -364,9 +368,33 @@ def _add_evaluate(evaluate):
 
 
 def _add_export(export):
+    registry = _module_of("export", "registry.py")
+    formats = registry.FORMATS
+    suffixes = ", ".join(f"{each.suffix} for {name}" for name, each in formats.items() if each.suffix)
     export.add_argument("run", metavar="RUN", help="the run's folder")
     export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
-    export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0], help="default: %(default)s")
+    export.add_argument(
+        "--format", choices=list(formats), help=f"default: that of PATH's end, {suffixes}; else tf_saved_model"
+    )
+    export.add_argument(
+        "--what", choices=_all(each.what for each in formats.values()), help="default: generator; both for a SavedModel"
+    )
+    export.add_argument(
+        "--precision",
+        choices=_all(each.precisions for each in formats.values()),
+        default="float32",
+        help="of the stored weights; for onnx and litert also float16 and int8 (default: %(default)s)",
+    )
+    export.add_argument(
+        "--no-check", dest="check", action="store_false", help="do not compare what was written with the network"
+    )
+    for name, option in registry.options().items():
+        export.add_argument(f"--{name.replace('_', '-')}", choices=option.choices or None, help=option.help)
+
+
+def _all(several):
+    """Returns the values of several tuples, each once, in order."""
+    return list(dict.fromkeys(value for values in several for value in values))
 
 
 def _add_compare(compare):

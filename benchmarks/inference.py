@@ -39,11 +39,11 @@ def contestants(gan, saved, images, batch_size, seed=0):
 
     def served():
         pieces = [serve(z=tf.constant(latents[start : start + batch_size])) for start in starts]
-        return np.concatenate([piece["output_0"].numpy() for piece in pieces])
+        return np.concatenate([piece["images"].numpy() for piece in pieces])
 
     def generated():
         pieces = [generate(n=n, seed=tf.constant(seed + number)) for number, _ in enumerate(starts)]
-        return np.concatenate([piece["output_0"].numpy() for piece in pieces])
+        return np.concatenate([piece["images"].numpy() for piece in pieces])
 
     return {
         PREDICT: lambda: gan.sampler.predict(latents, batch_size=batch_size, verbose=0),

@@ -29,8 +29,8 @@ import tensorflow as tf
 
 folder, served = sys.argv[1:]
 model = tf.saved_model.load(folder)
-images = model.signatures["generate"](n=tf.constant(16), seed=tf.constant(7))["output_0"]
-logits = model.signatures["discriminate"](images)["output_0"]
+images = model.signatures["generate"](n=tf.constant(16), seed=tf.constant(7))["images"]
+logits = model.signatures["discriminate"](images)["logits"]
 np.savez(served, images=images, logits=logits)
 """
 

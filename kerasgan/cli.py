@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 
 from kerasgan import files, pictures
+from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, plans, progress, run_folder, sizes, training
@@ -21,9 +22,6 @@ CHANGES = (
     "steps_per_execution",
 )
 """Fields of the recipe that `train` has an option for."""
-
-FOLDER_FORMATS = ("tf_saved_model",)
-"""Formats of `export` that are a folder, not a file."""
 
 
 def train(options: argparse.Namespace) -> None:
@@ -133,10 +131,20 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Writes a finished run's generator in another format."""
-    out = files.output(options.out, folder=options.format in FOLDER_FORMATS)
-    with progress.saying(f"writing {options.format}"):
-        models.load(options.run).export(out, format=options.format)
-    print(f"{options.format}: {printable(options.out)}")
+    format = options.format or registry.format_of(options.out)
+    place.checked_path(options.out, format)
+    given = {name: getattr(options, name) for name in registry.options() if getattr(options, name) is not None}
+    place.check_choices(format, options.what or registry.FORMATS[format].what[0], options.precision, given)
+    with progress.saying(f"writing {format}"):
+        gan = models.load(options.run)
+        card = gan.export(options.out, format, options.what, options.precision, options.check, **given)
+    print(f"{format}: {printable(options.out)}")
+    if card["check"] is not None:
+        found = card["check"]
+        print(
+            f"checked in {found['runtime']}: it differs from the network by at most "
+            f"{found['largest_difference']:.1e} ({found['tolerance']:g} is allowed)"
+        )
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

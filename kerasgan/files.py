@@ -123,6 +123,44 @@ def written_whole(path: str | os.PathLike[str], durable: bool = True) -> Iterato
         _remove(unfinished)
 
 
+@contextlib.contextmanager
+def written_together(path: str | os.PathLike[str], durable: bool = True) -> Iterator[pathlib.Path]:
+    """Gives a hidden folder to write several files or folders to, and moves them next to `path` at the end.
+
+    As `written_whole`, for a file with its companions. If the writing fails, none is moved; a kill while they are moved
+    may leave some of them.
+
+    Args:
+        path: the first of them, in a folder that exists; the hidden folder is named after it.
+        durable: True syncs them to the disk first.
+
+    Yields:
+        The hidden folder.
+
+    Raises:
+        OSError: if something cannot be written, or is in the place of one of them.
+    """
+    path = pathlib.Path(path)
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    _remove(unfinished)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        if durable:
+            _sync_content(unfinished)
+        made = sorted(unfinished.iterdir())
+        for each in made:
+            _check_replaceable(path.with_name(each.name), (None, kind(each)))
+        for each in made:
+            if path.with_name(each.name).is_dir():
+                shutil.rmtree(path.with_name(each.name))
+            os.replace(each, path.with_name(each.name))
+        if durable:
+            _sync(path.parent)
+    finally:
+        _remove(unfinished)
+
+
 def _check_replaceable(path, replaceable):
     found = kind(path)
     if found not in replaceable:

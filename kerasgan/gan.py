@@ -333,9 +333,17 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         """
         return sampling.class_grid(self, columns, seed, most)
 
-    def export(self, filepath: Any, format: str = "tf_saved_model", **options: Any) -> None:
-        """Writes the generator for use without Keras: see `kerasgan.export.export`."""
-        export(self, filepath, format, **options)
+    def export(
+        self,
+        filepath: Any,
+        format: str | None = None,
+        what: str | None = None,
+        precision: str = "float32",
+        check: bool = True,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Writes a network for use without Keras, checks it, and returns its card: see `kerasgan.export.export`."""
+        return export(self, filepath, format, what, precision, check, **options)
 
     @property
     def metrics_variables(self) -> list[Any]:

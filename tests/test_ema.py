@@ -68,7 +68,7 @@ def test_samples_come_from_the_average(make, images, tmp_path):
     assert np.allclose(drawn, gan.predict(latents, verbose=0), atol=1e-6)
     gan.export(tmp_path / "model")
     served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](z=tf.constant(latents))
-    assert np.allclose(drawn, served["output_0"], atol=1e-5)
+    assert np.allclose(drawn, served["images"], atol=1e-5)
 
 
 def test_averaging_does_not_change_training(make, images):

@@ -1,41 +1,64 @@
-"""A trained generator, written for use without Keras."""
+"""A trained network, written for use without Keras, and checked in the runtime that will use it."""
 
 import os
-import pathlib
 from typing import Any
 
-from kerasgan import backend
-from kerasgan.export import card, network_formats, saved_model
+from kerasgan.export import card, network, place, saved_model
+from kerasgan.export import check as checks
+from kerasgan.export.check import CheckFailed
+from kerasgan.export.registry import FORMATS, format_of
+from kerasgan.validation import errors
+
+__all__ = ["FORMATS", "CheckFailed", "export", "format_of"]
 
 
-def export(gan: Any, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any) -> None:
-    """Writes a GAN for inference without Keras and kerasgan.
+def export(
+    gan: Any,
+    filepath: str | os.PathLike[str],
+    format: str | None = None,
+    what: str | None = None,
+    precision: str = "float32",
+    check: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
+    """Writes a GAN for inference without Keras and kerasgan, and checks what was written in its own runtime.
 
-    As a SavedModel (the default) it has three endpoints, each for any batch size:
+    As a SavedModel it has three endpoints, each for any batch size:
 
-    - `serving_default(z)`: float32 latents (n, latent_dim) to images (n, ...) in [-1, 1];
-    - `generate(n, seed)`: two int32 scalars to images (n, ...), the same as those of `gan.generate(n, seed)`;
-    - `discriminate(images)`: images (n, ...) in [-1, 1] to logits (n,); positive means real.
+    - `serving_default(z)`: float32 latents (n, latent_dim) to `images` (n, ...) in [-1, 1];
+    - `generate(n, seed)`: two int32 scalars to `images` (n, ...), the same as those of `gan.generate(n, seed)`;
+    - `discriminate(images)`: images (n, ...) in [-1, 1] to `logits` (n,); positive means real.
 
-    For a conditional GAN, `serving_default(z, labels)` and `discriminate(images, labels)` also take int32 labels (n,);
-    `generate` draws them uniformly. Labels are clipped to [0, num_classes), in every format: an exported model cannot
-    refuse them. A file `kerasgan.json` in the same folder holds the shapes, the number of classes, the range of the
-    labels and the pixel range.
+    The other formats hold one network: the generator, which is the averaged one if there is one, from `z` to `images`,
+    or the discriminator, from `images` to `logits`. For a conditional GAN each network takes int32 `labels` (n,) as
+    well, and `generate` draws them uniformly. Labels are clipped to [0, num_classes), in every format: an exported
+    model cannot refuse them.
+
+    The card, JSON, says what goes in and out, with a test vector and the largest difference that the check has found:
+    `kerasgan.json` in the folder of a SavedModel, `FILE.kerasgan.json` next to a file.
 
     TensorFlow takes the path of a SavedModel for a pattern when it loads it, and finds no folder whose path holds
     brackets `[...]` or a backslash. A model that is written there is warned of; it loads once it is moved.
 
-    Other formats hold only the network that generates samples: the averaged generator if there is one. It computes in
-    float32, because few of their runtimes know mixed precision.
-
     Args:
         gan: a `kerasgan.GAN`.
-        filepath: the folder to be made; for other formats the file, with the suffix that Keras asks for.
-        format: `"tf_saved_model"`, or another format of `keras.Model.export`: `"onnx"`, `"litert"`, `"openvino"`.
-        options: for other formats, passed on to `keras.Model.export`.
+        filepath: the folder or file to write. A file replaces a file, and a SavedModel a SavedModel.
+        format: a name of `kerasgan.export.FORMATS`; None takes the one whose suffix the path has: `.onnx`, `.tflite`
+            (`"litert"`) or `.xml` (`"openvino"`), and `"tf_saved_model"` for any other path.
+        what: `"generator"`, `"discriminator"`, or for a SavedModel `"both"`; None for the generator, and both in a
+            SavedModel.
+        precision: `"float32"`; for ONNX and LiteRT also `"float16"` or `"int8"`, in which the weights are stored.
+        check: True loads what was written in its own runtime and compares the test vector's output with the network's
+            own. Above the tolerance of the format nothing is written. False leaves this out.
+        options: further options of the format; `kerasgan.export.FORMATS` has them.
+
+    Returns:
+        The card, a dict.
 
     Raises:
-        ValueError: for options with a SavedModel, which has none, a path that is not UTF-8, or on JAX.
+        ValueError: for an unknown format or option, a path that it cannot be written to, an engine that does not write
+            the format, or a network that it cannot hold.
+        CheckFailed: a ValueError, for a difference above the tolerance.
         ImportError: if the format needs a package that is not installed.
 
     Example:
@@ -45,15 +68,33 @@ def export(gan: Any, filepath: str | os.PathLike[str], format: str = "tf_saved_m
 
     generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8)
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4)
-    gan.export("saved_model")
+    card = gan.export("saved_model")
     ```
     """
-    if backend.NO_EXPORT is not None:
-        raise ValueError(backend.NO_EXPORT)
-    path = pathlib.Path(filepath)
-    if format == "tf_saved_model":
-        saved_model.write(gan, path, options)
-        card.write(gan, path / card.NAME)
-    else:
-        network_formats.write(gan, path, format, options)
-        card.write(gan, path.with_name(f"{path.name}.{card.NAME}"))
+    format = format_of(os.fspath(filepath)) if format is None else format
+    if format not in FORMATS:
+        raise errors.unknown_name("format", format, FORMATS)
+    return _write(gan, filepath, format, what or FORMATS[format].what[0], precision, check, options)
+
+
+def _write(gan, filepath, format, what, precision, checked, options):
+    chosen = FORMATS[format]
+    place.check_choices(format, what, precision, options)
+    path = place.checked_path(filepath, format)
+    module = place.module_of(format)
+    subject = network.exported(gan, what, in_policy=chosen.is_folder)
+    found = card.contents(subject, format, precision) | {"test": checks.test_vector(subject)}
+    with place.written(path) as unfinished:
+        found |= module.write(subject, unfinished, precision, found, **options) or {}
+        found["check"] = None
+        if checked and hasattr(module, "run"):
+            found["check"] = checks.check(module, subject, unfinished, format, found)
+        if hasattr(module, "embed"):
+            module.embed(unfinished, found)
+            if found["check"] is not None:
+                checks.check(module, subject, unfinished, format, found)
+        found["files"] = card.checksums(unfinished, chosen)
+        card.write(unfinished, chosen, found)
+    if chosen.is_folder:
+        saved_model.warn_of_pattern(path)
+    return found

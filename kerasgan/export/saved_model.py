@@ -1,30 +1,52 @@
-"""Export as a SavedModel of TensorFlow."""
+"""TensorFlow's SavedModel: a folder with up to three endpoints, for programs that have TensorFlow alone."""
 
+import importlib.metadata
 import pathlib
+import tempfile
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
-import keras
+import numpy as np
 
 from kerasgan import backend
+from kerasgan.export.network import Exported
 from kerasgan.validation import paths
 
 
-def write(gan: Any, folder: pathlib.Path, options: dict[str, Any]) -> None:
+def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> dict[str, Any]:
     """Writes a SavedModel with the endpoints that `kerasgan.export.export` describes.
 
     Raises:
-        ValueError: for any option, and for a path that TensorFlow cannot write to.
+        ValueError: for a path that TensorFlow cannot write to.
     """
-    if options:
-        raise ValueError(f"A SavedModel has no options. Received: {sorted(options)}. Leave them out.")
-    paths.check_utf8("filepath", folder)
-    archive = keras.export.ExportArchive()
-    backend.add_endpoints(archive, gan)
-    archive.write_out(str(folder), verbose=False)
-    if not paths.is_loadable(folder):
+    paths.check_utf8("filepath", path)
+    return {"endpoints": backend.write_saved_model(exported, path)}
+
+
+def run(
+    path: pathlib.Path, exported: Exported, inputs: Mapping[str, np.ndarray], card: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """Returns the outputs of the endpoints for one network, of a SavedModel that is loaded by TensorFlow."""
+    calls = {"discriminate" if exported.what == "discriminator" else "serving_default": inputs}
+    if "generate" in card["endpoints"] and exported.what != "discriminator":
+        calls["generate"] = {name: np.int32(card["test"][name]) for name in ("n", "seed")}
+    with tempfile.TemporaryDirectory() as folder:
+        link = pathlib.Path(folder, "saved_model")  # a path in which TensorFlow sees no pattern
+        link.symlink_to(path.absolute(), target_is_directory=True)
+        return [each[exported.output.name] for each in backend.run_saved_model(link, calls)]
+
+
+def runtime() -> str:
+    """Returns the name and the version of the runtime."""
+    return f"tensorflow {importlib.metadata.version('tensorflow')}"
+
+
+def warn_of_pattern(path: pathlib.Path) -> None:
+    """Warns of a path from which TensorFlow does not load a SavedModel."""
+    if not paths.is_loadable(path):
         warnings.warn(
             "TensorFlow takes the path of a SavedModel for a pattern when it loads it, in which [...] and \\ do not "
-            f"stand for themselves. Received: {str(folder)!r}, which was written. Move it before it is loaded.",
-            stacklevel=2,
+            f"stand for themselves. Received: {str(path)!r}, which was written. Move it before it is loaded.",
+            stacklevel=5,
         )

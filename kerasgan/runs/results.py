@@ -80,5 +80,5 @@ def _where_exported(folder):
         return f"not written: only TensorFlow writes it, from the model of this run\n             {command}"
     return f"""{printable(folder)}
              python -c "import sys, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); \\
-             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['output_0'].shape)" \\
+             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['images'].shape)" \\
              {quoted(folder)}"""

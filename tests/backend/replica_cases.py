@@ -279,7 +279,7 @@ def exported():
     with tempfile.TemporaryDirectory() as folder:
         gan.export(f"{folder}/exported")
         served = tf.saved_model.load(f"{folder}/exported").signatures["generate"]
-        images = served(n=tf.constant(5), seed=tf.constant(1))["output_0"].numpy()
+        images = served(n=tf.constant(5), seed=tf.constant(1))["images"].numpy()
     predicted = gan.predict(np.zeros((8, LATENT_DIM), "float32"), verbose=0)
     return {"difference": float(np.abs(images - gan.generate(5, seed=1)).max()), "predicted": len(predicted)}
 

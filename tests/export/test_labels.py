@@ -71,10 +71,10 @@ def gan(request):
 def test_endpoints_of_a_saved_model(gan, tmp_path):
     gan.export(tmp_path / "saved")
     signatures = tf.saved_model.load(str(tmp_path / "saved")).signatures
-    drawn = signatures["serving_default"](z=tf.constant(LATENTS), labels=tf.constant(OUT_OF_RANGE))["output_0"]
+    drawn = signatures["serving_default"](z=tf.constant(LATENTS), labels=tf.constant(OUT_OF_RANGE))["images"]
     np.testing.assert_allclose(drawn, gan.generate(latents=LATENTS, labels=CLIPPED), atol=1e-5)
     assert len(np.unique(np.round(drawn, 3), axis=0)) == NUM_CLASSES  # the classes differ, so that this test can fail
-    logits = signatures["discriminate"](images=tf.constant(IMAGES), labels=tf.constant(OUT_OF_RANGE))["output_0"]
+    logits = signatures["discriminate"](images=tf.constant(IMAGES), labels=tf.constant(OUT_OF_RANGE))["logits"]
     np.testing.assert_allclose(logits, gan.discriminator([IMAGES, CLIPPED])[:, 0], atol=1e-5)
 
 

@@ -10,6 +10,7 @@ from kerasgan.backend.placement import SingleDevice
 
 from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
+from .exports import SEEDED_LATENTS, litert_model, onnx_model, run_saved_model, traced, write_saved_model
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import draw_labels, inference, sampler
 
@@ -17,10 +18,10 @@ __all__ = [
     "NAME",
     "NO_EXPORT",
     "PACKAGES",
+    "SEEDED_LATENTS",
     "WRITE_ERRORS",
     "ArrayEpochs",
     "EventFile",
-    "add_endpoints",
     "apply",
     "call_network",
     "cond",
@@ -28,18 +29,23 @@ __all__ = [
     "draw_labels",
     "gather",
     "inference",
+    "litert_model",
     "make_deterministic",
     "mean",
     "mean_logs",
+    "onnx_model",
     "placement",
     "replica",
     "resize_array",
+    "run_saved_model",
     "run_step",
     "sampler",
     "state_scope",
     "summaries",
     "sync_statistics",
+    "traced",
     "vjp",
+    "write_saved_model",
 ]
 
 NAME = "jax"
@@ -51,11 +57,6 @@ NO_EXPORT: str | None = (
     "export RUN --out PATH"
 )
 """Why nothing can be exported, a sentence; None on an engine that can."""
-
-
-def add_endpoints(archive: Any, gan: Any) -> None:
-    """Refuses: see `NO_EXPORT`."""
-    raise ValueError(NO_EXPORT)
 
 
 def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:

@@ -4,21 +4,21 @@ import tensorflow as tf
 
 from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
+from .exports import SEEDED_LATENTS, litert_model, onnx_model, run_saved_model, traced, write_saved_model
 from .fast_layers import call_network
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import draw_labels, inference, sampler
 from .replicas import gather, mean, mean_logs, replica, sync_statistics
-from .saved_model import add_endpoints
 from .strategies import placement
 
 __all__ = [
     "NAME",
     "NO_EXPORT",
     "PACKAGES",
+    "SEEDED_LATENTS",
     "WRITE_ERRORS",
     "ArrayEpochs",
     "EventFile",
-    "add_endpoints",
     "apply",
     "call_network",
     "cond",
@@ -26,18 +26,23 @@ __all__ = [
     "draw_labels",
     "gather",
     "inference",
+    "litert_model",
     "make_deterministic",
     "mean",
     "mean_logs",
+    "onnx_model",
     "placement",
     "replica",
     "resize_array",
+    "run_saved_model",
     "run_step",
     "sampler",
     "state_scope",
     "summaries",
     "sync_statistics",
+    "traced",
     "vjp",
+    "write_saved_model",
 ]
 
 NAME = "tensorflow"

@@ -1,0 +1,41 @@
+"""ONNX: one file, for ONNX Runtime and everything else that reads it."""
+
+import importlib.metadata
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kerasgan import backend
+from kerasgan.export import card as cards
+from kerasgan.export.network import Exported
+
+
+def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> None:
+    """Writes an ONNX file."""
+    path.write_bytes(backend.onnx_model(exported).SerializeToString())
+
+
+def run(
+    path: pathlib.Path, exported: Exported, inputs: Mapping[str, np.ndarray], card: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """Returns the output of an ONNX file in ONNX Runtime, on the CPU."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return session.run([exported.output.name], dict(inputs))
+
+
+def runtime() -> str:
+    """Returns the name and the version of the runtime."""
+    return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
+
+
+def embed(path: pathlib.Path, card: Mapping[str, Any]) -> None:
+    """Puts the card into the file's metadata, under the key `kerasgan`."""
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"kerasgan": cards.text(card)})
+    path.write_bytes(model.SerializeToString())
