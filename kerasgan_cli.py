@@ -382,8 +382,7 @@ def _add_export(export):
     export.add_argument(
         "--precision",
         choices=_all(each.precisions for each in formats.values()),
-        default="float32",
-        help="of the stored weights; for onnx and litert also float16 and int8 (default: %(default)s)",
+        help="of the stored weights (default: float32; for html float16 where the pixels stay within one level)",
     )
     export.add_argument(
         "--no-check", dest="check", action="store_false", help="do not compare what was written with the network"

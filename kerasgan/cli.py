@@ -8,7 +8,7 @@ from kerasgan import files, pictures
 from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, models, overrides, plans, progress, run_folder, sizes, training
+from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, training
 from kerasgan.validation.printable import printable, quoted
 
 CHANGES = (
@@ -134,7 +134,12 @@ def export(options: argparse.Namespace) -> None:
     format = options.format or registry.format_of(options.out)
     place.checked_path(options.out, format)
     given = {name: getattr(options, name) for name in registry.options() if getattr(options, name) is not None}
-    place.check_choices(format, options.what or registry.FORMATS[format].what[0], options.precision, given)
+    chosen = registry.FORMATS[format]
+    place.check_choices(
+        format, options.what or chosen.what[0], options.precision or next(iter(chosen.precisions)), given
+    )
+    if format == "html":
+        given = page_options.of_run(options.run) | given
     with progress.saying(f"writing {format}"):
         gan = models.load(options.run)
         card = gan.export(options.out, format, options.what, options.precision, options.check, **given)

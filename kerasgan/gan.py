@@ -338,7 +338,7 @@ class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
         filepath: Any,
         format: str | None = None,
         what: str | None = None,
-        precision: str = "float32",
+        precision: str | None = None,
         check: bool = True,
         **options: Any,
     ) -> dict[str, Any]:

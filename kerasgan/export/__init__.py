@@ -17,7 +17,7 @@ def export(
     filepath: str | os.PathLike[str],
     format: str | None = None,
     what: str | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
     check: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
@@ -44,10 +44,11 @@ def export(
         gan: a `kerasgan.GAN`.
         filepath: the folder or file to write. A file replaces a file, and a SavedModel a SavedModel.
         format: a name of `kerasgan.export.FORMATS`; None takes the one whose suffix the path has: `.onnx`, `.tflite`
-            (`"litert"`) or `.xml` (`"openvino"`), and `"tf_saved_model"` for any other path.
+            (`"litert"`), `.xml` (`"openvino"`) or `.html`, and `"tf_saved_model"` for any other path.
         what: `"generator"`, `"discriminator"`, or for a SavedModel `"both"`; None for the generator, and both in a
             SavedModel.
-        precision: `"float32"`; for ONNX and LiteRT also `"float16"` or `"int8"`, in which the weights are stored.
+        precision: of the stored weights. None for `"float32"`, and in a page for `"auto"`: float16 where its pixels
+            stay within one level. ONNX and LiteRT also have `"float16"` and `"int8"`, a page `"float16"`.
         check: True loads what was written in its own runtime and compares the test vector's output with the network's
             own. Above the tolerance of the format nothing is written. False leaves this out.
         options: further options of the format; `kerasgan.export.FORMATS` has them.
@@ -74,7 +75,8 @@ def export(
     format = format_of(os.fspath(filepath)) if format is None else format
     if format not in FORMATS:
         raise errors.unknown_name("format", format, FORMATS)
-    return _write(gan, filepath, format, what or FORMATS[format].what[0], precision, check, options)
+    what, precision = what or FORMATS[format].what[0], precision or next(iter(FORMATS[format].precisions))
+    return _write(gan, filepath, format, what, precision, check, options)
 
 
 def _write(gan, filepath, format, what, precision, checked, options):

@@ -82,6 +82,17 @@ ONNX = {
 LITERT = {"tensorflow": Needs("litert", ("ai_edge_litert",))}
 OPENVINO = {"tensorflow": Needs("openvino", ("openvino",))}
 SAVED_MODEL = {"tensorflow": Needs(), "jax": Needs("", ("tensorflow",))}
+ANYWHERE = {"tensorflow": Needs(), "jax": Needs()}
+PIXELS = {"auto": 8e-3, "float16": 8e-3, "float32": 1e-5}
+"""A pixel has 255 levels, 7.8e-3 apart."""
+PAGE = (
+    Option("title", "Generator", "title of a page (default: the name of the data)"),
+    Option("data", "", "what a page says that it was trained on (default: number and name of the run's images)"),
+    Option("class_names", "", "names of the classes in a page, with commas between them (default: the run's)"),
+    Option("directions", "", "number of sliders for latent directions in a page (default: 0)"),
+    Option("runtime", "own", "what runs a page: own kernels, or onnxruntime-web for all layers", ("own", "onnx")),
+    Option("onnxruntime_web", "", "folder of the npm package onnxruntime-web, for --runtime onnx"),
+)
 BOTH = ("both", "generator", "discriminator")
 
 FORMATS: dict[str, Format] = {
@@ -89,6 +100,7 @@ FORMATS: dict[str, Format] = {
     "onnx": Format("onnx", "ONNX", ".onnx", ONNX, WEIGHTS),
     "litert": Format("litert", "LiteRT", ".tflite", LITERT, WEIGHTS),
     "openvino": Format("openvino", "OpenVINO", ".xml", OPENVINO, FLOAT32, companions=(".bin",)),
+    "html": Format("html", "A page", ".html", ANYWHERE, PIXELS, ("generator",), PAGE),
 }
 
 

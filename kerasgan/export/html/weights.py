@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan.export.html.program import VECTORS, Program
+from kerasgan.export.html.program import VECTORS, Operation, Program
 
 ALIGNMENT = 4
 
@@ -32,3 +32,22 @@ def _append(content, array, half):
     content += np.ascontiguousarray(array, "<f2" if half else "<f4").tobytes()
     content += bytes(-len(content) % ALIGNMENT)
     return {"shape": array.shape, "type": "float16" if half else "float32", "at": at}
+
+
+def unpacked(described: dict[str, Any], content: bytes) -> Program:
+    """Returns the program that `packed` has written."""
+    operations = []
+    for each in described["operations"]:
+        fields = {name: each[name] for name in ("kind", "output")}
+        fields |= {"inputs": tuple(each["inputs"]), "shape": tuple(each["shape"])}
+        fields["shapes"] = tuple(map(tuple, each["shapes"]))
+        fields["weights"] = {name: _array(content, **spec) for name, spec in each["weights"].items()}
+        known = set(fields)
+        operations.append(Operation(**fields, settings={name: each[name] for name in each if name not in known}))
+    image_shape = tuple(described["image_shape"])
+    return Program(**described | {"operations": tuple(operations), "image_shape": image_shape})
+
+
+def _array(content, shape, type, at):
+    kind = "<f2" if type == "float16" else "<f4"
+    return np.frombuffer(content, kind, int(np.prod(shape)), at).reshape(shape).astype("float32")

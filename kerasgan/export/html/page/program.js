@@ -73,13 +73,6 @@ function decode({ shape, type, at }, bytes) {
   return numbers;
 }
 
-function fromBase64(text) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const binary = atob(text), bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
 function makeGenerator(description, bytes, wasm) {
   return new Generator(description.program, bytes, wasm);
 }
