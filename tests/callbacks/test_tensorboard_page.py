@@ -1,12 +1,10 @@
 """A run in TensorBoard, as people see it in a browser. Keeps a screenshot."""
 
 import contextlib
-import importlib.util
 import io
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +13,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from browsers import browser, require_browser
 from PIL import Image
 
 import kerasgan
@@ -23,24 +22,6 @@ from kerasgan import callbacks, pictures
 GROUPS = ["losses", "samples", "training", "training_diagnostics"]
 GRIDS = ("samples/grid", "samples/latent_walk", "samples/real")
 PATIENCE_SECONDS = 90
-CHROMIUM_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1600,1800",
-)
-
-
-def require(found, name):
-    """Skips the test if something is missing; on CI, where it must be there, fails."""
-    if not found:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"This test needs {name}.")
 
 
 def write_run(log_dir):
@@ -86,22 +67,6 @@ def address(server, output):
             return found[0]
         time.sleep(0.05)
     pytest.fail(f"TensorBoard did not start. Its output: {output.read_text()}")
-
-
-@contextlib.contextmanager
-def browser(profile):
-    """Runs Chromium without a screen and with a profile of its own."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 def groups(driver):
@@ -168,9 +133,7 @@ def open_page(driver, url, is_ready):
 
 @pytest.mark.slow
 def test_the_first_screen_shows_the_losses_and_the_samples(tmp_path):
-    require(importlib.util.find_spec("selenium"), "selenium")
-    require(shutil.which("chromium"), "chromium")
-    require(shutil.which("chromedriver"), "chromedriver")
+    require_browser()
     folder = pathlib.Path(os.environ.get("KERASGAN_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     history, grid = write_run(tmp_path / "run")

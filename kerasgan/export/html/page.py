@@ -128,7 +128,8 @@ def _facts(exported, about, found, versions):
     ]
     if "levels_apart" in found:
         facts.append(("Exactness", _exactness(found["levels_apart"])))
-    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    names = sorted(versions, key=lambda name: (name != "kerasgan", name))
+    named = ", ".join(f"{name} {versions[name]}" for name in names)
     return [*facts, ("Written", f"{datetime.date.today():%-d %B %Y}"), ("Versions", named)]
 
 

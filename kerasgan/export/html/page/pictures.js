@@ -15,8 +15,8 @@ function makeCanvas([height, width], columns = 1, rows = 1) {
   return Object.assign(document.createElement("canvas"), { width: width * columns, height: height * rows });
 }
 
-function paint(canvas, pixels, column = 0, row = 0) {
-  canvas.getContext("2d").putImageData(pixels, column * pixels.width, row * pixels.height);
+function paint(canvas, pixels, column = 0, row = 0, gap = 0) {
+  canvas.getContext("2d").putImageData(pixels, column * (pixels.width + gap), row * (pixels.height + gap));
 }
 
 // Gives the person a canvas as a PNG file, enlarged by a whole factor to about 512 pixels.

@@ -9,12 +9,13 @@ class Stage {
   constructor(description, queue) {
     Object.assign(this, { queue, shape: description.program.image_shape, held: false, u: 0, v: 0, kept: 0 });
     this.title = description.title;
-    this.cells = [16, 32, 64].findIndex((side) => Math.max(...this.shape.slice(0, 2)) <= side);
-    this.cells = this.cells < 0 ? 5 : [11, 9, 7][this.cells];
+    const side = Math.max(...this.shape.slice(0, 2));
+    this.cells = side <= 32 ? 9 : side <= 64 ? 7 : 5; // of the map, in a row
+    this.gap = Math.ceil(side / 12); // pixels between them
     this.shift = []; // directions that are added: [weight, vector]
-    const [height, width] = this.shape;
-    for (const [id, count] of [["current", 1], ["map", this.cells]])
-      Object.assign($(id), { width: width * count, height: height * count });
+    const [height, width] = this.shape, whole = (pixels) => (pixels + this.gap) * this.cells - this.gap;
+    Object.assign($("current"), { width, height });
+    Object.assign($("map"), { width: whole(width), height: whole(height) });
     this.canvas = $("current");
     this.pad = $("pad");
     this.listen();
@@ -45,8 +46,9 @@ class Stage {
   show(sample) {
     this.current = sample;
     this.queue.put("current", RANKS.current, sample.latents, sample.label, (image) => paint(this.canvas, levels(image, this.shape)));
-    $("where").textContent = `Distance from the mean: ${norm(sample.latents).toFixed(1)}` +
-      (this.names ? ` · class ${this.names[sample.label]}` : "");
+    const usual = Math.sqrt(sample.latents.length).toFixed(1);
+    $("where").textContent = (this.names ? `Class ${this.names[sample.label]}. ` : "") +
+      `${norm(sample.latents).toFixed(1)} from the mean; ${usual} is usual.`;
   }
 
   drawMap() {
@@ -57,7 +59,7 @@ class Stage {
     for (const [column, row] of order) {
       const latents = this.shifted(this.plane.at((2 * column + 1) / count - 1, (2 * row + 1) / count - 1));
       this.queue.put(`map ${column} ${row}`, RANKS.map, latents, this.label, (image) =>
-        paint($("map"), levels(image, this.shape), column, row));
+        paint($("map"), levels(image, this.shape), column, row, this.gap));
     }
   }
 
