@@ -1,5 +1,7 @@
 """Small generators that together have every layer which a page can run."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import Input, Sequential, layers
@@ -89,6 +91,7 @@ NETWORKS = {
 """Functions that make each network."""
 
 
+@functools.cache
 def made(name):
     """Returns a network with random weights, those of batch norm too, and the number of its classes or None."""
     network, numbers = NETWORKS[name](), np.random.default_rng(0)
