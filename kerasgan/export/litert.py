@@ -13,9 +13,34 @@ from kerasgan.export import card as cards
 from kerasgan.export.network import Exported
 
 
-def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> None:
-    """Writes a LiteRT file."""
-    path.write_bytes(backend.litert_model(exported, precision))
+def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes a LiteRT file, for any batch size where the format can, or else for one sample.
+
+    Raises:
+        ValueError: for a network that cannot be written with LiteRT's own operations.
+    """
+    try:
+        model, batch = backend.litert_model(exported, precision), None
+    except NotImplementedError:
+        model, batch = _of_one_sample(exported, precision), 1
+    path.write_bytes(model)
+    if batch is None:
+        return {}
+    return {name: [_with_batch(each, batch) for each in card[name]] for name in ("inputs", "outputs")}
+
+
+def _of_one_sample(exported, precision):
+    try:
+        return backend.litert_model(exported, precision, batch=1)
+    except NotImplementedError as error:
+        raise ValueError(
+            "LiteRT is written with its built-in operations alone, since its runtime has no others. Received: a "
+            f"{exported.what} that needs {error}. Export it as onnx, or replace the layer."
+        ) from None
+
+
+def _with_batch(port, batch):
+    return port | {"shape": [batch, *port["shape"][1:]]}
 
 
 def run(
@@ -25,7 +50,11 @@ def run(
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_content=path.read_bytes()).get_signature_runner()
-    return [runner(**inputs)[exported.output.name]]
+    if card["inputs"][0]["shape"][0] == "batch":
+        return [runner(**inputs)[exported.output.name]]
+    n = len(inputs[exported.inputs[0].name])
+    parts = [{name: values[number : number + 1] for name, values in inputs.items()} for number in range(n)]
+    return [np.concatenate([runner(**part)[exported.output.name] for part in parts])]
 
 
 def runtime() -> str:

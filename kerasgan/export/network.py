@@ -69,7 +69,8 @@ class Exported:
 
     def expected(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Returns the output for arrays by name, computed by Keras: what every format is compared with."""
-        return keras.ops.convert_to_numpy(self.call(*(inputs[each.name] for each in self.inputs)))
+        given = (keras.ops.convert_to_tensor(inputs[each.name], each.dtype) for each in self.inputs)
+        return keras.ops.convert_to_numpy(self.call(*given))
 
 
 def exported(gan: Any, what: str, in_policy: bool) -> Exported:

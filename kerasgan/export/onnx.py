@@ -9,12 +9,17 @@ import numpy as np
 
 from kerasgan import backend
 from kerasgan.export import card as cards
+from kerasgan.export import onnx_graph
 from kerasgan.export.network import Exported
 
 
 def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> None:
     """Writes an ONNX file."""
-    path.write_bytes(backend.onnx_model(exported).SerializeToString())
+    model = backend.onnx_model(exported)
+    onnx_graph.name_dimensions(model)
+    if precision != "float32":
+        onnx_graph.store(model, precision)
+    path.write_bytes(model.SerializeToString())
 
 
 def run(

@@ -1,6 +1,9 @@
 """Exports: the endpoints of a SavedModel, and the graphs from which other formats are made."""
 
+import contextlib
 import os
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,8 +41,52 @@ def onnx_model(exported: Any, opset: int = OPSET) -> Any:
 
 
 def litert_model(exported: Any, precision: str, batch: int | None = None) -> bytes:
-    """Returns a network in the format of LiteRT, of LiteRT's built-in operations alone."""
-    return tf.lite.TFLiteConverter.from_concrete_functions([traced(exported, batch)], exported.network).convert()
+    """Returns a network in the format of LiteRT, of LiteRT's built-in operations alone.
+
+    Args:
+        exported: the network.
+        precision: `"float32"`; `"float16"` for weights that are stored so; `"int8"` for weights that are stored so, with
+            which the larger operations compute in integers (dynamic range quantization).
+        batch: see `traced`.
+
+    Raises:
+        NotImplementedError: if other operations are needed; its message names them.
+    """
+    graph, kept = traced(exported, batch), tf.Module()
+    kept.variables_of_graph = list(graph.graph.variables)  # what is not kept would be missing in the file
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], kept)
+    converter.experimental_enable_resource_variables = False  # weights are constants
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        with _without_stderr():
+            return converter.convert()
+    except Exception as error:
+        if type(error).__name__ != "ConverterError":  # which TensorFlow does not make public
+            raise
+        raise NotImplementedError(_needed_operations(str(error))) from error
+
+
+def _needed_operations(message):
+    """Returns the operations that a converter's message names, or the end of its first line."""
+    found = re.search(r"ops?: (\w+(?:, \w+)*)\s*\nDetails", message) or re.search(r"'tf\.(\w+)' op is neither", message)
+    return found[1] if found else f"something else ({message.splitlines()[0][-200:]})"
+
+
+@contextlib.contextmanager
+def _without_stderr():
+    """Hides what the converter's native code writes to standard error."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str]:

@@ -1,0 +1,67 @@
+"""Changes to an ONNX graph: the names of dimensions, and weights that are stored with fewer bits."""
+
+from typing import Any
+
+import numpy as np
+
+SMALLEST = 1024
+"""Numbers in a weight that is worth storing with fewer bits; biases and statistics are left alone."""
+
+CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1, "Gather": 0}
+"""The axis of the output channels in the weights of an operation; for all others, such as MatMul, it is the last."""
+
+
+def name_dimensions(model: Any) -> None:
+    """Names the first dimension of each input and output `batch`, where it is not a number, and forgets those inside."""
+    for value in (*model.graph.input, *model.graph.output):
+        shape = value.type.tensor_type.shape
+        if shape.dim and not shape.dim[0].HasField("dim_value"):
+            shape.dim[0].dim_param = "batch"
+    del model.graph.value_info[:]
+
+
+def store(model: Any, precision: str) -> None:
+    """Stores the large weights of a graph as `float16` or `int8`; it goes on computing in float32.
+
+    In int8 each output channel has a scale of its own: a weight w is stored as round(127 w / max |w|).
+    """
+    from onnx import numpy_helper
+
+    nodes, kept = [], []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < SMALLEST:
+            kept.append(weight)
+            continue
+        make = _float16 if precision == "float16" else _int8
+        stored, node = make(values, weight.name, _axis(model, weight.name, values.ndim))
+        kept += [numpy_helper.from_array(array, name) for name, array in stored.items()]
+        nodes.append(node)
+    given = list(model.graph.node)
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend([*nodes, *given])
+
+
+def _float16(values, name, axis):
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("Cast", [f"{name}_float16"], [name], to=TensorProto.FLOAT)
+    return {f"{name}_float16": values.astype("float16")}, node
+
+
+def _int8(values, name, axis):
+    from onnx import helper
+
+    others = tuple(each for each in range(values.ndim) if each != axis)
+    scales = np.maximum(np.abs(values).max(axis=others), np.finfo("float32").tiny) / np.float32(127)
+    shape = [-1 if each == axis else 1 for each in range(values.ndim)]
+    rounded = np.clip(np.round(values / scales.reshape(shape)), -127, 127).astype("int8")
+    node = helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis)
+    return {f"{name}_int8": rounded, f"{name}_scale": scales.astype("float32")}, node
+
+
+def _axis(model, name, rank):
+    users = {node.op_type for node in model.graph.node if name in node.input}
+    axes = {CHANNEL_AXES.get(user, rank - 1) for user in users}
+    return axes.pop() if len(axes) == 1 else rank - 1
