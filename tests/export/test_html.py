@@ -53,8 +53,9 @@ def test_a_page_names_no_address(gan, tmp_path):
 
 def test_weights_that_float16_cannot_hold_stay_float32(tmp_path):
     """With 2049 rounded to 2048, as in float16, the pixel would be 0."""
-    gan = of_network(layers.Dense(4, activation="tanh", use_bias=False))
-    gan.generator.set_weights([np.outer([2049.0, -2048.0, 0, 0], np.ones(4)).astype("float32")])
+    gan = of_network(layers.Dense(2, use_bias=False), layers.Dense(4, activation="tanh", use_bias=False))
+    twice, difference = np.eye(4, 1) * [1.0, 1.0], np.outer([2049.0, -2048.0], np.ones(4))
+    gan.generator.set_weights([twice, difference])
     z = np.ones((1, 4), "float32")
     assert gan.generate(latents=z)[0, 0, 0, 0] == pytest.approx(np.tanh(1))
     card = gan.export(tmp_path / "page.html")

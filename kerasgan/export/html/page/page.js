@@ -77,6 +77,7 @@ class Page {
         stage.move(stage.u, stage.v);
       };
       slider.onchange = () => stage.drawMap();
+      slider.setAttribute("aria-label", name);
       value.textContent = "0.00";
       label.append(name, value, slider);
       $("sliders").append(label);
