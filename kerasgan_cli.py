@@ -372,7 +372,9 @@ def _add_export(export):
     formats = registry.FORMATS
     suffixes = ", ".join(f"{each.suffix} for {name}" for name, each in formats.items() if each.suffix)
     export.add_argument("run", metavar="RUN", help="the run's folder")
-    export.add_argument("--out", metavar="PATH", required=True, help="the folder or file to write")
+    export.add_argument(
+        "--out", metavar="PATH", help="the folder or file to write (default for files: the run's name, in this folder)"
+    )
     export.add_argument(
         "--format", choices=list(formats), help=f"default: that of PATH's end, {suffixes}; else tf_saved_model"
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import pathlib
 from collections.abc import Callable
 
 from kerasgan import files, pictures
@@ -129,8 +130,20 @@ def evaluate(options: argparse.Namespace) -> None:
     )
 
 
+def _named_as_run(options):
+    """Returns the file of an export for which no path is given."""
+    suffix = options.format and registry.FORMATS[options.format].suffix
+    if not suffix:
+        raise ValueError(
+            f"An export that is a folder needs a path. Received: no --out. Add one: kerasgan export "
+            f"{quoted(options.run)} --out model"
+        )
+    return f"{pathlib.Path(options.run).resolve().name}{suffix}"
+
+
 def export(options: argparse.Namespace) -> None:
     """Writes a finished run's generator in another format."""
+    options.out = options.out or _named_as_run(options)
     format = options.format or registry.format_of(options.out)
     place.checked_path(options.out, format)
     given = {name: getattr(options, name) for name in registry.options() if getattr(options, name) is not None}

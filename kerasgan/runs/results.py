@@ -29,7 +29,7 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
             f"{quoted(run)}"
         ) from error
     if job.chief:
-        _print_paths(run)
+        _print_paths(run, has_page=len(gan.image_shape) == 3)
 
 
 def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
@@ -61,7 +61,7 @@ def _samples_picture(gan):
     return pictures.picture_of(gan.generate(64, seed=0))
 
 
-def _print_paths(run):
+def _print_paths(run, has_page):
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -72,6 +72,8 @@ logs         {printable(run)}
 SavedModel   {_where_exported(run / run_folder.EXPORT)}
 more         kerasgan sample {quoted(run)}"""
     )
+    if has_page:
+        print(f"page         kerasgan export {quoted(run)} --format html   # one file that anybody can open")
 
 
 def _where_exported(folder):

@@ -40,7 +40,8 @@ def write(
         title: the title of the page; None for "Generator".
         data: what the generator was trained on, a few words; None leaves it out.
         class_names: names of the classes, a sequence or a text with commas; None for their numbers.
-        directions: sliders: pairs of a name and a vector of latents, or an object with `names` and `vectors`.
+        directions: sliders: a number, for so many of `gan.directions`; pairs of a name and a vector of latents; or an
+            object with `names` and `vectors`. None for none.
         runtime: `"own"` for kerasgan's own kernels, or `"onnx"` for onnxruntime-web, which runs all layers.
         onnxruntime_web: for `"onnx"`, the folder of the npm package `onnxruntime-web`.
 
@@ -65,7 +66,7 @@ def write(
         title=title or "Generator",
         data=data,
         class_names=_class_names(class_names, gan.num_classes),
-        directions=_directions(directions, gan.latent_dim),
+        directions=_directions(directions, gan),
     )
     path.write_text(page.assemble(exported, about, parts, found, card["versions"]), encoding="utf-8")
     _warn_if_large(path)
@@ -98,19 +99,31 @@ def _class_names(names, num_classes):
     return names
 
 
-def _directions(directions, latent_dim):
+def _directions(directions, gan):
     """Returns pairs of a name and a list of numbers."""
+    if isinstance(directions, int | str):
+        directions = _found_directions(directions, gan)
     if directions is None:
         return []
     pairs = zip(directions.names, directions.vectors, strict=True) if hasattr(directions, "vectors") else directions
     found = [(str(name), scalars.numbers("directions", vector)) for name, vector in pairs]
     for name, vector in found:
-        if np.shape(vector) != (latent_dim,):
+        if np.shape(vector) != (gan.latent_dim,):
             raise ValueError(
-                f"A direction is a vector of latent_dim={latent_dim} numbers. Received: {name!r} of shape "
+                f"A direction is a vector of latent_dim={gan.latent_dim} numbers. Received: {name!r} of shape "
                 f"{np.shape(vector)}."
             )
     return [(name, np.asarray(vector, "float64").round(6).tolist()) for name, vector in found]
+
+
+def _found_directions(count, gan):
+    """Returns so many directions of a GAN; None for 0."""
+    text = str(count)
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"directions is a number of sliders, or their vectors. Received: directions={count!r}.")
+    if not hasattr(gan, "directions"):
+        raise ValueError(f"This model finds no directions. Received: directions={count!r}. Give their vectors.")
+    return gan.directions(int(text)) if int(text) else None
 
 
 def _warn_if_large(path):

@@ -20,7 +20,9 @@ class Page {
     this.writeFacts();
     document.addEventListener("keydown", (event) => this.shortcut(event));
     this.samples.draw();
-    this.between.set({ start: this.samples.shown(0), end: this.samples.shown(1) });
+    const [start, end] = [this.samples.shown(0), this.samples.shown(1)];
+    this.between.set({ start, end: { ...end, label: start.label } });
+    $("change").hidden = !this.stage.names;
   }
 
   classNames() {
@@ -70,7 +72,7 @@ class Page {
     $("directions").hidden = false;
     const sliders = directions.map(([name, vector], i) => {
       const label = document.createElement("label"), value = document.createElement("output");
-      const slider = Object.assign(document.createElement("input"), { type: "range", min: -4, max: 4, step: 0.05, value: 0 });
+      const slider = Object.assign(document.createElement("input"), { type: "range", min: -3, max: 3, step: 0.05, value: 0 });
       slider.oninput = () => {
         value.textContent = Number(slider.value).toFixed(2);
         stage.shift = sliders.map((each, k) => [Number(each.value), directions[k][1]]).filter(([weight]) => weight);
