@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pathlib
 import time
 
 import keras
@@ -269,3 +270,12 @@ def test_every_control_has_a_name(opened):
         "!(e.textContent.trim() || e.ariaLabel || e.labels?.length)).map((e) => e.outerHTML)"
     )
     assert nameless == []
+
+
+def test_the_page_of_the_documentation_draws(driver):
+    """And it is small enough to be in the repository."""
+    path = pathlib.Path(__file__).resolve().parents[2] / "docs" / "digits.html"
+    assert path.stat().st_size < 1e6
+    driver.get(path.as_uri())
+    wait(driver)
+    assert shown(driver).std() > 20 and [each["message"] for each in driver.get_log("browser")] == []

@@ -14,7 +14,7 @@ class Stage {
     this.gap = Math.ceil(side / 12); // pixels between them
     this.shift = []; // directions that are added: [weight, vector]
     const [height, width] = this.shape, whole = (pixels) => (pixels + this.gap) * this.cells - this.gap;
-    Object.assign($("current"), { width, height });
+    for (const id of ["current", "mirror"]) Object.assign($(id), { width, height });
     Object.assign($("map"), { width: whole(width), height: whole(height) });
     this.canvas = $("current");
     this.pad = $("pad");
@@ -45,7 +45,9 @@ class Stage {
   // A picture that need not be on the pad.
   show(sample) {
     this.current = sample;
-    this.queue.put("current", RANKS.current, sample.latents, sample.label, (image) => paint(this.canvas, levels(image, this.shape)));
+    this.queue.put("current", RANKS.current, sample.latents, sample.label, (image) => {
+      for (const canvas of [this.canvas, $("mirror")]) paint(canvas, levels(image, this.shape));
+    });
     const usual = Math.sqrt(sample.latents.length).toFixed(1);
     $("where").textContent = (this.names ? `Class ${this.names[sample.label]}. ` : "") +
       `${norm(sample.latents).toFixed(1)} from the mean; ${usual} is usual.`;
