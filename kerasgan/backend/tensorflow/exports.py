@@ -31,13 +31,13 @@ def traced(exported: Any, batch: int | None = None) -> Any:
     return function.get_concrete_function()
 
 
-def onnx_model(exported: Any, opset: int = OPSET) -> Any:
+def onnx_model(exported: Any) -> Any:
     """Returns a network as an `onnx.ModelProto`."""
     import tf2onnx
 
     specs = _specs(exported.inputs)
     function = tf.function(_named(exported), input_signature=specs, autograph=False)
-    return tf2onnx.convert.from_function(function, specs, opset=opset)[0]
+    return tf2onnx.convert.from_function(function, specs, opset=OPSET)[0]
 
 
 def litert_model(exported: Any, precision: str, batch: int | None = None) -> bytes:
@@ -45,8 +45,8 @@ def litert_model(exported: Any, precision: str, batch: int | None = None) -> byt
 
     Args:
         exported: the network.
-        precision: `"float32"`; `"float16"` for weights that are stored so; `"int8"` for weights that are stored so, with
-            which the larger operations compute in integers (dynamic range quantization).
+        precision: `"float32"`; `"float16"` for weights that are stored so; `"int8"` for weights that are stored so,
+            with which the larger operations compute in integers (dynamic range quantization).
         batch: see `traced`.
 
     Raises:
