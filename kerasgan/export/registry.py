@@ -81,7 +81,7 @@ ONNX = {
 }
 LITERT = {"tensorflow": Needs("litert", ("ai_edge_litert",))}
 OPENVINO = {"tensorflow": Needs("openvino", ("openvino",))}
-SAVED_MODEL = {"tensorflow": Needs()}
+SAVED_MODEL = {"tensorflow": Needs(), "jax": Needs("", ("tensorflow",))}
 BOTH = ("both", "generator", "discriminator")
 
 FORMATS: dict[str, Format] = {

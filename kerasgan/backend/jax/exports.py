@@ -1,10 +1,10 @@
-"""Exports: ONNX by jax2onnx. The other formats are made from graphs of TensorFlow."""
+"""Exports: ONNX by jax2onnx, a SavedModel by Keras. LiteRT and OpenVINO are made from graphs of TensorFlow."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import jax
+import keras
 import numpy as np
 
 OPSET = 23
@@ -40,12 +40,31 @@ def litert_model(exported: Any, precision: str, batch: int | None = None) -> byt
 
 
 def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str]:
-    """Refuses: a SavedModel is a graph of TensorFlow."""
-    raise NotImplementedError("a graph of TensorFlow")
+    """Writes the endpoints `serving_default` and `discriminate` by Keras, and returns their names.
+
+    There is no `generate`: a graph of JAX takes no number of samples. TensorFlow must be installed.
+    """
+    archive = keras.export.ExportArchive()
+    endpoints = {"serving_default": exported}
+    if exported.what == "discriminator":
+        endpoints["discriminate"] = exported
+    elif exported.discriminator is not None:
+        endpoints["discriminate"] = exported.discriminator
+    for network in {id(each.network): each.network for each in endpoints.values()}.values():
+        archive.track(network)
+    for name, each in endpoints.items():
+        archive.add_endpoint(name, _named(each), [_spec(port) for port in each.inputs])
+    archive.write_out(str(folder), verbose=False)
+    return list(endpoints)
 
 
-def run_saved_model(
-    folder: str | os.PathLike[str], calls: Mapping[str, Mapping[str, np.ndarray]]
-) -> list[dict[str, np.ndarray]]:
-    """Refuses: a SavedModel is run by TensorFlow."""
-    raise NotImplementedError("TensorFlow")
+def _spec(port):
+    return keras.InputSpec(shape=(None, *port.shape), dtype=port.dtype, name=port.name)
+
+
+def _named(exported):
+    """Returns the network as a function of as many arguments as it has inputs, which Keras counts."""
+    name = exported.output.name
+    if len(exported.inputs) == 1:
+        return lambda first: {name: exported.call(first)}
+    return lambda first, labels: {name: exported.call(first, labels)}

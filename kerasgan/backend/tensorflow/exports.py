@@ -4,11 +4,9 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from .inference import draw_labels
@@ -112,18 +110,6 @@ def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str
         archive.add_endpoint(name, function, specs)
     archive.write_out(str(folder), verbose=False)
     return list(endpoints)
-
-
-def run_saved_model(
-    folder: str | os.PathLike[str], calls: Mapping[str, Mapping[str, np.ndarray]]
-) -> list[dict[str, np.ndarray]]:
-    """Returns the outputs of endpoints of a SavedModel, dicts of arrays by name, for the inputs of each."""
-    model = tf.saved_model.load(str(folder))
-    found = []
-    for endpoint, inputs in calls.items():
-        outputs = model.signatures[endpoint](**{name: tf.constant(value) for name, value in inputs.items()})
-        found.append({name: value.numpy() for name, value in outputs.items()})
-    return found
 
 
 def _specs(inputs, batch=None):
