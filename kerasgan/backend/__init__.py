@@ -7,8 +7,8 @@ use. Everything else in the package is written once, with `keras.ops` and these 
 - replicas: `placement`, `replica`, `mean`, `mean_logs`, `gather`, `sync_statistics`;
 - data: `ArrayEpochs`, `resize_array`;
 - inference: `sampler`, `inference`, `draw_labels`;
-- TensorBoard: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `NO_EXPORT`, `SEEDED_LATENTS`, `traced`,
-  `onnx_model`, `litert_model`, `write_saved_model`, `run_saved_model`;
+- TensorBoard: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `EXPORTS_RUNS`, `SEEDED_LATENTS`,
+  `traced`, `onnx_model`, `litert_model`, `write_saved_model`;
 - the engine and the machine: `NAME`, `PACKAGES`, `devices`, `make_deterministic`.
 """
 

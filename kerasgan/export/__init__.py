@@ -85,16 +85,16 @@ def _write(gan, filepath, format, what, precision, checked, options):
     path = place.checked_path(filepath, format)
     module = place.module_of(format)
     subject = network.exported(gan, what, in_policy=chosen.is_folder)
-    found = card.contents(subject, format, precision) | {"test": checks.test_vector(subject)}
+    vectors = checks.test_vectors(subject)
+    found = card.contents(subject, format, precision) | {"test": checks.encoded(vectors)}
+    checked = checked and hasattr(module, "run")
     with place.written(path) as unfinished:
         found |= module.write(subject, unfinished, precision, found, **options) or {}
-        found["check"] = None
-        if checked and hasattr(module, "run"):
-            found["check"] = checks.check(module, subject, unfinished, format, found)
+        found["check"] = checks.check(module, vectors, unfinished, format, found) if checked else None
         if hasattr(module, "embed"):
             module.embed(unfinished, found)
-            if found["check"] is not None:
-                checks.check(module, subject, unfinished, format, found)
+            if checked:  # once more, as it is now
+                checks.check(module, vectors, unfinished, format, found)
         found["files"] = card.checksums(unfinished, chosen)
         card.write(unfinished, chosen, found)
     if chosen.is_folder:

@@ -12,7 +12,7 @@ CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1, "Gather": 0}
 
 
 def name_dimensions(model: Any) -> None:
-    """Names the first dimension of each input and output `batch`, where it is not a number, and forgets those inside."""
+    """Names the first dimension of each input and output `batch`, and forgets the shapes inside of the graph."""
     for value in (*model.graph.input, *model.graph.output):
         shape = value.type.tensor_type.shape
         if shape.dim and not shape.dim[0].HasField("dim_value"):

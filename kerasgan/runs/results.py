@@ -3,8 +3,10 @@
 import errno
 import pathlib
 import platform
+import warnings
 
 from kerasgan import backend, files, pictures
+from kerasgan.export import CheckFailed
 from kerasgan.gan import GAN
 from kerasgan.runs import jobs, progress, run_folder
 from kerasgan.validation.printable import printable, quoted
@@ -42,17 +44,23 @@ def write(gan: GAN, run: pathlib.Path) -> None:
     """Writes the model, the exported generator and the samples. The samples come last: they mark a finished run."""
     with files.written_whole(run / run_folder.MODEL) as unfinished:
         gan.save(unfinished)
-    if backend.NO_EXPORT is None:
+    if backend.EXPORTS_RUNS:
         with progress.saying("writing the SavedModel"):
             export(gan, run / run_folder.EXPORT)
     pictures.save_png(run / run_folder.SAMPLES, _samples_picture(gan), durable=True)
 
 
 def export(gan: GAN, folder: pathlib.Path) -> None:
-    """Writes the SavedModel, whole or not at all, and removes what a killed process left of it."""
+    """Writes the SavedModel, whole or not at all, and removes what a killed process left of it.
+
+    If its outputs are not those of the network, it is warned of: a training does not end in an error for it.
+    """
     files.remove_unfinished(folder.parent, folder.name)
-    with files.written_whole(folder) as unfinished:
-        gan.export(unfinished)
+    try:
+        gan.export(folder, "tf_saved_model")
+    except CheckFailed as error:
+        gan.export(folder, "tf_saved_model", check=False)
+        warnings.warn(f"The SavedModel was written, but use it with care. {error}", stacklevel=2)
 
 
 def _samples_picture(gan):
@@ -77,9 +85,9 @@ more         kerasgan sample {quoted(run)}"""
 
 
 def _where_exported(folder):
-    if backend.NO_EXPORT is not None:
+    if not backend.EXPORTS_RUNS:
         command = f"KERAS_BACKEND=tensorflow kerasgan export {quoted(folder.parent)} --out {quoted(folder)}"
-        return f"not written: only TensorFlow writes it, from the model of this run\n             {command}"
+        return f"not written on JAX; TensorFlow writes it from the model of this run\n             {command}"
     return f"""{printable(folder)}
              python -c "import sys, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); \\
              print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['images'].shape)" \\

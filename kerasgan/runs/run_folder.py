@@ -57,7 +57,7 @@ def check_writable(log_dir: str | os.PathLike[str]) -> None:
             f"log_dir={str(log_dir)!r} in a file system of {sys.getfilesystemencoding()}. Choose another with "
             "--log-dir, or set LC_ALL=C.UTF-8."
         )
-    if backend.NO_EXPORT is None and not paths.is_loadable(log_dir):
+    if backend.EXPORTS_RUNS and not paths.is_loadable(log_dir):
         raise ValueError(
             "The log folder's path must be without brackets [...] and backslashes, because TensorFlow takes the path "
             f"of a SavedModel for a pattern when it loads it. Received: log_dir={str(log_dir)!r}. Choose another with "

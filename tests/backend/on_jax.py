@@ -334,10 +334,25 @@ def test_labels_are_drawn_evenly(make_gan):
     assert gan.class_grid(2).shape == (6, 8, 8, 1)
 
 
-def test_export_is_refused_with_the_way_out(make_gan, tmp_path):
-    for form in ("tf_saved_model", "onnx"):
-        with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow kerasgan export"):
-            make_gan().export(tmp_path / "out", format=form)
+def test_formats_that_are_made_from_tensorflow_are_refused_with_the_way_out(make_gan, tmp_path):
+    for form, suffix in (("litert", ".tflite"), ("openvino", ".xml")):
+        with pytest.raises(ValueError, match=f"KERAS_BACKEND=tensorflow kerasgan export RUN --format {form}"):
+            make_gan().export(tmp_path / f"out{suffix}")
+
+
+def test_a_saved_model_is_written_and_checked_where_tensorflow_is_installed(make_gan, tmp_path):
+    pytest.importorskip("tensorflow")
+    card = make_gan().export(tmp_path / "out")
+    assert card["endpoints"] == ["serving_default", "discriminate"]
+    assert set(card["check"]["differences"]) == {"images", "logits"}
+
+
+@pytest.mark.parametrize("what", ["generator", "discriminator"])
+def test_onnx_is_written_and_checked(make_gan, tmp_path, what):
+    pytest.importorskip("jax2onnx")
+    card = make_gan().export(tmp_path / "out.onnx", what=what)
+    assert 0 <= card["check"]["largest_difference"] <= 1e-5
+    assert card["inputs"][0]["shape"][0] == "batch"
 
 
 def test_the_command_line_trains_resumes_samples_and_evaluates(tmp_path, monkeypatch, capsys):
@@ -361,7 +376,7 @@ def test_the_command_line_trains_resumes_samples_and_evaluates(tmp_path, monkeyp
     assert kerasgan_cli.main(["sample", str(run), "--n", "4", "--out", str(tmp_path / "s.png")]) == 0
     assert kerasgan_cli.main(["evaluate", str(run), "--n", "100", "--features", "pixels"]) == 0
     assert "Frechet distance" in capsys.readouterr().out
-    assert kerasgan_cli.main(["export", str(run), "--out", str(tmp_path / "out")]) == 2
+    assert kerasgan_cli.main(["export", str(run), "--out", str(tmp_path / "out.xml")]) == 2
     assert "KERAS_BACKEND=tensorflow" in capsys.readouterr().err
 
 

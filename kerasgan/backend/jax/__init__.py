@@ -10,13 +10,13 @@ from kerasgan.backend.placement import SingleDevice
 
 from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
-from .exports import SEEDED_LATENTS, litert_model, onnx_model, run_saved_model, traced, write_saved_model
+from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import draw_labels, inference, sampler
 
 __all__ = [
+    "EXPORTS_RUNS",
     "NAME",
-    "NO_EXPORT",
     "PACKAGES",
     "SEEDED_LATENTS",
     "WRITE_ERRORS",
@@ -37,7 +37,6 @@ __all__ = [
     "placement",
     "replica",
     "resize_array",
-    "run_saved_model",
     "run_step",
     "sampler",
     "state_scope",
@@ -51,12 +50,8 @@ __all__ = [
 NAME = "jax"
 PACKAGES = ("jax", "jaxlib")
 WRITE_ERRORS: tuple[type[Exception], ...] = (OSError,)
-NO_EXPORT: str | None = (
-    "A SavedModel is written by TensorFlow, and so are the formats made from it. Received: the Keras backend 'jax'. "
-    "Save the GAN as a .keras file, which TensorFlow loads as well; for a run: KERAS_BACKEND=tensorflow kerasgan "
-    "export RUN --out PATH"
-)
-"""Why nothing can be exported, a sentence; None on an engine that can."""
+EXPORTS_RUNS = False
+"""Whether a training that has finished writes a SavedModel, too. Here TensorFlow would have to be imported for it."""
 
 
 def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:

@@ -1,37 +1,70 @@
-"""Exports on JAX."""
+"""Exports: ONNX by jax2onnx, a SavedModel by Keras. LiteRT and OpenVINO are made from graphs of TensorFlow."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
+import jax
+import keras
 import numpy as np
 
+OPSET = 23
+"""The version of ONNX's operations that jax2onnx is written for."""
+
 SEEDED_LATENTS = "threefry2x32, inverse error function"
-"""How `generate` draws latents from a seed: docs/export.md has the algorithm."""
+"""How `generate` draws latents from a seed: that of `jax.random.normal(jax.random.key(seed), (n, latent_dim))`."""
+
+
+def onnx_model(exported: Any) -> Any:
+    """Returns a network as an `onnx.ModelProto`."""
+    import jax2onnx
+
+    inputs = [jax.ShapeDtypeStruct(("batch", *each.shape), np.dtype(each.dtype)) for each in exported.inputs]
+    return jax2onnx.to_onnx(
+        exported.call,
+        inputs=inputs,
+        model_name=exported.what,
+        opset=OPSET,
+        input_names=[each.name for each in exported.inputs],
+        output_names=[exported.output.name],
+    )
 
 
 def traced(exported: Any, batch: int | None = None) -> Any:
-    """Refuses: a graph of TensorFlow is not made here."""
-    raise NotImplementedError
-
-
-def onnx_model(exported: Any, opset: int = 17) -> Any:
-    """Refuses."""
-    raise NotImplementedError
+    """Refuses: graphs of TensorFlow are made on TensorFlow."""
+    raise NotImplementedError("graphs of TensorFlow")
 
 
 def litert_model(exported: Any, precision: str, batch: int | None = None) -> bytes:
-    """Refuses."""
-    raise NotImplementedError
+    """Refuses: LiteRT is made from a graph of TensorFlow."""
+    raise NotImplementedError("a graph of TensorFlow")
 
 
 def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str]:
-    """Refuses."""
-    raise NotImplementedError
+    """Writes the endpoints `serving_default` and `discriminate` by Keras, and returns their names.
+
+    There is no `generate`: a graph of JAX takes no number of samples. TensorFlow must be installed.
+    """
+    archive = keras.export.ExportArchive()
+    endpoints = {"serving_default": exported}
+    if exported.what == "discriminator":
+        endpoints["discriminate"] = exported
+    elif exported.discriminator is not None:
+        endpoints["discriminate"] = exported.discriminator
+    for network in {id(each.network): each.network for each in endpoints.values()}.values():
+        archive.track(network)
+    for name, each in endpoints.items():
+        archive.add_endpoint(name, _named(each), [_spec(port) for port in each.inputs])
+    archive.write_out(str(folder), verbose=False)
+    return list(endpoints)
 
 
-def run_saved_model(
-    folder: str | os.PathLike[str], calls: Mapping[str, Mapping[str, np.ndarray]]
-) -> list[dict[str, np.ndarray]]:
-    """Refuses."""
-    raise NotImplementedError
+def _spec(port):
+    return keras.InputSpec(shape=(None, *port.shape), dtype=port.dtype, name=port.name)
+
+
+def _named(exported):
+    """Returns the network as a function of as many arguments as it has inputs, which Keras counts."""
+    name = exported.output.name
+    if len(exported.inputs) == 1:
+        return lambda first: {name: exported.call(first)}
+    return lambda first, labels: {name: exported.call(first, labels)}

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
-from .exports import SEEDED_LATENTS, litert_model, onnx_model, run_saved_model, traced, write_saved_model
+from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import draw_labels, inference, sampler
@@ -12,8 +12,8 @@ from .replicas import gather, mean, mean_logs, replica, sync_statistics
 from .strategies import placement
 
 __all__ = [
+    "EXPORTS_RUNS",
     "NAME",
-    "NO_EXPORT",
     "PACKAGES",
     "SEEDED_LATENTS",
     "WRITE_ERRORS",
@@ -34,7 +34,6 @@ __all__ = [
     "placement",
     "replica",
     "resize_array",
-    "run_saved_model",
     "run_step",
     "sampler",
     "state_scope",
@@ -48,8 +47,8 @@ __all__ = [
 NAME = "tensorflow"
 PACKAGES = ("tensorflow",)
 WRITE_ERRORS: tuple[type[Exception], ...] = (OSError, tf.errors.OpError)
-NO_EXPORT: str | None = None
-"""Why nothing can be exported, a sentence; None on an engine that can."""
+EXPORTS_RUNS = True
+"""Whether a training that has finished writes a SavedModel, too."""
 
 
 def make_deterministic() -> None:

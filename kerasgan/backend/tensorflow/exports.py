@@ -4,11 +4,9 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from .inference import draw_labels
@@ -31,13 +29,13 @@ def traced(exported: Any, batch: int | None = None) -> Any:
     return function.get_concrete_function()
 
 
-def onnx_model(exported: Any, opset: int = OPSET) -> Any:
+def onnx_model(exported: Any) -> Any:
     """Returns a network as an `onnx.ModelProto`."""
     import tf2onnx
 
     specs = _specs(exported.inputs)
     function = tf.function(_named(exported), input_signature=specs, autograph=False)
-    return tf2onnx.convert.from_function(function, specs, opset=opset)[0]
+    return tf2onnx.convert.from_function(function, specs, opset=OPSET)[0]
 
 
 def litert_model(exported: Any, precision: str, batch: int | None = None) -> bytes:
@@ -45,8 +43,8 @@ def litert_model(exported: Any, precision: str, batch: int | None = None) -> byt
 
     Args:
         exported: the network.
-        precision: `"float32"`; `"float16"` for weights that are stored so; `"int8"` for weights that are stored so, with
-            which the larger operations compute in integers (dynamic range quantization).
+        precision: `"float32"`; `"float16"` for weights that are stored so; `"int8"` for weights that are stored so,
+            with which the larger operations compute in integers (dynamic range quantization).
         batch: see `traced`.
 
     Raises:
@@ -112,18 +110,6 @@ def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str
         archive.add_endpoint(name, function, specs)
     archive.write_out(str(folder), verbose=False)
     return list(endpoints)
-
-
-def run_saved_model(
-    folder: str | os.PathLike[str], calls: Mapping[str, Mapping[str, np.ndarray]]
-) -> list[dict[str, np.ndarray]]:
-    """Returns the outputs of endpoints of a SavedModel, dicts of arrays by name, for the inputs of each."""
-    model = tf.saved_model.load(str(folder))
-    found = []
-    for endpoint, inputs in calls.items():
-        outputs = model.signatures[endpoint](**{name: tf.constant(value) for name, value in inputs.items()})
-        found.append({name: value.numpy() for name, value in outputs.items()})
-    return found
 
 
 def _specs(inputs, batch=None):

@@ -1,0 +1,133 @@
+"""The exact difference and the size of every export: `python benchmarks/exports.py`.
+
+Each pair of networks is exported in every format and precision, checked in the format's own runtime as `export` does
+it, and its files are measured. Weights are drawn, not trained: with the variance that lets the images fill [-1, 1], and
+with the statistics of batch norm that belong to them, so that differences are not hidden by empty images. Prints the
+table of docs/export.md and writes JSON to a new file: `--out`.
+"""
+
+import argparse
+import os
+import pathlib
+import tempfile
+
+import records
+
+PAIRS = {
+    "dcgan 28": ("dcgan", (28, 28, 1), {}),
+    "dcgan 64": ("dcgan", (64, 64, 3), {}),
+    "resnet 32": ("resnet", (32, 32, 3), {}),
+    "resnet 32, no norm": ("resnet", (32, 32, 3), {"norm": None}),
+    "resnet 64, no norm": ("resnet", (64, 64, 3), {"norm": None}),
+    "mlp 28": ("mlp", (28, 28, 1), {"width": 256}),
+    "conditional dcgan 28": ("dcgan", (28, 28, 1), {"num_classes": 10}),
+    "averaged dcgan 28": ("dcgan", (28, 28, 1), {}),
+    "bfloat16 dcgan 28": ("dcgan", (28, 28, 1), {}),
+}
+LATENT_DIM = 64
+
+
+def make_gan(name, width=None):
+    """Returns the GAN of a name of `PAIRS`, with images that fill their range.
+
+    Args:
+        name: the name.
+        width: of the networks; None for that of `PAIRS`, or the default of the networks.
+    """
+    import keras
+
+    import kerasgan
+
+    network, shape, options = PAIRS[name]
+    options = options if width is None else options | {"width": width}
+    keras.utils.set_random_seed(0)
+    before = keras.config.dtype_policy()
+    try:
+        if name.startswith("bfloat16"):
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        networks = getattr(kerasgan.networks, network)(shape, LATENT_DIM, **options)
+    finally:
+        keras.config.set_dtype_policy(before)
+    for each in networks:
+        draw_weights(each)
+    ema = kerasgan.ema.EMA(100) if name.startswith("averaged") else None
+    gan = kerasgan.GAN(*networks, latent_dim=LATENT_DIM, num_classes=options.get("num_classes"), ema=ema)
+    measure_statistics(gan)
+    return gan
+
+
+def draw_weights(network):
+    """Draws the kernels of a network so that the variance is kept from layer to layer."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    for weight in network.trainable_weights:
+        shape = weight.shape
+        if len(shape) < 2:
+            continue
+        # A strided transposed convolution of 4x4 sums over 4 of its 16 weights; its inputs are the last axis.
+        fan_in = shape[-1] * 4 if "transpose" in weight.path else int(np.prod(shape[:-1]))
+        weight.assign(random.normal(size=shape) * np.sqrt(1.5 / fan_in))
+
+
+def measure_statistics(gan, batches=20, batch_size=16):
+    """Sets the statistics of batch norm in the generators to those of drawn latents."""
+    import numpy as np
+
+    random = np.random.default_rng(1)
+    for generator in {id(each): each for each in (gan.generator, gan.sampler)}.values():
+        trainable, generator.trainable = generator.trainable, True
+        for _ in range(batches):
+            z = random.normal(size=(batch_size, gan.latent_dim)).astype("float32")
+            labels = [] if gan.num_classes is None else [random.integers(0, gan.num_classes, batch_size)]
+            generator([z, *labels] if labels else z, training=True)
+        generator.trainable = trainable
+
+
+def measure(gan, format, precision, folder):
+    """Returns the row of one export: the sizes in bytes, the largest difference, the tolerance, the batch."""
+    import kerasgan
+
+    suffix = kerasgan.export.FORMATS[format].suffix
+    card = gan.export(pathlib.Path(folder, f"{format}-{precision}{suffix}"), format, precision=precision)
+    return {
+        "format": format,
+        "precision": precision,
+        "bytes": sum(each["bytes"] for each in card["files"].values()),
+        "difference": card["check"]["largest_difference"],
+        "tolerance": card["check"]["tolerance"],
+        "batch": card["inputs"][0]["shape"][0],
+        "runtime": card["check"]["runtime"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
+    parser.add_argument("--width", type=int, help="of all networks (default: their own)")
+    records.add_options(parser, "exports")
+    options = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from kerasgan.export import FORMATS
+
+    kinds = [(name, precision) for name, each in FORMATS.items() for precision in each.precisions]
+    print("| networks | parameters | std of pixels | format | precision | MB | largest difference | batch |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    rows = []
+    for pair in options.pairs:
+        gan = make_gan(pair, options.width)
+        facts = {"pair": pair, "parameters": gan.sampler.count_params(), "std": float(gan.generate(16, seed=1).std())}
+        with tempfile.TemporaryDirectory() as folder:
+            for format, precision in kinds:
+                row = facts | measure(gan, format, precision, folder)
+                rows.append(row)
+                size = f"{row['bytes'] / 1e6:.2f} | {row['difference']:.1e} | {row['batch']}"
+                print(
+                    f"| {pair} | {row['parameters']:,} | {row['std']:.2f} | {format} | {precision} | {size} |",
+                    flush=True,
+                )
+    records.write(options, {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()
