@@ -20,11 +20,11 @@ def test_a_page_on_onnxruntime_web_draws_what_generate_draws(tmp_path):
     folder = os.environ.get("KERASGAN_ONNXRUNTIME_WEB")
     if not folder:
         pytest.skip("KERASGAN_ONNXRUNTIME_WEB does not name the npm package")
-    stack = [layers.Dense(64, activation="gelu"), layers.Reshape((8, 8)), layers.Softmax(), layers.Reshape((8, 8, 1))]
+    stack = [layers.Dense(64), layers.Reshape((8, 8)), layers.Softmax(), layers.Reshape((8, 8, 1))]
     generator = Sequential([Input((4,)), *stack, layers.Rescaling(8.0, -1.0)])
     discriminator = Sequential([Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)])
     gan = kerasgan.GAN(generator, discriminator, latent_dim=4)
-    with pytest.raises(ValueError, match="gelu.*Softmax"):
+    with pytest.raises(ValueError, match="Softmax"):
         gan.export(tmp_path / "page.html")
     gan.export(tmp_path / "page.html", runtime="onnx", onnxruntime_web=str(pathlib.Path(folder)))
     with browser(tmp_path / "profile") as driver:
