@@ -14,6 +14,9 @@ from .inference import draw_labels
 OPSET = 17
 """The newest version of ONNX's operations that tf2onnx is tested with."""
 
+LAST_SEED = 2**31 - 2
+"""Keras takes the seeds of latents modulo this number."""
+
 SEEDED_LATENTS = "philox4x32-10, box-muller"
 """How `generate` draws latents from a seed: docs/export.md has the algorithm."""
 
@@ -94,7 +97,7 @@ def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str
 
     def generate(n, seed):
         # The very draw of keras.random.normal with an integer seed, but with the seed as an input.
-        latents = tf.random.stateless_normal([n, gan.latent_dim], seed=[seed, 0])
+        latents = tf.random.stateless_normal([n, gan.latent_dim], seed=[tf.math.floormod(seed, LAST_SEED), 0])
         labels = [] if gan.num_classes is None else [draw_labels(n, seed, gan.num_classes)]
         return {exported.output.name: exported.call(latents, *labels)}
 
