@@ -18,7 +18,7 @@ def on_images(*stack, shape=(5, 4, 6)):
 
 
 def activations():
-    names = ("relu", "leaky_relu", "tanh", "sigmoid", "silu", "elu", "softplus", "relu6", "linear")
+    names = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu", "elu", "softplus", "relu6", "linear")
     stack = [layers.Dense(9, activation=name) for name in names]
     return Sequential([Input((LATENT_DIM,)), *stack, layers.ReLU(6.0), layers.ReLU(negative_slope=0.1)])
 
@@ -81,6 +81,7 @@ NETWORKS = {
     "normalized": lambda: on_images(
         layers.GroupNormalization(3), layers.LayerNormalization(), layers.RMSNormalization(), layers.Rescaling(0.3, 0.1)
     ),
+    "prelu": lambda: on_images(layers.PReLU("he_normal", shared_axes=(1, 2)), layers.PReLU("he_normal")),
     "scaled in training only": trained_only,
     "window": lambda: on_images(layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Cropping2D(((2, 0), (1, 1)))),
     "with activations as layers": lambda: on_images(layers.Activation("tanh")),

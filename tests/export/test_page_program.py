@@ -100,7 +100,7 @@ def test_all_layers_that_cannot_be_run_are_named():
     ("layer", "reason"),
     [
         (layers.UpSampling2D(2, interpolation="bicubic"), "interpolation='bicubic'"),
-        (layers.Activation("gelu"), "activation='gelu'"),
+        (layers.Activation("mish"), "activation='mish'"),
         (layers.ReLU(max_value=3.0), "max_value=3.0"),
         (layers.BatchNormalization(axis=1), "axis=1"),
         (layers.Conv2DTranspose(2, 3, output_padding=1, strides=2), "output_padding"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasgan.export.html.program import Shape, Value
 
-FUNCTIONS = ("tanh", "sigmoid", "silu", "elu", "softplus", "relu6")
+FUNCTIONS = ("tanh", "sigmoid", "silu", "gelu", "elu", "softplus", "relu6")
 """Activations of Keras that are operations of their own names; the others that can be run are leaky ReLUs."""
 
 SLOPES = {"relu": 0.0, "leaky_relu": 0.2}
@@ -183,6 +183,14 @@ def leaky_relu(layer: Any, values: list[Value], shape: Shape, add: Callable[...,
     return _leaky(values[0], layer.negative_slope, add)
 
 
+def prelu(layer: Any, values: list[Value], shape: Shape, add: Callable[..., Value]) -> Value:
+    slopes = _array(layer.alpha)
+    while slopes.shape[:1] == (1,) and slopes.ndim > 1:
+        slopes = slopes[0]
+    _refuse_unless(shape[len(shape) - slopes.ndim :] == slopes.shape, f"shared_axes={layer.shared_axes}")
+    return add("prelu", values, shape, {"slopes": slopes})
+
+
 def unchanged(layer: Any, values: list[Value], shape: Shape, add: Callable[..., Value]) -> Value:
     """Layers that only training knows, such as dropout, and those that only change the shape."""
     return Value(values[0].number, shape)
@@ -302,6 +310,7 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "Maximum": merge("maximum"),
     "Minimum": merge("minimum"),
     "Multiply": merge("multiply"),
+    "PReLU": prelu,
     "RMSNormalization": layer_normalization,
     "ReLU": relu,
     "Rescaling": rescaling,

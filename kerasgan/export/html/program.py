@@ -71,7 +71,7 @@ class Program:
         return sum(array.size for each in self.operations for array in each.weights.values())
 
 
-VECTORS = ("bias", "scale", "shift")
+VECTORS = ("bias", "scale", "shift", "slopes")
 """Weights that are few, and are kept in float32."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from kerasgan.export.html import program as programs
 from kerasgan.export.html.program import Operation, Program
@@ -88,6 +89,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
+    "gelu": lambda x: 0.5 * x * (1 + special.erf(x / math.sqrt(2))),
     "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
     "softplus": lambda x: np.logaddexp(x, 0),
     "relu6": lambda x: np.clip(x, 0, 6),
@@ -97,6 +99,10 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def activation(op: Operation, x: np.ndarray) -> np.ndarray:
     name = op.settings["name"]
     return _leaky(x, op.settings["slope"]) if name == "leaky" else FUNCTIONS[name](x)
+
+
+def prelu(op: Operation, x: np.ndarray) -> np.ndarray:
+    return np.where(x < 0, x * op.weights["slopes"], x)
 
 
 def nearest(op: Operation, x: np.ndarray) -> np.ndarray:
@@ -179,6 +185,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "nearest": nearest,
     "normalize": normalize,
     "one_hot": one_hot,
+    "prelu": prelu,
     "subtract": _pairwise(np.subtract),
     "window": window,
 }

@@ -8,11 +8,19 @@
 
 const size = (shape) => shape.reduce((product, side) => product * side, 1);
 
+// The error function to 1.5e-7: Abramowitz and Stegun, 1964, formula 7.1.26.
+function erf(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const sum = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return Math.sign(x) * (1 - sum * Math.exp(-x * x));
+}
+
 const FUNCTIONS = {
   linear: (x) => x,
   tanh: Math.tanh,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   silu: (x) => x / (1 + Math.exp(-x)),
+  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
   elu: (x) => (x > 0 ? x : Math.expm1(x)),
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   relu6: (x) => Math.min(Math.max(x, 0), 6),
@@ -169,6 +177,19 @@ const OPERATIONS = {
     run(op, heap) {
       const f = FUNCTIONS[op.name] ?? ((x) => (x < 0 ? x * op.slope : x));
       for (let i = 0; i < size(op.shape); i++) heap[op.to + i] = f(heap[op.from[0] + i]);
+    },
+  },
+
+  // A leaky ReLU with slopes of its own, repeated along the first axes.
+  prelu: {
+    weights: () => ({ slopes: "plain" }),
+    run(op, heap) {
+      const repeat = size(op.weights.slopes.shape);
+      for (let i = 0, j = 0; i < size(op.shape); i++) {
+        const x = heap[op.from[0] + i];
+        heap[op.to + i] = x < 0 ? x * heap[op.at.slopes + j] : x;
+        if (++j === repeat) j = 0;
+      }
     },
   },
 
