@@ -37,6 +37,11 @@ def test_what_settings_lack_is_left_out(changes, left, tmp_path):
     assert set(options(tmp_path, **changes)) == left
 
 
+def test_abbreviations_are_capitals(tmp_path):
+    found = options(tmp_path, name="stacked_mnist")
+    assert (found["title"], found["data"]) == ("Stacked MNIST", "1,797 images of stacked MNIST")
+
+
 def test_texts_are_bounded(tmp_path):
     assert len(options(tmp_path, name="a" * 10_000)["title"]) <= page_options.LONGEST_TEXT
 
