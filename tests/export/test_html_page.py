@@ -142,6 +142,13 @@ def test_the_map_shows_the_plane_around_the_sample(opened, gan):
     assert near(picture[row : row + 8, column : column + 8], levels(gan, latents, [label])[0])
 
 
+def test_two_latents_are_shown_as_they_are(opened):
+    found = opened.execute_script(
+        "const plane = new Plane(Float32Array.of(1.5, -0.6)); return [plane.home(), [...plane.at(...plane.home())]]"
+    )
+    np.testing.assert_allclose(found, [[0.5, 0.2], [1.5, -0.6]], atol=1e-6)
+
+
 # Controls
 
 

@@ -33,7 +33,7 @@ def read(network: keras.Model, latent_dim: int, image_shape: Sequence[int], num_
         raise ValueError(
             "A page runs sequential and functional models of the layers that docs/html.md lists. Received: "
             f"{'; '.join(dict.fromkeys(reader.refused))}. With runtime='onnx' (--runtime onnx) the page brings a "
-            "runtime for all layers, which takes 13 MB more."
+            "runtime for all layers, which takes 5 MB more."
         )
     operations = folding.folded(reader.operations, output.number)
     return Program(tuple(operations), output.number, latent_dim, tuple(image_shape), num_classes)

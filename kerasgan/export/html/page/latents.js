@@ -12,6 +12,8 @@ function drawLatents(count) {
   return latents.subarray(0, count);
 }
 
+const SPAN = 3; // standard deviations from the middle of the pad to its edge, for one or two latents
+
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const norm = (a) => Math.sqrt(dot(a, a));
 const combined = (...terms) => terms[0][1].map((_, i) => terms.reduce((sum, [weight, z]) => sum + weight * z[i], 0));
@@ -33,6 +35,12 @@ class Plane {
     this.turn();
   }
 
+  // Where the center is on the pad: in the middle, except where one or two latents are shown as they are.
+  home() {
+    const [x, y = 0] = this.center;
+    return this.center.length < 3 ? [x / SPAN, -y / SPAN] : [0, 0];
+  }
+
   turn() {
     const basis = [this.center];
     this.axes = [0, 1].map(() => {
@@ -47,7 +55,7 @@ class Plane {
   // u and v are from -1 to 1. Two latents or less are shown as they are, up to three standard deviations.
   at(u, v) {
     const { center, axes } = this;
-    if (center.length < 3) return Float32Array.from([3 * u, -3 * v].slice(0, center.length));
+    if (center.length < 3) return Float32Array.from([SPAN * u, -SPAN * v].slice(0, center.length));
     const distance = Math.hypot(u, v);
     if (distance === 0) return center;
     const angle = (distance * Math.PI) / 2, radius = norm(center);

@@ -25,7 +25,7 @@ class Stage {
   explore(sample) {
     this.plane = new Plane(sample.latents);
     this.label = sample.label;
-    this.move(0, 0);
+    this.move(...this.plane.home());
     this.drawMap();
   }
 
