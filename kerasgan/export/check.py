@@ -100,8 +100,8 @@ def _outputs(module, vector, path, card):
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckFailed(
             f"{FORMATS[card['format']].title} must run in its own runtime. Received: a {vector.subject.what} with "
-            f"which {module.runtime()} ends in an error ({reason}); nothing was written. Choose another format, or replace "
-            "the layer that it names."
+            f"which {module.runtime()} ends in an error ({reason}); nothing was written. Choose another format, or "
+            "replace the layer that it names."
         ) from error
 
 
