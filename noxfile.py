@@ -23,8 +23,8 @@ def tests(session, pair):
 
 @nox.session
 def slow(session):
-    """The slow suite on the newest pair, with ONNX from the JAX engine."""
-    session.install(".[test,jax-onnx]", *PAIRS["newest"])
+    """The slow suite on the newest pair."""
+    session.install(".[test]", *PAIRS["newest"])
     session.run("pytest", "-m", "slow", *session.posargs)
 
 

@@ -7,6 +7,7 @@ table of docs/export.md and writes JSON to a new file: `--out`.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import tempfile
@@ -53,6 +54,8 @@ def make_gan(name, width=None):
     ema = kerasgan.ema.EMA(100) if name.startswith("averaged") else None
     gan = kerasgan.GAN(*networks, latent_dim=LATENT_DIM, num_classes=options.get("num_classes"), ema=ema)
     measure_statistics(gan)
+    if options.get("norm", "batch") is None:
+        scale_images(gan.generator)
     return gan
 
 
@@ -84,6 +87,17 @@ def measure_statistics(gan, batches=20, batch_size=16):
         generator.trainable = trainable
 
 
+def scale_images(generator):
+    """Divides the kernel of the last layer by the deviation before tanh, which nothing has kept to 1 without norm."""
+    import keras
+    import numpy as np
+
+    before = keras.Model(generator.inputs, generator.layers[-1].input)
+    z = np.random.default_rng(1).normal(size=(16, *generator.input_shape[1:])).astype("float32")
+    kernel = generator.layers[-2].kernel
+    kernel.assign(kernel / keras.ops.std(before(z)))
+
+
 def measure(gan, format, precision, folder):
     """Returns the row of one export: the sizes in bytes, the largest difference, the tolerance, the batch."""
     import kerasgan
@@ -101,12 +115,39 @@ def measure(gan, format, precision, folder):
     }
 
 
+def tables(rows):
+    """Returns the two tables of docs/export.md, Markdown: float32 in all formats, and weights with fewer bits."""
+    found = {(row["pair"], row["format"], row["precision"]): row for row in rows}
+    pairs = list(dict.fromkeys(row["pair"] for row in rows))
+    kinds = list(dict.fromkeys((row["format"], row["precision"]) for row in rows))
+    return "\n\n".join(
+        _table(found, pairs, chosen)
+        for chosen in (
+            [kind for kind in kinds if kind[1] == "float32"],
+            [kind for kind in kinds if kind[1] != "float32"],
+        )
+    )
+
+
+def _table(found, pairs, kinds):
+    names = [name if precision == "float32" else f"{name} {precision}" for name, precision in kinds]
+    lines = [f"| MB, difference | {' | '.join(names)} |", f"|---{'|---' * len(kinds)}|"]
+    for pair in pairs:
+        rows = [found.get((pair, *kind)) for kind in kinds]
+        cells = ["-" if row is None else f"{row['bytes'] / 1e6:.2f}, {row['difference']:.0e}" for row in rows]
+        lines.append(f"| {pair} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--width", type=int, help="of all networks (default: their own)")
     records.add_options(parser, "exports")
+    parser.add_argument("--table", metavar="FILE", help="print the tables of earlier results, and measure nothing")
     options = parser.parse_args()
+    if options.table:
+        return print(tables(json.loads(pathlib.Path(options.table).read_text())["rows"]))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from kerasgan.export import FORMATS
 

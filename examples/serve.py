@@ -46,7 +46,8 @@ def main(folder="tensorboard_logs/example-serve", epochs=2, passes_per_epoch=20)
     gan.fit(batches.repeat(passes_per_epoch), epochs=epochs, verbose=2)
 
     gan.export(folder / "saved_model")
-    print("kerasgan.json:", json.loads((folder / "saved_model" / "kerasgan.json").read_text()))
+    card = json.loads((folder / "saved_model" / "kerasgan.json").read_text())
+    print("kerasgan.json:", {name: card[name] for name in ("latent_shape", "image_shape", "pixel_range", "check")})
     # A new process, isolated (-I) from this one's folders and environment, has only the exported folder.
     subprocess.run([sys.executable, "-I", "-c", CLIENT, folder / "saved_model", folder / "served.npz"], check=True)
 

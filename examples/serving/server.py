@@ -44,7 +44,7 @@ class Sampler:
             counts, inputs, futures = zip(*batch, strict=True)
             try:
                 joined = {name: tf.constant(np.concatenate([each[name] for each in inputs])) for name in inputs[0]}
-                images = self.model.signatures["serving_default"](**joined)["images"].numpy()
+                (images,) = (each.numpy() for each in self.model.signatures["serving_default"](**joined).values())
                 for future, drawn in zip(futures, np.split(images, np.cumsum(counts)[:-1]), strict=True):
                     future.set_result(drawn)
             except Exception as error:  # a batch that fails must not end the thread

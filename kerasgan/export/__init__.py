@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from kerasgan import backend
 from kerasgan.export import card, network, place, saved_model
 from kerasgan.export import check as checks
 from kerasgan.export.check import CheckFailed
@@ -89,7 +90,7 @@ def _write(gan, filepath, format, what, precision, checked, options):
     found = card.contents(subject, format, precision) | {"test": checks.encoded(vectors)}
     checked = checked and hasattr(module, "run")
     with place.written(path) as unfinished:
-        found |= module.write(subject, unfinished, precision, found, **options) or {}
+        found |= _converted(module, subject, unfinished, found, options) or {}
         found["check"] = checks.check(module, vectors, unfinished, format, found) if checked else None
         if hasattr(module, "embed"):
             module.embed(unfinished, found)
@@ -100,3 +101,17 @@ def _write(gan, filepath, format, what, precision, checked, options):
     if chosen.is_folder:
         saved_model.warn_of_pattern(path)
     return found
+
+
+def _converted(module, subject, path, found, options):
+    """Calls a format's `write`; converters have errors of their own for networks that they do not know."""
+    try:
+        return module.write(subject, path, found["precision"], found, **options)
+    except (ValueError, ImportError, MemoryError, *backend.WRITE_ERRORS):
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{FORMATS[found['format']].title} cannot hold this network. Received: a {subject.what} with which its "
+            f"converter ends in an error ({reason}). Choose another format, or replace the layer that it names."
+        ) from error

@@ -92,11 +92,24 @@ def check(
     return {"runtime": runtime, "largest_difference": largest, "tolerance": tolerance, "differences": differences}
 
 
+def _outputs(module, vector, path, card):
+    """Returns what an export gives for a test vector; every runtime has errors of its own."""
+    try:
+        return module.run(path, vector.subject, vector.inputs, card)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckFailed(
+            f"{FORMATS[card['format']].title} must run in its own runtime. Received: a {vector.subject.what} with "
+            f"which {module.runtime()} ends in an error ({reason}); nothing was written. Choose another format, or "
+            "replace the layer that it names."
+        ) from error
+
+
 def _difference(module, vector, path, card):
     """Returns the largest difference, relative to the largest output if that is above 1; infinite for NaN."""
     scale = max(1.0, float(np.max(np.abs(vector.expected), initial=0)))
     largest = 0.0
-    for found in module.run(path, vector.subject, vector.inputs, card):
+    for found in _outputs(module, vector, path, card):
         if found.shape != vector.expected.shape or not np.isfinite(found).all():
             return float("inf")
         largest = max(largest, float(np.max(np.abs(found - vector.expected), initial=0)) / scale)

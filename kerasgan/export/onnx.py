@@ -17,6 +17,7 @@ def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[
     """Writes an ONNX file."""
     model = backend.onnx_model(exported)
     onnx_graph.name_dimensions(model)
+    onnx_graph.replace_unknown(model)
     if precision != "float32":
         onnx_graph.store(model, precision)
     path.write_bytes(model.SerializeToString())

@@ -1,4 +1,4 @@
-"""Changes to an ONNX graph: the names of dimensions, and weights that are stored with fewer bits."""
+"""Changes to an ONNX graph: names of dimensions, operations that ONNX does not have, weights with fewer bits."""
 
 from typing import Any
 
@@ -18,6 +18,22 @@ def name_dimensions(model: Any) -> None:
         if shape.dim and not shape.dim[0].HasField("dim_value"):
             shape.dim[0].dim_param = "batch"
     del model.graph.value_info[:]
+
+
+def replace_unknown(model: Any) -> None:
+    """Writes `Erfc`, which TensorFlow has for the exact GELU and ONNX does not, as 1 - Erf."""
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == "Erfc":
+            one, erf = f"{node.output[0]}_one", f"{node.output[0]}_erf"
+            model.graph.initializer.append(numpy_helper.from_array(np.float32(1), one))
+            nodes.append(helper.make_node("Erf", list(node.input), [erf]))
+            node = helper.make_node("Sub", [one, erf], list(node.output))
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 def store(model: Any, precision: str) -> None:

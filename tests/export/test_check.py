@@ -61,6 +61,16 @@ def test_outputs_that_are_no_numbers_fail_the_check(gan, tmp_path, monkeypatch, 
         gan.export(tmp_path / "gan.onnx")
 
 
+def test_an_error_of_the_runtime_is_one_sentence(gan, tmp_path, monkeypatch):
+    def fail(*given):
+        raise RuntimeError("no operation Erfc\nmore")
+
+    monkeypatch.setattr(onnx_format, "run", fail)
+    with pytest.raises(CheckFailed, match=r"a generator with which onnxruntime .* \(no operation Erfc\); nothing was"):
+        gan.export(tmp_path / "gan.onnx")
+    assert not names(tmp_path)
+
+
 # The card
 
 

@@ -37,6 +37,7 @@ def run_litert(path, output, inputs):
     return Interpreter(path).get_signature_runner()(**inputs)[output]
 
 
+SLOW = {("openvino", kind) for kind in ("mlp", "averaged", "own")}
 RUN = {"tf_saved_model": run_saved_model, "onnx": run_onnx, "openvino": run_openvino, "litert": run_litert}
 
 
@@ -88,9 +89,17 @@ def gans():
     return functools.cache(make)
 
 
+KINDS = ("dcgan", "resnet", "mlp", "conditional", "averaged", "bfloat16", "own")
+CASES = [
+    # OpenVINO's converter takes seconds.
+    pytest.param(format, kind, marks=[pytest.mark.slow] if (format, kind) in SLOW else [])
+    for format in FORMATS
+    for kind in KINDS
+]
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("kind", ["dcgan", "resnet", "mlp", "conditional", "averaged", "bfloat16", "own"])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(("format", "kind"), CASES)
 def test_a_client_gets_the_images_of_the_network(format, kind, gans, tmp_path):
     if format not in RUN:
         pytest.skip("has tests of its own")

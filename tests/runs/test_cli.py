@@ -106,9 +106,19 @@ def test_sample_is_repeatable(run, tmp_path):
     assert np.array_equal(a, b) and not np.array_equal(a, c)
 
 
-def test_export(run, tmp_path):
+def test_export(run, tmp_path, capsys):
     assert kerasgan_cli.main(["export", str(run), "--out", str(tmp_path / "model")]) == 0
     assert (tmp_path / "model" / "saved_model.pb").exists()
+    assert "checked in tensorflow" in capsys.readouterr().out
+
+
+def test_the_end_of_the_path_says_the_format(run, tmp_path, capsys):
+    out = tmp_path / "small.onnx"
+    options = ["--precision", "float16", "--what", "discriminator", "--no-check"]
+    assert kerasgan_cli.main(["export", str(run), "--out", str(out), *options]) == 0
+    assert out.is_file() and "checked" not in capsys.readouterr().out
+    card = json.loads(out.with_name("small.onnx.kerasgan.json").read_text())
+    assert (card["format"], card["precision"], card["what"]) == ("onnx", "float16", "discriminator")
 
 
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
