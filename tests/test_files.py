@@ -202,3 +202,24 @@ def test_no_other_function_asks_for_a_users_folder():
     package = pathlib.Path(files.__file__).parent
     for path in package.rglob("*.py"):
         assert not re.search(r"\.expanduser\(\)|Path\.home\(\)", path.read_text()), path.name
+
+
+def test_files_that_are_written_together_are_moved_together(tmp_path):
+    (tmp_path / "a.xml").write_text("before")
+    with pytest.raises(ValueError), files.written_together(tmp_path / "a.xml") as unfinished:
+        (unfinished / "a.xml").write_text("unfinished")
+        raise ValueError
+    assert [each.name for each in tmp_path.iterdir()] == ["a.xml"] and (tmp_path / "a.xml").read_text() == "before"
+    with files.written_together(tmp_path / "a.xml") as unfinished:
+        (unfinished / "a.xml").write_text("after")
+        (unfinished / "a.bin").write_text("weights")
+        assert (tmp_path / "a.xml").read_text() == "before"
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"a.xml": "after", "a.bin": "weights"}
+
+
+def test_of_files_that_are_written_together_none_is_moved_onto_a_folder(tmp_path):
+    (tmp_path / "a.bin").mkdir()
+    with pytest.raises(OSError, match="a folder"), files.written_together(tmp_path / "a.xml") as unfinished:
+        (unfinished / "a.xml").write_text("after")
+        (unfinished / "a.bin").write_text("weights")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.bin"]

@@ -206,10 +206,11 @@ def test_saving_and_export_keep_the_labels(make_conditional, images, labels, tmp
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     gan.export(tmp_path / "saved")
     served = tf.saved_model.load(str(tmp_path / "saved"))
-    np.testing.assert_allclose(served.generate(6, 5), gan.generate(6, seed=5), atol=1e-5)
+    np.testing.assert_allclose(served.generate(6, 5)["images"], gan.generate(6, seed=5), atol=1e-5)
     z, classes = np.ones((2, 4), "float32"), np.array([0, 2], "int32")
-    np.testing.assert_allclose(served.serving_default(z, classes), gan.generate(latents=z, labels=classes), atol=1e-5)
-    assert served.discriminate(images[:2], classes).shape == (2,)
+    drawn = served.serving_default(z, classes)["images"]
+    np.testing.assert_allclose(drawn, gan.generate(latents=z, labels=classes), atol=1e-5)
+    assert served.discriminate(images[:2], classes)["logits"].shape == (2,)
     card = json.loads((tmp_path / "saved" / "kerasgan.json").read_text())
     assert card["num_classes"] == CLASSES and card["labels"].startswith("int32 (n,), 0 to 2;")
 
