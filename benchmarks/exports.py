@@ -151,7 +151,7 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from kerasgan.export import FORMATS
 
-    kinds = [(name, precision) for name, each in FORMATS.items() for precision in each.precisions]
+    kinds = [(name, each) for name, chosen in FORMATS.items() for each in chosen.precisions if each != "auto"]
     print("| networks | parameters | std of pixels | format | precision | MB | largest difference | batch |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     rows = []
