@@ -13,6 +13,7 @@ from kerasgan import (
     penalties,
     pictures,
     sampling,
+    schedules,
     theory,
     updates,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "penalties",
     "pictures",
     "sampling",
+    "schedules",
     "theory",
     "updates",
 ]
