@@ -33,7 +33,7 @@ def test_a_value_at_a_step_has_numbers_for_schedules():
 
 
 def test_a_weight_that_falls_below_zero_is_refused():
-    with pytest.raises(ValueError, match="gamma must be positive. Received: gamma=Cosine"):
+    with pytest.raises(ValueError, match=r"gamma must be positive\. Received: gamma=Cosine"):
         penalties.R1(Cosine(1.0, 0.0, steps=10))
 
 

@@ -22,7 +22,7 @@ class GroupedConv2D(layers.Conv2D):
     """A convolution in groups, with stride 1 and "same" padding.
 
     It is Keras's `Conv2D`, which compiles every grouped convolution with XLA on TensorFlow. On a CPU that is slower by
-    orders of magnitude, and such a network cannot be exported to other formats; TensorFlow's own operation is used here.
+    orders of magnitude, and such a network cannot be exported to other formats; here it is TensorFlow's own operation.
     """
 
     def __init__(self, filters: int, kernel_size: int = 3, **options: Any):
@@ -49,10 +49,10 @@ def resnext(
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator with grouped convolutions that mirror each other.
 
-    The generator multiplies a learned basis, the smallest map, by a linear function of the latents, and doubles the map
-    `depth` times: by bilinear interpolation, and the last time by a strided transposed convolution. The discriminator
-    halves the image `depth` times: first by a strided convolution, then by averages of 2x2 pixels; a depthwise
-    convolution reduces the last map to one value a channel. At each size below the image's there are blocks
+    The generator projects the latents to a small map and doubles it `depth` times: by nearest neighbors, and the last
+    time by a strided transposed convolution. The discriminator halves the image `depth` times: first by a strided
+    convolution, then by averages of 2x2 pixels; a depthwise convolution reduces the last map to one value a channel. At
+    each size below the image's there are blocks
 
         x + conv1x1(f(conv3x3(f(conv1x1(x))))),    f = LeakyReLU,
 
@@ -60,11 +60,12 @@ def resnext(
     channels of one group. The two smallest sizes have `width` channels, and each doubling halves them. So a pair for
     larger images has the same stages, and more of them.
 
-    Without normalization the last convolution of each block starts from 0, so that the block starts as the identity, and
-    the other two are scaled by blocks^(-1/4) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of this
-    kind: it evaluates each image by itself, which gradient penalties and one-stage updates need.
+    Without normalization the last convolution of each block starts from 0, so that the block starts as the identity,
+    and the other two are scaled by blocks^(-1/4) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of
+    this kind: it evaluates each image by itself, which gradient penalties and one-stage updates need.
 
-    Deviations from R3GAN: there is no block at the size of the image, and batch norm in the generator is the default.
+    Deviations from R3GAN, for speed on a CPU: there is no block at the size of the image, and maps are doubled by nearest
+    neighbors. Batch norm in the generator is the default, as in `resnet`.
 
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.

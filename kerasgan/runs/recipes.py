@@ -63,7 +63,7 @@ class Recipe:
         gamma_to: gamma at the end, reached along a cosine; None for the same all along.
         penalties_every: the penalties are added only at every k-th step, with k times the weight.
         ema_half_life_images: half-life of the averaged generator in images; None for no averaging.
-        ema_warm_up: until then the half-life is at most this share of the images seen so far; None for the same half-life
+        ema_warm_up: at first the half-life is at most this share of the images seen so far; None for the same half-life
             all along.
         precision: the dtype policy of both networks, "float32" or "mixed_bfloat16". Weights and samples are always
             float32.
