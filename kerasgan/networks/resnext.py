@@ -64,8 +64,8 @@ def resnext(
     and the other two are scaled by blocks^(-1/4) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of
     this kind: it evaluates each image by itself, which gradient penalties and one-stage updates need.
 
-    Deviations from R3GAN, for speed on a CPU: there is no block at the size of the image, and maps are doubled by nearest
-    neighbors. Batch norm in the generator is the default, as in `resnet`.
+    Deviations from R3GAN, for speed on a CPU: there is no block at the size of the image, and maps are doubled by
+    nearest neighbors. Batch norm in the generator is the default, as in `resnet`.
 
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
