@@ -82,6 +82,7 @@ def sngan(recipe, info, seed):
     batch is that of all five steps together.
     """
     import keras
+
     from kerasgan import updates
     from kerasgan.runs import recipes
 
@@ -193,6 +194,7 @@ def photos(folder, gan, seed):
 def _second_classifier(folder):
     """A classifier that shares nothing with the one of `_photos_classifier`: see `second_classifier.py`."""
     import second_classifier
+
     from kerasgan import datasets
 
     images, labels, _ = datasets.load_arrays(folder, image_size=SMALL)
@@ -205,6 +207,7 @@ def seen_photos(folder, gan, seed, n=5000):
     Of a conditional GAN as many samples of each class are drawn.
     """
     import second_classifier
+
     from kerasgan import metrics
 
     labels = None if gan.num_classes is None else np.arange(n) % gan.num_classes

@@ -41,8 +41,8 @@ def make_plan(
         settings: `{"what": name}` with a recipe's name, a folder of photos, or a name in TensorFlow Datasets; or the
             content of a `settings.json`, whole or with `{"recipe": {"base": name, ...}}`; or both, where the second is
             laid over the first, whose data are taken.
-        changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them. For a folder
-            of photos, fields that are neither here nor in the settings are fitted to it
+        changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them. For a
+            folder of photos, fields that are neither here nor in the settings are fitted to it
             (`kerasgan.runs.photo_settings`).
         seed: whole number, or None for the seed in the settings, or else 0.
         deterministic: True, or False to follow the settings.

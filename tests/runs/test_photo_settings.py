@@ -1,5 +1,7 @@
 """The settings of a training on photos follow from the folder and the machine, where nobody has set them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ PHOTOS = recipes.get("photos")
 
 
 def fitted(num_photos=10_000, given=(), **changes):
-    return photo_settings.fitted(recipes.dataclasses.replace(PHOTOS, **changes), num_photos, given)
+    return photo_settings.fitted(dataclasses.replace(PHOTOS, **changes), num_photos, given)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
@@ -62,7 +64,7 @@ def folder(tmp_path):
 def test_the_plan_of_a_folder_is_fitted_and_what_is_given_stays(folder):
     plan = plans.make_plan({"what": str(folder)}, {"image_size": 64}, None, False)
     assert plan.recipe == photo_settings.fitted(
-        recipes.dataclasses.replace(PHOTOS, source=str(folder), image_size=64), round(0.9 * 12), {"image_size"}
+        dataclasses.replace(PHOTOS, source=str(folder), image_size=64), round(0.9 * 12), {"image_size"}
     )
     plan = plans.make_plan({"what": str(folder)}, {"gamma": 7.0, "epochs": 3, "augment": None}, None, False)
     assert (plan.recipe.gamma, plan.recipe.epochs, plan.recipe.augment) == (7.0, 3, None)
@@ -70,7 +72,7 @@ def test_the_plan_of_a_folder_is_fitted_and_what_is_given_stays(folder):
 
 def test_the_settings_of_a_run_are_not_fitted_again(folder):
     plan = plans.make_plan({"what": str(folder)}, {"image_size": 64}, None, False)
-    again = plans.make_plan({"recipe": recipes.dataclasses.asdict(plan.recipe), "name": "x"}, {}, None, False)
+    again = plans.make_plan({"recipe": dataclasses.asdict(plan.recipe), "name": "x"}, {}, None, False)
     assert again.recipe == plan.recipe
     laid_over = {"what": str(folder), "recipe": {"base": "photos", "gamma": 3.0}}
     assert plans.make_plan(laid_over, {}, None, False).recipe.gamma == 3.0
