@@ -399,7 +399,10 @@ class _Version(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         import importlib.metadata
 
-        print(importlib.metadata.version("kerasgan"))
+        try:
+            print(importlib.metadata.version("kerasgan"))
+        except importlib.metadata.PackageNotFoundError:
+            print("unknown: a checkout that is not installed")
         parser.exit()
 
 
