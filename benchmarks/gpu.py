@@ -229,7 +229,7 @@ def _curve(gan, batches, settings, recipe, held_out):
         if settings["picture"]:
             picture = pictures.tile(gan.class_grid(columns=10, most=20), columns=10)
             pictures.save_png(settings["picture"], picture)
-        if spent + (time.perf_counter() - start) / 2 > limit and spent > 0.98 * limit or spent >= limit:
+        if (spent + (time.perf_counter() - start) / 2 > limit and spent > 0.98 * limit) or spent >= limit:
             return
 
 

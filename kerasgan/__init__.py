@@ -14,6 +14,7 @@ from kerasgan import (
     pictures,
     sampling,
     theory,
+    transfer,
     updates,
 )
 from kerasgan.configs import frozen_config
@@ -35,5 +36,6 @@ __all__ = [
     "pictures",
     "sampling",
     "theory",
+    "transfer",
     "updates",
 ]
