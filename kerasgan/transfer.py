@@ -25,7 +25,7 @@ from kerasgan.validation import scalars
 
 MATCH_STEPS = 300
 MATCH_BATCH = 32
-MATCH_RATE = 5e-3
+MATCH_RATE = 1e-2
 
 
 @configs.frozen_config
