@@ -19,7 +19,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasgan import configs
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.validation import scalars
 
@@ -28,7 +27,7 @@ MATCH_BATCH = 32
 MATCH_RATE = 1e-2
 
 
-@configs.frozen_config
+@dataclasses.dataclass(frozen=True)
 class Transfer:
     """What `copy_weights` has done.
 
@@ -46,7 +45,8 @@ class Transfer:
         said = f"the weights of {self.copied} layers are copied"
         if self.fitted:
             said += f", and {self.fitted} new layers next to the image are fitted to what it draws, enlarged"
-        return said + (f"; {len(self.new_classes)} classes are new" if self.new_classes else "")
+        count = len(self.new_classes)
+        return said + (f"; {count} class{'es are' if count > 1 else ' is'} new" if count else "")
 
 
 def copy_weights(

@@ -13,7 +13,8 @@ LATENTS = np.random.default_rng(3).normal(size=(12, 4)).astype("float32")
 def make(size=8, width=8, network="resnet", num_classes=None, seed=0, channels=1, latent_dim=4, ema=None, **options):
     """Returns a GAN whose weights are all random, also those that start from zero, so that each one shows."""
     keras.utils.set_random_seed(seed)
-    options = {"norm": None} | options if network == "resnet" else options
+    defaults = {"resnet": {"norm": None}, "resnext": {"norm": None, "group_width": 4}}
+    options = defaults.get(network, {}) | options
     shape = (size, size, channels)
     networks = getattr(kerasgan.networks, network)(shape, latent_dim, width, num_classes=num_classes, **options)
     gan = kerasgan.GAN(*networks, latent_dim=latent_dim, num_classes=num_classes, ema=ema, seed=seed)
@@ -33,7 +34,7 @@ def logits(gan, images, labels=None):
     return keras.ops.convert_to_numpy(gan.discriminator(inputs, training=False))
 
 
-@pytest.mark.parametrize(("network", "num_classes"), [("resnet", None), ("dcgan", 3), ("mlp", None)])
+@pytest.mark.parametrize(("network", "num_classes"), [("resnet", None), ("resnext", 3), ("dcgan", 3), ("mlp", None)])
 def test_at_the_same_size_everything_is_copied(network, num_classes, images):
     average = kerasgan.ema.EMA(100)
     source, target = (make(network=network, num_classes=num_classes, ema=average, seed=seed) for seed in (0, 1))
@@ -87,14 +88,16 @@ def smooth(count=64, size=8):
     return (across * grid + down * grid[:, None])[..., None].astype("float32")
 
 
-@pytest.mark.parametrize("network", ["resnet", pytest.param("dcgan", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "network", ["resnext", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet", "dcgan"))]
+)
 def test_at_twice_the_size_the_inner_layers_are_copied_and_the_images_enlarged(network):
     """After fitting, less than half of the variance is left, of the images and of the logits"""
     source = make(network=network)
     adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2))
     source.compile(*adams, penalties="r1")
     source.fit(smooth(), batch_size=16, epochs=40, verbose=0)
-    target = make(16, width=4, network=network, seed=1)
+    target = make(16, width=8 if network == "resnext" else 4, network=network, seed=1)
     done = transfer.copy_weights(source, target)
     (first, *_), (*_, last) = (transfer.weighted_layers(each) for each in (target.generator, target.discriminator))
     (first_of, *_), (*_, last_of) = (

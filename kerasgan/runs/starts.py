@@ -9,11 +9,13 @@ from typing import Any
 from kerasgan import networks, transfer
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
-from kerasgan.runs import jobs, models, recipes, run_folder
+from kerasgan.runs import jobs, models, run_folder
 from kerasgan.validation.printable import printable
 
 KEPT = ("name", "recipe", "seed", "guard")
 """Settings of the source that a run takes where it gives no others."""
+HALVED = ("dcgan", "resnet")
+"""Networks whose width is that of the layer next to the image."""
 
 
 def settings_of(run: str | os.PathLike[str]) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def recorded(settings: dict[str, Any]) -> dict[str, str] | None:
 def fitting_width(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Returns the changes of a run at twice the source's size, with half of its width where no other is given.
 
-    Widths double with every halving of the image, so that a stage then has the width that it has in the source.
+    Widths of `dcgan` and `resnet` double with every halving of the image, so that a stage then has the width that it
+    has in the source. Those of `resnext` are counted from the smallest map, and stay.
 
     Args:
         settings: those of the source.
@@ -68,11 +71,11 @@ def fitting_width(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str
     if not isinstance(recipe, dict) or "width" in options or "image_size" not in changes:
         return changes
     before, network = recipe.get("image_size"), recipe.get("network", "dcgan")
-    if type(before) is not int or changes["image_size"] != 2 * before or network not in recipes.NETWORKS:
+    if type(before) is not int or changes["image_size"] != 2 * before or network not in HALVED:
         return changes
     default = inspect.signature(getattr(networks, network)).parameters["width"].default
     width = dict(recipe.get("network_options") or {}).get("width", default)
-    if network == "mlp" or type(width) is not int or width % 2:
+    if type(width) is not int or width % 2:
         return changes
     return changes | {"network_options": options | {"width": width // 2}}
 
