@@ -92,7 +92,7 @@ def smooth(count=64, size=8):
     "network", ["resnext", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet", "dcgan"))]
 )
 def test_at_twice_the_size_the_inner_layers_are_copied_and_the_images_enlarged(network):
-    """After fitting, less than half of the variance is left, of the images and of the logits"""
+    """After fitting, less than half of the variance is left, of the images and of the logits."""
     source = make(network=network)
     adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in range(2))
     source.compile(*adams, penalties="r1")

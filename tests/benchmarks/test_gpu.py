@@ -51,7 +51,7 @@ def test_larger_batches_are_left_out_after_one_that_did_not_fit(monkeypatch):
     gpu.run_all(parser_of, results, {})
     batches = [(precision, batch) for name, batch, precision, _ in asked if name == "memory"]
     assert batches == [(precision, batch) for precision in ("float32", "bfloat16") for batch in (64, 256)]
-    assert [each for each in asked if each[0] == "torch"][0][3] == "cpu"
+    assert next(each for each in asked if each[0] == "torch")[3] == "cpu"
     assert results.rows == [("train", {"skipped": "no --folder of photos was given"})]
 
 
