@@ -16,6 +16,7 @@ from kerasgan.runs import (
     advice,
     extension,
     jobs,
+    photo_settings,
     plans,
     progress,
     recipes,
@@ -149,6 +150,8 @@ def _set_up(plan, skip_batches, job):
         gan = recipes.build(plan.recipe, info, plan.seed)
     if job.chief:
         print(f"{info.num_images:,} images of shape {info.image_shape} from {printable(info.name)}")
+        if len(info.image_shape) == 3:
+            print(photo_settings.described(plan.recipe, info.num_images))
     return gan, batches, info
 
 
