@@ -15,6 +15,7 @@ from kerasgan import (
     sampling,
     schedules,
     theory,
+    transfer,
     updates,
 )
 from kerasgan.configs import frozen_config
@@ -37,5 +38,6 @@ __all__ = [
     "sampling",
     "schedules",
     "theory",
+    "transfer",
     "updates",
 ]

@@ -23,7 +23,7 @@ FLOORS = [
     {"datasets", "export", "sampling", "step"},
     {"features", "fit_checks", "gan_config"},
     {"fit_data"},
-    {"evaluation", "gan"},
+    {"evaluation", "gan", "transfer"},
     {"callbacks"},
     {"runs"},
     {"cli"},
