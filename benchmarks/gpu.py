@@ -215,6 +215,8 @@ def _curve(gan, batches, settings, recipe, held_out):
     """Trains until the minutes are over, and yields the figures after each part of it."""
     from kerasgan import datasets, features, pictures
 
+    if settings["samples"] < USUAL["samples"]:  # the quick form: a classifier that has hardly learned
+        importlib.import_module("kerasgan.features.classifier").MIN_IMAGES = 100
     classifier = features.classifier(recipe.source, image_size=recipe.image_size)
     real, _, _ = datasets.load_arrays(
         recipe.source, settings["samples"], image_size=recipe.image_size, split=held_out or "train"

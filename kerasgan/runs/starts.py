@@ -14,19 +14,29 @@ from kerasgan.validation.printable import printable
 
 KEPT = ("name", "recipe", "seed", "guard")
 """Settings of the source that a run takes where it gives no others."""
+FITTED = ("batch_size", "passes_per_epoch", "epochs", "augment", "precision", "gamma", "gamma_to")
+"""Fields of the recipe that `kerasgan.runs.photo_settings` fits to a folder of photos: not the source's."""
 HALVED = ("dcgan", "resnet")
 """Networks whose width is that of the layer next to the image."""
 
 
-def settings_of(run: str | os.PathLike[str]) -> dict[str, Any]:
+def settings_of(run: str | os.PathLike[str], data: str | None = None) -> dict[str, Any]:
     """Returns the settings that a run takes from the run whose weights it starts from.
+
+    Args:
+        run: the source's folder.
+        data: the data of the new run. Of a folder of photos, the fields that are fitted to a folder are left out,
+            so that few photos are augmented, for example. None for the source's own data.
 
     Raises:
         ValueError: if that is no finished run.
     """
     run_folder.find(run, run_folder.MODEL)
     settings = run_folder.read_settings(run)
-    return {name: settings[name] for name in KEPT if name in settings}
+    kept = {name: settings[name] for name in KEPT if name in settings}
+    if data is not None and os.path.isdir(data) and isinstance(kept.get("recipe"), dict):
+        kept["recipe"] = {name: value for name, value in kept["recipe"].items() if name not in FITTED}
+    return kept
 
 
 def start_of(run: str | os.PathLike[str]) -> dict[str, str]:
