@@ -314,6 +314,12 @@ def _add_train(train):
     train.add_argument("--log-dir", default="tensorboard_logs", help="folder of all runs (default: %(default)s)")
     train.add_argument("--settings", metavar="FILE", help="settings of an earlier run, or some laid over a recipe")
     train.add_argument("--resume", metavar="RUN", help="resume a run in its folder; with --epochs, also a finished one")
+    train.add_argument(
+        "--from",
+        metavar="RUN",
+        help="start from the weights, and the settings, of a finished run: other photos, other classes, or with twice "
+        "its --image-size",
+    )
     train.add_argument("--deterministic", action="store_true", help="the same weights every time; slower")
     train.add_argument(
         "--guard", choices=GUARDS, help="what to do when training fails, such as NaN or a collapse (default: warn)"
@@ -428,7 +434,10 @@ class _Version(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         import importlib.metadata
 
-        print(importlib.metadata.version("kerasgan"))
+        try:
+            print(importlib.metadata.version("kerasgan"))
+        except importlib.metadata.PackageNotFoundError:
+            print("unknown: a checkout that is not installed")
         parser.exit()
 
 

@@ -6,12 +6,12 @@ their code.
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 
 
 def keras_io_step(generator, discriminator, latent_dim):
     """Two passes: D on the joined batch, then fresh latents and a second pass through both for G. In plain Keras."""
+    import tensorflow as tf  # here: PyTorch's step runs where there is none
 
     class Example(keras.Model):
         def __init__(self):
@@ -46,23 +46,29 @@ def keras_io_step(generator, discriminator, latent_dim):
     return tf.function(Example().train_step, autograph=False)
 
 
-def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_last):
-    """The step of PyTorch's DCGAN example: D on real, D on fake, update of D; D on the same fakes; update of G."""
+def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_last, device="cpu", compiled=False):
+    """The step of PyTorch's DCGAN example: D on real, D on fake, update of D; D on the same fakes; update of G.
+
+    Returns a function that runs one step and returns the generator's loss, a tensor on the device: `float` waits for
+    it. With `compiled`, both networks are those of `torch.compile`.
+    """
     import torch
 
     layout = {"memory_format": torch.channels_last} if channels_last else {}
-    g, d = (_torch_of(network).to(**layout) for network in (generator, discriminator))
+    g, d = (_torch_of(network).to(device=device, **layout) for network in (generator, discriminator))
     g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (g, d))
+    if compiled:
+        g, d = torch.compile(g), torch.compile(d)
     loss = torch.nn.BCEWithLogitsLoss()
-    real = torch.from_numpy(np.transpose(images, (0, 3, 1, 2)).copy()).to(**layout)
-    ones, zeros = torch.ones(len(images), 1), torch.zeros(len(images), 1)
+    real = torch.from_numpy(np.transpose(images, (0, 3, 1, 2)).copy()).to(device=device, **layout)
+    ones, zeros = (torch.full((len(images), 1), label, device=device) for label in (1.0, 0.0))
 
     def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             d_adam.zero_grad(set_to_none=True)
             real_loss = loss(d(real).float(), ones)
             real_loss.backward()
-            fake = g(torch.randn(len(images), latent_dim))
+            fake = g(torch.randn(len(images), latent_dim, device=device))
             fake_loss = loss(d(fake.detach()).float(), zeros)
             fake_loss.backward()
             d_adam.step()
@@ -70,7 +76,7 @@ def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_
             g_loss = loss(d(fake).float(), ones)
             g_loss.backward()
             g_adam.step()
-        return float(g_loss.detach())
+        return g_loss.detach()
 
     return step
 

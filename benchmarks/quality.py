@@ -11,6 +11,9 @@ computed after every epoch and saved with the rest as JSON in a new file, `--out
   steps of batch 100).
 - `mnist`: the recipe against a plain DCGAN of the same widths after the same 180,000 images.
 - `photos`: the recipe for photos against the same plain DCGAN, at 32x32 pixels and half the width, on your own folder.
+- `cifar10`, `cifar10-conditional`: the recipe for photos against other ways to train, on your own folder (that of
+  CIFAR-10 gives the published table), with points of the curve at every 50,000 images and their seconds of `fit`. Run
+  nothing else meanwhile: the same curve is read by images and by minutes.
 - `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe with the three update rules, after the same
   images, with the seconds of `fit` of each; those of MNIST after 180,000.
 - `stacked-mnist`: 128,000 stacked images, 26,000 samples, as VEEGAN (Srivastava et al., 2017, arXiv:1705.07761) has it;
@@ -43,11 +46,14 @@ def run(name, row, seed, epochs, threads, folder):
     from kerasgan.runs import recipes
 
     table = tables.TABLES[name]
-    recipe = dataclasses.replace(recipes.get(table.recipe), **table.rows[row])
+    fields = dict(table.rows[row])
+    build = fields.pop("build", recipes.build)
+    recipe = dataclasses.replace(recipes.get(table.recipe), **fields)
     recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
     compute = functools.partial(table.figures, folder) if table.needs_folder else table.figures
-    batches, info = datasets.load(recipe.source, recipe.batch_size, image_size=recipe.image_size, seed=seed)
-    gan = recipes.build(recipe, info, seed)
+    options = {"image_size": recipe.image_size, "labels": recipe.conditional, "flip": recipe.flip, "seed": seed}
+    batches, info = datasets.load(recipe.source, recipe.batch_size, **options)
+    gan = build(recipe, info, seed)
     curve, spent = [], [0.0]
     start = time.perf_counter()
 

@@ -8,6 +8,7 @@ page with it.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 
@@ -69,6 +70,39 @@ def write(options, kept):
         file.write(json.dumps(kept | facts(), indent=1) + "\n")
     print(f"results: {path}")
     return path
+
+
+class Partial:
+    """The results of a run that may be killed: the file is written whole again with each of them.
+
+    Args:
+        options: the parsed arguments.
+
+    Attributes:
+        kept: the results so far, a dict that JSON can hold.
+        path: the new file, or None with `--no-results`.
+
+    Raises:
+        FileExistsError: if the file has come into being since the arguments were parsed.
+    """
+
+    def __init__(self, options):
+        self.kept, self.path = {}, path_of(options)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(exist_ok=False)
+
+    def add(self, part, row):
+        """Adds a row to the list of a part, and writes."""
+        self.kept.setdefault(part, []).append(row)
+        self.write()
+
+    def write(self):
+        """Writes what there is, whole or not at all."""
+        if self.path is not None:
+            unfinished = self.path.with_name(f".{self.path.name}.unfinished")
+            unfinished.write_text(json.dumps(self.kept | facts(), indent=1) + "\n")
+            os.replace(unfinished, self.path)
 
 
 def facts():

@@ -21,6 +21,28 @@ PLAIN = {
 }
 
 
+PHOTOS_OF_0_2 = {
+    # The recipe `photos` of kerasgan 0.2, whose networks were a DCGAN.
+    "network": "dcgan",
+    "network_options": {},
+    "latent_dim": 128,
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "beta_1": 0.0,
+    "beta_2": 0.99,
+    "beta_2_to": None,
+    "decay_to": 0.02,
+    "objective": "relativistic",
+    "gamma": 0.5,
+    "gamma_to": None,
+    "penalties_every": 4,
+    "updates": "one_stage",
+    "augment": None,
+    "ema_half_life_images": 5_000.0,
+    "ema_warm_up": 0.05,
+    "precision": "float32",
+}
+
 SMALL = 32
 """Height and width of the photos that are compared, in pixels."""
 
@@ -51,6 +73,52 @@ class Table:
     threads: int = 1
     needs_folder: bool = False
     published: dict = dataclasses.field(default_factory=dict)
+
+
+def sngan(recipe, info, seed):
+    """The recipe's networks with spectral norm in the discriminator, hinge loss and five discriminator steps.
+
+    Settings of Miyato et al., 2018 (arXiv:1802.05957) as mimicry has them: batch 64, Adam(2e-4, 0, 0.9). The recipe's
+    batch is that of all five steps together.
+    """
+    import keras
+
+    from kerasgan import updates
+    from kerasgan.runs import recipes
+
+    gan = recipes.build(recipe, info, seed)
+
+    def normalized(layer):
+        copy = type(layer).from_config(layer.get_config())
+        has_weights = isinstance(layer, keras.layers.Dense | keras.layers.Conv2D | keras.layers.Embedding)
+        return keras.layers.SpectralNormalization(copy) if has_weights else copy
+
+    discriminator = keras.models.clone_model(gan.discriminator, clone_function=normalized)
+    return _compiled(gan, discriminator, objective="hinge", rule=updates.Alternating(d_steps=5), rate=2e-4, seed=seed)
+
+
+def wgan_gp(recipe, info, seed):
+    """The recipe's networks as a Wasserstein GAN with gradient penalty, five critic steps, Adam(1e-4, 0, 0.9).
+
+    Settings of Gulrajani et al., 2017 (arXiv:1704.00028), with the same penalty weight of 10.
+    """
+    from kerasgan import penalties, updates
+    from kerasgan.runs import recipes
+
+    gan = recipes.build(recipe, info, seed)
+    options = {"objective": "wasserstein", "penalties": penalties.GradientPenalty(10.0)}
+    return _compiled(gan, gan.discriminator, rule=updates.Alternating(d_steps=5), rate=1e-4, seed=seed, **options)
+
+
+def _compiled(gan, discriminator, rule, rate, seed, **options):
+    import keras
+
+    import kerasgan
+
+    gan = kerasgan.GAN(gan.generator, discriminator, gan.latent_dim, num_classes=gan.num_classes, seed=seed)
+    adams = (keras.optimizers.Adam(rate, 0.0, 0.9, name=name) for name in ("d_adam", "g_adam"))
+    gan.compile(*adams, updates=rule, steps_per_execution=2, **options)
+    return gan
 
 
 def modes_of_points(name, gan, seed):
@@ -123,6 +191,39 @@ def photos(folder, gan, seed):
 
 
 @functools.cache
+def _second_classifier(folder):
+    """A classifier that shares nothing with the one of `_photos_classifier`: see `second_classifier.py`."""
+    import second_classifier
+
+    from kerasgan import datasets
+
+    images, labels, _ = datasets.load_arrays(folder, image_size=SMALL)
+    return second_classifier.load("photos", images, labels, flip=True)
+
+
+def seen_photos(folder, gan, seed, n=5000):
+    """The figures of `photos`, the kernel distance, and the share of samples whose class a second classifier sees.
+
+    Of a conditional GAN as many samples of each class are drawn.
+    """
+    import second_classifier
+
+    from kerasgan import metrics
+
+    labels = None if gan.num_classes is None else np.arange(n) % gan.num_classes
+    samples = gan.generate(n, seed=seed, labels=labels)
+    real, generated = _photos(folder), _photos_classifier(folder)(samples).features
+    precision, recall = metrics.precision_recall(real, generated)
+    return {
+        "frechet": metrics.frechet_distance(real, generated),
+        "kernel": metrics.kernel_distance(real, generated)[0],
+        "precision": precision,
+        "recall": recall,
+        **second_classifier.figures(_second_classifier(folder)(samples), labels),
+    }
+
+
+@functools.cache
 def _small_digits():
     """The digits of 8x8 pixels: a classifier of them, their features, and how many there are of each class."""
     from kerasgan import datasets, features
@@ -180,6 +281,23 @@ _DIGITS = {
     "recall": ("recall", ".3f"),
 }
 
+_SEEN = {
+    "frechet": ("Frechet distance", ".2f"),
+    "kernel": ("kernel distance", ".3f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "sure": ("sure", ".3f"),
+    "class_seen": ("class seen", ".3f"),
+}
+_FIVE_STEPS = PLAIN | {"network_options": {}, "image_size": SMALL, "latent_dim": 128, "batch_size": 320}
+_CIFAR = {
+    "plain DCGAN": PLAIN | {"network_options": {}, "image_size": SMALL, "latent_dim": 128, "precision": "float32"},
+    "SNGAN": _FIVE_STEPS | {"build": sngan},
+    "WGAN-GP": _FIVE_STEPS | {"build": wgan_gp},
+    "photos of 0.2": PHOTOS_OF_0_2 | {"image_size": SMALL},
+    "**kerasgan photos**": {"image_size": SMALL, "precision": "mixed_bfloat16"},
+}
+
 _ORDERS = {order: {"updates": order} for order in ("alternating", "simultaneous", "one_stage")}
 
 TABLES = {
@@ -215,6 +333,26 @@ TABLES = {
         {name: form for name, form in _DIGITS.items() if name != "class_js"},
         seeds=3,
         epochs=2,
+        needs_folder=True,
+    ),
+    "cifar10": Table(
+        "photos",
+        _CIFAR,
+        seen_photos,
+        {name: form for name, form in _SEEN.items() if name != "class_seen"},
+        seeds=3,
+        epochs=15,
+        threads=2,
+        needs_folder=True,
+    ),
+    "cifar10-conditional": Table(
+        "photos",
+        {row: fields | {"conditional": True} for row, fields in _CIFAR.items()},
+        seen_photos,
+        _SEEN,
+        seeds=3,
+        epochs=15,
+        threads=2,
         needs_folder=True,
     ),
     "orders-mnist": Table("mnist", _ORDERS, digits, _DIGITS, seeds=5, epochs=3),

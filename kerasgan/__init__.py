@@ -13,7 +13,9 @@ from kerasgan import (
     penalties,
     pictures,
     sampling,
+    schedules,
     theory,
+    transfer,
     updates,
 )
 from kerasgan.configs import frozen_config
@@ -34,6 +36,8 @@ __all__ = [
     "penalties",
     "pictures",
     "sampling",
+    "schedules",
     "theory",
+    "transfer",
     "updates",
 ]

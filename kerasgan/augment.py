@@ -202,6 +202,70 @@ class Adaptive:
         return ops.clip(probability + ops.sign(mean_sign - self.target) * change, 0.0, self.max_probability)
 
 
+@frozen_config
+class Ramp:
+    """Augmentation with a probability that rises evenly from 0, and then stays.
+
+    Early in training, when the discriminator has not seen the images often, augmentation only slows it down. Compared
+    with `Adaptive` it needs no measurement, and the same run always has the same probability.
+
+    Args:
+        policy: names of transforms: those of `DiffAugment`, `"flip"`, `"quarter_turn"`.
+        end_probability: of each transform at the end, in (0, 1).
+        images: images in which it rises, positive.
+
+    Raises:
+        ValueError: for an unknown or an empty policy, or a number out of its range.
+
+    Example:
+
+    ```python
+    import kerasgan
+
+    networks = kerasgan.networks.dcgan((8, 8, 1), latent_dim=4, width=8)
+    gan = kerasgan.GAN(*networks, latent_dim=4)
+    gan.compile(augment=kerasgan.augment.Ramp(end_probability=0.3, images=100_000))
+    ```
+
+    Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441.
+    """
+
+    policy: tuple[str, ...] | str = ("color", "flip", "translation", "cutout")
+    end_probability: float = 0.3
+    images: float = 500_000
+
+    adapts: ClassVar[bool] = True
+    initial_probability: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policy", _check_policy(self.policy, (*ALWAYS, *SYMMETRIES)))
+        if not 0 < self.end_probability < 1:
+            raise ValueError(
+                "end_probability must lie in (0, 1): at 1 the augmentation leaks into the samples. Received: "
+                f"end_probability={self.end_probability!r}. 0.3 is safe."
+            )
+        if not self.images > 0:
+            raise ValueError(f"images must be positive. Received: images={self.images!r}. Use the images of the run.")
+
+    def check(self, image_shape: Sequence[int]) -> None:
+        """Checks the shape of an image: see `Adaptive.check`."""
+        _check_images(image_shape, self.policy)
+
+    def apply(self, images: Any, random: BatchRandom, probability: Any) -> Any:
+        """Returns the images augmented: see `transform`."""
+        return transform(images, self.policy, random, probability)
+
+    def next_probability(self, probability: Any, real_logits: Any) -> Any:
+        """Returns the probability after a step, a scalar in [0, end_probability].
+
+        Args:
+            probability: the probability before the step, a scalar.
+            real_logits: logits of the step's real images, (batch,); only their number counts.
+        """
+        change = self.end_probability * ops.cast(ops.shape(real_logits)[0], "float32") / self.images
+        return ops.minimum(probability + change, self.end_probability)
+
+
 def transform(images: Any, policy: Sequence[str], random: BatchRandom, probability: Any) -> Any:
     """Returns the images after the transforms of a policy, each applied to each image with the given probability.
 
@@ -299,7 +363,7 @@ def _inside(side, share):
     return ops.logical_and(offset >= 0, offset < box)
 
 
-AUGMENTATIONS: dict[str, type[DiffAugment] | type[Adaptive]] = {"diffaugment": DiffAugment, "ada": Adaptive}
+AUGMENTATIONS: dict[str, type[Any]] = {"diffaugment": DiffAugment, "ada": Adaptive, "ramp": Ramp}
 
 
 def get(augment: Any) -> Any:

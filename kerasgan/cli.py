@@ -9,7 +9,7 @@ from kerasgan import files, pictures
 from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, training
+from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
 from kerasgan.validation.printable import printable, quoted
 
 CHANGES = (
@@ -31,9 +31,9 @@ def train(options: argparse.Namespace) -> None:
         return _resume(options)
     run_folder.check_writable(options.log_dir)
     job = jobs.job(options.strategy, options.devices, options.dry_run)
-    done = []
-    for plan in _plans(options, job):
-        done.append(training.train(plan, options.log_dir, options.dry_run, job))
+    plan_of_each, start, done = *_plans(options, job), []
+    for plan in plan_of_each:
+        done.append(training.train(plan, options.log_dir, options.dry_run, job, start))
     if len(done) > 1 and job.chief:
         folders = " ".join(map(quoted, done))
         print(f"\n{compare_runs.compare(done)}\n")
@@ -42,26 +42,32 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _plans(options, job):
-    """Returns the plan of each run that is asked for."""
+    """Returns the plan of each run that is asked for, and the run whose weights they start from, or None."""
     settings = run_folder.read_settings(options.settings) if options.settings else {}
-    if options.what or not options.settings:
+    source = getattr(options, "from")
+    start = starts.recorded(settings) if source is None else starts.start_of(source)
+    if source is not None and not options.settings:
+        settings = starts.settings_of(source, options.what)
+    if options.what or not settings:
         settings |= {"what": options.what or "digits"}
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())
+    if source is not None:
+        changes = starts.fitting_width(settings, changes)
     first = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
     if options.seeds is None or options.dry_run:
-        return [first]
+        return [first], start
     if job.workers > 1:
         raise ValueError(
             f"Several workers train one run. Received: --seeds {options.seeds} for {job.workers} workers. Start them "
             "once for each --seed."
         )
     seeds = range(first.seed, first.seed + options.seeds)
-    return [dataclasses.replace(first, name=f"{first.name}-seed{seed}", seed=seed) for seed in seeds]
+    return [dataclasses.replace(first, name=f"{first.name}-seed{seed}", seed=seed) for seed in seeds], start
 
 
 def _resume(options):
-    fixed = ("what", *CHANGES, "set", "seed", "seeds", "settings", "deterministic", "guard", "dry_run")
+    fixed = ("what", *CHANGES, "set", "seed", "seeds", "settings", "from", "deterministic", "guard", "dry_run")
     given = {name: getattr(options, name) for name in fixed if name != "epochs"}
     changed = [
         f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None and value is not False

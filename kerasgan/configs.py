@@ -41,13 +41,18 @@ def frozen_config(cls: type[Config]) -> type[Config]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def from_config(cls, config: dict[str, Any]):
-        return cls(**config)
+        return cls(**{name: _read(value) for name, value in config.items()})
 
     cls = dataclasses.dataclass(frozen=True)(cls)
     cls.get_config = get_config
     cls.from_config = classmethod(from_config)
     own = cls.__module__.split(".")[0] == "kerasgan"
     return keras.saving.register_keras_serializable(package="kerasgan" if own else "Custom")(cls)
+
+
+def _read(value):
+    """Returns the value of a field from a file, where a frozen value within another is a dict."""
+    return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
 
 
 def get(kind: str, received: Any, known: Mapping[str, type], members: Collection[str]) -> Any:

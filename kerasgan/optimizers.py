@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from kerasgan import keras_internals
+from kerasgan import keras_internals, schedules
+from kerasgan.schedules import Cosine
 
 
 def for_both(
@@ -97,6 +98,52 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["share"])
+
+
+@keras.saving.register_keras_serializable(package="kerasgan")
+class ScheduledAdam(keras.optimizers.Adam):
+    """Adam whose beta_2 changes over training.
+
+    beta_2 is the decay of the second moments. A small one at the start forgets the first, large gradients; a large one
+    at the end averages over more of them. The bias of the moments is corrected with beta_2 as it is at the step.
+
+    Args:
+        learning_rate: a number or a `keras.optimizers.schedules.LearningRateSchedule`.
+        beta_1: decay of the first moments.
+        beta_2: a `kerasgan.schedules.Cosine` over this optimizer's steps.
+        options: those of `keras.optimizers.Adam`.
+
+    Raises:
+        ValueError: if `beta_2` is no schedule between numbers in [0, 1).
+
+    Reference: Kingma and Ba, 2015, arXiv:1412.6980; Huang et al., 2024, arXiv:2501.05441 (the schedule).
+    """
+
+    def __init__(self, learning_rate: Any = 2e-4, beta_1: float = 0.0, beta_2: Any = None, **options: Any):
+        if not isinstance(beta_2, Cosine) or not all(0 <= each < 1 for each in schedules.bounds(beta_2)):
+            raise ValueError(
+                f"beta_2 must be a schedule between numbers in [0, 1). Received: beta_2={beta_2!r}. Use "
+                "kerasgan.schedules.Cosine(0.9, 0.99, steps=10_000), or keras.optimizers.Adam for a constant."
+            )
+        super().__init__(learning_rate, beta_1, beta_2.start, **options)
+        self.beta_2_schedule = beta_2
+
+    @property
+    def beta_2(self) -> Any:
+        """The decay of the second moments at the present step, a float32 scalar tensor."""
+        return self.beta_2_schedule(self.iterations)
+
+    @beta_2.setter
+    def beta_2(self, beta_2: float) -> None:
+        """Keras sets the start here."""
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"beta_2": keras.saving.serialize_keras_object(self.beta_2_schedule)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "ScheduledAdam":
+        beta_2 = keras.saving.deserialize_keras_object(config["beta_2"])
+        return super().from_config(config | {"beta_2": beta_2}, custom_objects)
 
 
 def plain_rate(optimizer: keras.optimizers.Optimizer) -> float | None:

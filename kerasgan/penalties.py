@@ -21,8 +21,9 @@ from typing import Any
 
 from keras import ops
 
-from kerasgan import configs
+from kerasgan import configs, schedules
 from kerasgan.configs import frozen_config
+from kerasgan.schedules import Cosine
 from kerasgan.validation import errors, scalars
 
 WHERE = ("real", "fake", "mixed")
@@ -55,7 +56,7 @@ class Penalty(abc.ABC):
 
 
 def _check(name, weight, every):
-    if not weight > 0:
+    if not all(each > 0 for each in schedules.bounds(weight)):
         raise ValueError(f"{name} must be positive. Received: {name}={weight!r}. Leave the penalty out to have none.")
     scalars.whole_number("every", every, 1)
 
@@ -69,7 +70,7 @@ class R1(Penalty):
     10 for small images, from 0.01 to 1 for points.
 
     Args:
-        gamma: weight, positive.
+        gamma: weight, positive; a `kerasgan.schedules.Cosine` for one that changes with the discriminator's updates.
         every: add it at every k-th discriminator step, k times as large, in the same step of the optimizer as d_loss.
 
     Raises:
@@ -78,7 +79,7 @@ class R1(Penalty):
     Reference: Mescheder et al., 2018, arXiv:1801.04406.
     """
 
-    gamma: float = 10.0
+    gamma: float | Cosine = 10.0
     every: int = 1
 
     where = "real"
@@ -98,7 +99,7 @@ class R2(Penalty):
     data.
 
     Args:
-        gamma: weight, positive.
+        gamma: weight, positive; a `kerasgan.schedules.Cosine` for one that changes with the discriminator's updates.
         every: add it at every k-th discriminator step, k times as large, in the same step of the optimizer as d_loss.
 
     Raises:
@@ -107,7 +108,7 @@ class R2(Penalty):
     Reference: Mescheder et al., 2018, arXiv:1801.04406; Huang et al., 2024, arXiv:2501.05441.
     """
 
-    gamma: float = 10.0
+    gamma: float | Cosine = 10.0
     every: int = 1
 
     where = "fake"
@@ -127,7 +128,7 @@ class GradientPenalty(Penalty):
     has gradient 0, instead of an infinite one.
 
     Args:
-        weight: lambda in the paper, positive.
+        weight: lambda in the paper, positive; a `kerasgan.schedules.Cosine` for one that changes.
         every: add it at every k-th discriminator step, k times as large, in the same step of the optimizer as d_loss.
 
     Raises:
@@ -136,7 +137,7 @@ class GradientPenalty(Penalty):
     Reference: Gulrajani et al., 2017, arXiv:1704.00028 (WGAN-GP).
     """
 
-    weight: float = 10.0
+    weight: float | Cosine = 10.0
     every: int = 1
 
     where = "mixed"

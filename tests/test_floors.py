@@ -15,13 +15,15 @@ TREES = {path: ast.parse(path.read_text()) for path in FILES}
 
 FLOORS = [
     {"files", "keras_internals", "random"},
-    {"optimizers", "pictures", "resume", "validation"},
+    {"pictures", "resume", "validation"},
     {"configs", "metrics", "networks", "theory"},
+    {"schedules"},
+    {"optimizers"},
     {"augment", "backend", "ema", "objectives", "penalties", "updates"},
     {"datasets", "export", "sampling", "step"},
     {"features", "fit_checks", "gan_config"},
     {"fit_data"},
-    {"evaluation", "gan"},
+    {"evaluation", "gan", "transfer"},
     {"callbacks"},
     {"runs"},
     {"cli"},

@@ -3,3 +3,4 @@
 from .dcgan import dcgan as dcgan
 from .mlp import mlp as mlp
 from .resnet import resnet as resnet
+from .resnext import resnext as resnext

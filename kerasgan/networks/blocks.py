@@ -109,13 +109,13 @@ def discriminator(
     return keras.Model([image, labels], logit, name="discriminator")
 
 
-def batch_norm() -> Any:
+def batch_norm(name: str | None = None) -> Any:
     """Returns batch norm with the momentum of the GAN literature, over the whole batch.
 
     Made in the scope of a `tf.distribute` strategy it is synchronized: its statistics are those of the whole batch, not
     of each replica's share. A network with synchronized layers can only be loaded on TensorFlow.
     """
-    return layers.BatchNormalization(momentum=0.9, synchronized=_has_strategy())
+    return layers.BatchNormalization(momentum=0.9, synchronized=_has_strategy(), name=name)
 
 
 def _has_strategy():

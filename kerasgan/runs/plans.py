@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasgan import datasets
 from kerasgan.callbacks import guard as guard_callback
-from kerasgan.runs import overrides, recipes
+from kerasgan.runs import overrides, photo_settings, recipes
 
 GUARDS: tuple[str, ...] = ("off", *guard_callback.POLICIES)
 
@@ -41,7 +41,9 @@ def make_plan(
         settings: `{"what": name}` with a recipe's name, a folder of photos, or a name in TensorFlow Datasets; or the
             content of a `settings.json`, whole or with `{"recipe": {"base": name, ...}}`; or both, where the second is
             laid over the first, whose data are taken.
-        changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them.
+        changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them. For a
+            folder of photos, fields that are neither here nor in the settings are fitted to it
+            (`kerasgan.runs.photo_settings`).
         seed: whole number, or None for the seed in the settings, or else 0.
         deterministic: True, or False to follow the settings.
         guard: one of `GUARDS`; None for the guard in the settings, or else "warn".
@@ -52,6 +54,8 @@ def make_plan(
     name, recipe = _name_and_recipe(settings)
     recipe = overrides.change(recipe, changes)
     recipe = dataclasses.replace(recipe, source=datasets.absolute_source(recipe.source))
+    if "what" in settings and settings["what"] not in recipes.RECIPES and os.path.isdir(recipe.source):
+        recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
@@ -102,6 +106,11 @@ def _recipe_for(what):
     if os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path("."):
         return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipes.get("photos"), source=what)
     return what, dataclasses.replace(recipes.get("mnist"), source=what)
+
+
+def _num_trained(recipe):
+    """Returns how many photos of a folder are trained on, those included that cannot be read."""
+    return max(1, round((1 - recipe.held_out) * datasets.num_photos(recipe.source)))
 
 
 def _names(fields):

@@ -15,17 +15,18 @@ from typing import Any
 
 import keras
 
-from kerasgan import datasets, ema, networks, penalties
+from kerasgan import augment, datasets, ema, networks, optimizers, penalties
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
+from kerasgan.schedules import Cosine
 from kerasgan.validation import errors
 
 PRECISIONS = ("float32", "mixed_bfloat16")
-NETWORKS = ("dcgan", "mlp", "resnet")
+NETWORKS = ("dcgan", "mlp", "resnet", "resnext")
 MIN_HELD_OUT = 5
 """Fewer photos would show nothing: none are held out then."""
 
-HIGHEST = {"beta_1": 1, "beta_2": 1, "decay_to": 1, "held_out": 0.5}
+HIGHEST = {"beta_1": 1, "beta_2": 1, "beta_2_to": 1, "decay_to": 1, "augment_to": 1, "held_out": 0.5}
 MAY_BE_ZERO = ("beta_1", "held_out")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")
 """Arguments of a network that come from the data and from the recipe itself."""
@@ -38,7 +39,7 @@ class Recipe:
     Args:
         title: one line for people.
         source: the data: a name or a folder, as for `kerasgan.datasets.load`; None if the user must give it.
-        network: name of a function in `kerasgan.networks`: "dcgan", "mlp" or "resnet".
+        network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext".
         network_options: its other arguments, such as the width.
         latent_dim: width of the latents.
         image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
@@ -51,14 +52,19 @@ class Recipe:
         passes_per_epoch: passes through the data in one epoch; above 1 for small data.
         learning_rate, beta_1, beta_2: of Adam, for both networks.
         decay_to: share of the learning rate at the end of a cosine decay; 1.0 for no decay.
+        beta_2_to: beta_2 at the end, reached along a cosine; None for the same all along.
         objective: what the networks minimize, a name in `kerasgan.objectives`, such as "relativistic" or "hinge".
         updates: the update rule, a name in `kerasgan.updates`: "alternating", "simultaneous" or "one_stage".
         augment: a name in `kerasgan.augment`, such as "ada" for few images; None for no augmentation.
+        augment_to: probability at the end of augmentation that rises evenly, with `augment = "ramp"`.
         conditional: whether to train on the labels of the data as well.
         gamma: weight of the gradient penalties R1 and R2, for data of unit variance; higher is more stable and slower
             to sharpen; None for no penalties.
+        gamma_to: gamma at the end, reached along a cosine; None for the same all along.
         penalties_every: the penalties are added only at every k-th step, with k times the weight.
         ema_half_life_images: half-life of the averaged generator in images; None for no averaging.
+        ema_warm_up: at first the half-life is at most this share of the images seen so far; None for the same half-life
+            all along.
         precision: the dtype policy of both networks, "float32" or "mixed_bfloat16". Weights and samples are always
             float32.
         steps_per_execution: training steps for each call into TensorFlow.
@@ -82,14 +88,18 @@ class Recipe:
     learning_rate: float = 2e-4
     beta_1: float = 0.5
     beta_2: float = 0.999
+    beta_2_to: float | None = None
     decay_to: float = 1.0
     objective: str = "non_saturating"
     gamma: float | None = None
+    gamma_to: float | None = None
     penalties_every: int = 1
     updates: str = "alternating"
     augment: str | None = None
+    augment_to: float = 0.3
     conditional: bool = False
     ema_half_life_images: float | None = None
+    ema_warm_up: float | None = 0.05
     precision: str = "float32"
     steps_per_execution: int = 1
 
@@ -182,17 +192,16 @@ def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:
     with _dtype_policy(recipe.precision):
         generator, discriminator = _networks(recipe, info)
     half_life = recipe.ema_half_life_images
-    average = None if half_life is None else ema.EMA(half_life)
+    average = None if half_life is None else ema.EMA(half_life, recipe.ema_warm_up)
     num_classes = info.num_classes if recipe.conditional else None
     gan = GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
-    rate = learning_rate(recipe, info)
     gan.compile(
-        keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="d_adam"),
-        keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name="g_adam"),
+        _adam(recipe, info, "d_adam"),
+        _adam(recipe, info, "g_adam"),
         objective=recipe.objective,
         penalties=_penalties(recipe, info),
         updates=recipe.updates,
-        augment=recipe.augment,
+        augment=_augmentation(recipe, info),
         steps_per_execution=recipe.steps_per_execution,
     )
     return gan
@@ -214,6 +223,8 @@ def _penalties(recipe, info):
         return ()
     # A gradient per unit of the data is `scale` times smaller than one per standard deviation.
     gamma = recipe.gamma * info.scale**2
+    if recipe.gamma_to is not None:
+        gamma = Cosine(gamma, recipe.gamma_to * info.scale**2, num_steps(recipe, info))
     return penalties.R1(gamma, recipe.penalties_every), penalties.R2(gamma, recipe.penalties_every)
 
 
@@ -244,5 +255,26 @@ def learning_rate(recipe: Recipe, info: DatasetInfo) -> float | keras.optimizers
     """Returns the learning rate of a recipe for some data: a number, or its cosine decay over all steps."""
     if recipe.decay_to == 1.0:
         return recipe.learning_rate
-    steps = recipe.epochs * recipe.passes_per_epoch * (info.num_images // recipe.batch_size)
+    steps = num_steps(recipe, info)
     return keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps, alpha=recipe.decay_to)
+
+
+def num_steps(recipe: Recipe, info: DatasetInfo) -> int:
+    """Returns the training steps of a recipe for some data, at least 1."""
+    return max(1, recipe.epochs * recipe.passes_per_epoch * (info.num_images // recipe.batch_size))
+
+
+def _adam(recipe, info, name):
+    """Returns the optimizer of one network."""
+    rate = learning_rate(recipe, info)
+    if recipe.beta_2_to is None:
+        return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, name=name)
+    beta_2 = Cosine(recipe.beta_2, recipe.beta_2_to, num_steps(recipe, info))
+    return optimizers.ScheduledAdam(rate, recipe.beta_1, beta_2, name=name)
+
+
+def _augmentation(recipe, info):
+    """Returns the augmentation of a recipe: a name, a ramp that ends with the training, or None."""
+    if recipe.augment != "ramp":
+        return recipe.augment
+    return augment.Ramp(end_probability=recipe.augment_to, images=num_steps(recipe, info) * recipe.batch_size)

@@ -44,11 +44,19 @@ def _bounded(dataset):
     return dataset
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that decide a run's result."""
-    return {package: importlib.metadata.version(package) for package in PACKAGES} | {
-        "python": platform.python_version()
-    }
+def versions() -> dict[str, str | None]:
+    """Returns the versions of Python and of the packages that decide a run's result; None for what is not installed.
+
+    So it is for kerasgan where a checkout is used as it is, as on a machine that installs nothing.
+    """
+    return {package: _version(package) for package in PACKAGES} | {"python": platform.python_version()}
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _commit():

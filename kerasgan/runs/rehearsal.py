@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -46,7 +47,14 @@ def shortened(plan: plans.Plan) -> plans.Plan:
     return dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, steps_per_execution=steps))
 
 
-def rehearse(gan: GAN, batches: Batches, plan: plans.Plan, info: DatasetInfo, job: jobs.Job) -> None:
+def rehearse(
+    gan: GAN,
+    batches: Batches,
+    plan: plans.Plan,
+    info: DatasetInfo,
+    job: jobs.Job,
+    others: Mapping[str, Any] | None = None,
+) -> None:
     """Prints the settings of a plan on standard output; on standard error the networks, advice and the time it takes.
 
     The settings are JSON that `kerasgan train --settings` takes. For the time a few steps are trained, with a model
@@ -58,6 +66,7 @@ def rehearse(gan: GAN, batches: Batches, plan: plans.Plan, info: DatasetInfo, jo
         plan: the plan of the run.
         info: the facts about the data.
         job: the job with the devices.
+        others: settings besides the plan, such as the run whose weights this one starts from.
     """
     gan.summary(print_fn=lambda text, **_: print(text, file=sys.stderr))
     advised = advice.small_plan(plan.recipe, info)
@@ -69,7 +78,7 @@ def rehearse(gan: GAN, batches: Batches, plan: plans.Plan, info: DatasetInfo, jo
     else:
         print(_time(gan, batches, plan), file=sys.stderr)
     print("Dry run: nothing was written. The settings:", file=sys.stderr)
-    print(json.dumps(dataclasses.asdict(plan), indent=2))
+    print(json.dumps(dataclasses.asdict(plan) | dict(others or {}), indent=2))
 
 
 def _time(gan, batches, plan):

@@ -72,6 +72,8 @@ def _convolutional(image_shape: Sequence[int], recipe: Recipe, width: int, depth
     """Returns somewhat less than the true numbers, as `_mlp`."""
     (height, breadth, channels), depth = blocks.halvings(image_shape, depth)
     is_dcgan = recipe.network == "dcgan"
+    if recipe.network == "resnext":
+        return _resnext(image_shape, recipe.latent_dim, width, depth)
     widths = [width * (2**level if is_dcgan else min(2**level, 8)) for level in range(depth)]
     weights = 2 * 16 * channels * width
     weights += recipe.latent_dim * (height >> depth) * (breadth >> depth) * widths[-1]
@@ -80,6 +82,14 @@ def _convolutional(image_shape: Sequence[int], recipe: Recipe, width: int, depth
     else:
         weights += sum(2 * 2 * 9 * each**2 for each in widths)
     return weights, height * breadth * channels + (height // 2) * (breadth // 2) * width
+
+
+def _resnext(image_shape: Sequence[int], latent_dim: int, width: int, depth: int) -> tuple[int, int]:
+    """Returns somewhat less than the true numbers, as `_mlp`."""
+    height, breadth, channels = image_shape
+    outer = width >> max(depth - 2, 0)
+    weights = latent_dim * (height >> depth) * (breadth >> depth) * width + 2 * 2 * 2 * width**2
+    return weights, height * breadth * channels + (height // 2) * (breadth // 2) * outer
 
 
 def _check(num_bytes: int, what: str, **sizes: object) -> None:

@@ -16,6 +16,7 @@ from kerasgan.runs import (
     advice,
     extension,
     jobs,
+    photo_settings,
     plans,
     progress,
     recipes,
@@ -24,6 +25,7 @@ from kerasgan.runs import (
     results,
     run_folder,
     sizes,
+    starts,
 )
 from kerasgan.validation import images
 from kerasgan.validation.printable import printable, quoted
@@ -40,7 +42,11 @@ PROGRESS_SECONDS = 20.0
 
 
 def train(
-    plan: plans.Plan, log_dir: str | pathlib.Path, dry_run: bool = False, job: jobs.Job | None = None
+    plan: plans.Plan,
+    log_dir: str | pathlib.Path,
+    dry_run: bool = False,
+    job: jobs.Job | None = None,
+    start: dict[str, str] | None = None,
 ) -> pathlib.Path | None:
     """Trains a new run in a new run folder, and prints at the end where the results are.
 
@@ -51,6 +57,8 @@ def train(
             nothing.
         job: the `kerasgan.runs.jobs.Job` with the devices; None for one device. Of several workers only the chief
             writes.
+        start: the run whose weights this one starts from, as `kerasgan.runs.starts.start_of` returns it; None for
+            random weights.
 
     Returns:
         The run's folder; None for a dry run, and for workers other than the chief.
@@ -64,15 +72,18 @@ def train(
     if dry_run:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for the settings alone
             gan, batches, info = _set_up(rehearsal.shortened(plan), 0, job)
-        return rehearsal.rehearse(gan, batches, plan, info, job)
+            _begin(gan, start, info, job, fit=False)
+        return rehearsal.rehearse(gan, batches, plan, info, job, {} if start is None else {"from": start})
     gan, batches, info = _set_up(plan, 0, job)
+    _begin(gan, start, info, job)
     advised = advice.small_plan(plan.recipe, info)
     if advised and job.chief:
         print(advised)
     real = _real_images(batches, plan.recipe)
     with job.folder(lambda: run_folder.create(log_dir, plan.name)) as run, run_folder.claim(run):
         try:
-            run_folder.write_settings(run, dataclasses.asdict(plan) | record.facts(info, job))
+            begun = {} if start is None else {"from": start}
+            run_folder.write_settings(run, dataclasses.asdict(plan) | begun | record.facts(info, job))
             _fit(gan, batches, plan, run, real, _checkpoint(plan, run, resume=False), job)
         except Exception:
             epochs = getattr(getattr(gan, "history", None), "epoch", None)
@@ -104,7 +115,7 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
     settings = run_folder.read_settings(run)
     plan = plans.make_plan(settings, {}, None, False)
     record.check_engine(settings, run)
-    recorded = record.recorded_data(settings, plan.recipe)
+    recorded, start = record.recorded_data(settings, plan.recipe), starts.recorded(settings)
     longer = None if epochs is None else extension.extended(plan, epochs, run)
     with job.folder(lambda: run) as folder, run_folder.claim(folder):
         if not job.chief and (run / run_folder.CHECKPOINTS).is_dir():
@@ -112,6 +123,8 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
         checkpoint = _checkpoint(plan, folder, resume=True)
         gan, batches, info = _set_up(longer or plan, checkpoint.skip_batches(), job)
         record.check_data(info, recorded, run)
+        if not checkpoint_files.files(folder / run_folder.CHECKPOINTS):  # stopped before the first one
+            _begin(gan, start, info, job)
         if longer is not None:
             extension.begin(folder, settings, plan, longer, info, job)
             plan = longer
@@ -137,7 +150,16 @@ def _set_up(plan, skip_batches, job):
         gan = recipes.build(plan.recipe, info, plan.seed)
     if job.chief:
         print(f"{info.num_images:,} images of shape {info.image_shape} from {printable(info.name)}")
+        if len(info.image_shape) == 3:
+            print(photo_settings.described(plan.recipe, info.num_images))
     return gan, batches, info
+
+
+def _begin(gan, start, info, job, fit=True):
+    """Gives the model the weights that it starts from, where these are not random."""
+    if start is not None:
+        starts.check_job(job)
+        print(starts.apply(gan, start, info, fit))
 
 
 def _load(plan, skip_batches):

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from kerasgan import backend
+from kerasgan import backend, schedules
 from kerasgan.random import BatchRandom
 
 from . import forward
@@ -17,7 +17,7 @@ def penalty_loss(gan: Any, images: Any, fake_images: Any, labels: Any, random: B
     """
     total = ops.zeros(())
     for every in sorted({penalty.every for penalty in gan.penalties}):
-        due = [penalty for penalty in gan.penalties if penalty.every == every]
+        due = [schedules.at(each, gan.d_optimizer.iterations) for each in gan.penalties if each.every == every]
         points = [_points(penalty.where, images, ops.stop_gradient(fake_images), random) for penalty in due]
 
         def summed(due=due, points=points, every=every):

@@ -1,6 +1,7 @@
 """Tests of the JAX engine: `tests/backend/test_jax.py` runs this file in a process that cannot import TensorFlow."""
 
 import glob
+import importlib.util
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from PIL import Image
 import kerasgan
 import kerasgan_cli
 from kerasgan import backend, callbacks
+from kerasgan.backend.jax import events as events_module
 from kerasgan.callbacks import Checkpoint
 from kerasgan.resume import model_state
 
@@ -271,7 +273,23 @@ def test_a_rollback_gives_back_the_weights_of_its_checkpoint(tmp_path, make_gan,
     assert int(gan.g_optimizer.iterations) == 3  # one of four steps was taken back
 
 
+def test_without_tensorboard_the_pictures_are_written_and_it_is_said_once(tmp_path, make_gan, images, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorboard" else find_spec(name))
+    listed = [callbacks.TensorBoard(tmp_path), callbacks.ImageGrid(tmp_path, n=4)]
+    events_module.is_installed.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="Received: no package tensorboard") as said:
+            make_gan().fit(images, batch_size=32, callbacks=listed, verbose=0)
+    finally:
+        events_module.is_installed.cache_clear()
+    assert sum("no package tensorboard" in str(each.message) for each in said) == 1
+    written = [path.suffix for path in tmp_path.rglob("*") if path.is_file()]
+    assert ".png" in written and not any("tfevents" in path.name for path in tmp_path.rglob("*"))
+
+
 def test_every_callback_writes_its_files(tmp_path, make_gan, images):
+    pytest.importorskip("tensorboard")
     listed = [
         callbacks.Equilibrium(images, log_dir=tmp_path),
         callbacks.Evaluate(images, "pixels", log_dir=tmp_path, n=32, options={"subsets": 2}),

@@ -1,11 +1,17 @@
-"""TensorBoard's event files without TensorFlow, written by TensorBoard's own modules."""
+"""TensorBoard's event files without TensorFlow, written by TensorBoard's own modules.
+
+Where TensorBoard is not installed, nothing is written, with one warning.
+"""
 
 import contextlib
+import functools
+import importlib.util
 import io
 import os
 import pathlib
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +26,20 @@ def summaries() -> "Summaries":
     return Summaries()
 
 
+@functools.cache
+def is_installed() -> bool:
+    """Returns whether TensorBoard is installed. Where it is not, warns once that its files are not written."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        return True
+    warnings.warn(
+        "Files for TensorBoard are written by its own modules. Received: no package tensorboard, so that none are "
+        "written. history.csv and the pictures have the curves and samples of a run; for the rest: pip install "
+        "tensorboard",
+        stacklevel=3,
+    )
+    return False
+
+
 class EventFile:
     """An event file of scalars and pictures, each written at once; a disk that is full raises OSError.
 
@@ -28,6 +48,9 @@ class EventFile:
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
+        self._file = None
+        if not is_installed():
+            return
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -41,6 +64,8 @@ class EventFile:
 
     def scalar(self, name: str, value: Any, step: int) -> None:
         """Writes a number as the scalar `name` of a step."""
+        if self._file is None:
+            return
         from tensorboard.compat.proto.tensor_pb2 import TensorProto
         from tensorboard.plugins.scalar import metadata
 
@@ -49,6 +74,8 @@ class EventFile:
 
     def image(self, name: str, picture: np.ndarray, step: int) -> None:
         """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
+        if self._file is None:
+            return
         from tensorboard.compat.proto.tensor_pb2 import TensorProto
         from tensorboard.plugins.image import metadata
 
@@ -63,11 +90,13 @@ class EventFile:
 
     def flush(self) -> None:
         """Makes everything written so far readable."""
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, name, tensor, metadata, step):
         value = {"tag": name, "tensor": tensor, "metadata": metadata}

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan import keras_internals
+from kerasgan.optimizers import ScheduledAdam
 
 from . import replicas
 
@@ -69,12 +70,13 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: Sequence[Any], varia
         optimizer.apply(gradients, variables)
         return
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    beta_2 = optimizer.beta_2  # a tensor where it follows a schedule
     shared = {
         "beta1_power": tf.pow(tf.constant(optimizer.beta_1, tf.float32), step),
-        "beta2_power": tf.pow(tf.constant(optimizer.beta_2, tf.float32), step),
+        "beta2_power": tf.pow(tf.cast(beta_2, tf.float32), step),
         "lr": tf.cast(optimizer.learning_rate, tf.float32),
         "beta1": optimizer.beta_1,
-        "beta2": optimizer.beta_2,
+        "beta2": beta_2,
         "epsilon": optimizer.epsilon,
     }
     for variable, gradient in zip(variables, gradients, strict=True):
@@ -88,7 +90,7 @@ def _is_plain_adam(optimizer, gradients, variables):
     """Returns whether an optimizer is Keras's Adam without options that the operation lacks, on dense float32."""
     options = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "gradient_accumulation_steps")
     return (
-        type(optimizer) is keras.optimizers.Adam
+        type(optimizer) in (keras.optimizers.Adam, ScheduledAdam)
         and not optimizer.amsgrad
         and not optimizer.use_ema
         and optimizer.loss_scale_factor is None

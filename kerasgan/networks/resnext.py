@@ -1,0 +1,227 @@
+"""The residual pair with grouped convolutions, for images of any size that halves."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from kerasgan.networks import blocks
+from kerasgan.validation import scalars
+
+NEGATIVE_SLOPE = 0.2
+FULL_WIDTH_STAGES = 2
+"""The smallest maps, which have all channels; each larger one has half the channels of the one before."""
+
+NORMS = (None, "batch")
+
+
+@keras.saving.register_keras_serializable(package="kerasgan")
+class GroupedConv2D(layers.Conv2D):
+    """A convolution in groups, with stride 1 and "same" padding.
+
+    It is Keras's `Conv2D`, which compiles every grouped convolution with XLA on TensorFlow. On a CPU that is slower by
+    orders of magnitude, and such a network cannot be exported to other formats; here it is TensorFlow's own operation.
+    """
+
+    def __init__(self, filters: int, kernel_size: int = 3, **options: Any):
+        super().__init__(filters, kernel_size, **({"padding": "same"} | options))
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Returns the convolution, without bias and activation."""
+        if keras.backend.backend() != "tensorflow":
+            return super().convolution_op(inputs, kernel)
+        tensorflow = sys.modules["tensorflow"]  # imported by Keras, which runs on it
+        return tensorflow.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+
+def resnext(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    width: int = 256,
+    depth: int | None = None,
+    blocks_per_stage: int = 1,
+    group_width: int = 16,
+    expansion: float = 2.0,
+    num_classes: int | None = None,
+    norm: str | None = "batch",
+) -> tuple[keras.Model, keras.Model]:
+    """Returns a residual generator and discriminator with grouped convolutions that mirror each other.
+
+    The generator projects the latents to a small map and doubles it `depth` times: by nearest neighbors, and the last
+    time by a strided transposed convolution. The discriminator halves the image `depth` times: first by a strided
+    convolution, then by averages of 2x2 pixels; a depthwise convolution reduces the last map to one value a channel. At
+    each size below the image's there are blocks
+
+        x + conv1x1(f(conv3x3(f(conv1x1(x))))),    f = LeakyReLU,
+
+    whose inner maps are `expansion` times as wide (an inverted bottleneck), and whose 3x3 convolution joins only the
+    channels of one group. The two smallest sizes have `width` channels, and each doubling halves them. So a pair for
+    larger images has the same stages, and more of them.
+
+    Without normalization the last convolution of each block starts from 0, so that the block starts as the identity,
+    and the other two are scaled by blocks^(-1/4) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of
+    this kind: it evaluates each image by itself, which gradient penalties and one-stage updates need.
+
+    Deviations from R3GAN, for speed on a CPU: there is no block at the size of the image, and maps are doubled by
+    nearest neighbors. Batch norm in the generator is the default, as in `resnet`.
+
+    Args:
+        image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
+        latent_dim: width of the latents.
+        width: channels of the two smallest maps.
+        depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
+        blocks_per_stage: blocks at each size.
+        group_width: channels of a group of the 3x3 convolutions.
+        expansion: how many times as wide the inner maps of a block are; each is a multiple of `group_width`.
+        num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
+            latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
+            see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
+        norm: `"batch"` for a generator with batch norm before the activations; None for one whose blocks start as the
+            identity.
+
+    Returns:
+        A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
+        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and `labels`. Layers are named after
+        their network and size, such as `g_8x8_block0_expand`: a stage has the same name in a pair for larger images.
+
+    Raises:
+        ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
+            width, number of blocks or classes, or maps that do not divide into groups; for another norm.
+
+    Example:
+
+    ```python
+    import kerasgan
+
+    generator, discriminator = kerasgan.networks.resnext((32, 32, 3), latent_dim=64, width=16)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
+    ```
+
+    Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441; Xie et al., 2017 (ResNeXt), arXiv:1611.05431.
+    """
+    latent_dim = scalars.whole_number("latent_dim", latent_dim, 1)
+    width = scalars.whole_number("width", width, 1)
+    blocks_per_stage = scalars.whole_number("blocks_per_stage", blocks_per_stage, 1)
+    group_width = scalars.whole_number("group_width", group_width, 1)
+    image_shape, depth = blocks.halvings(image_shape, depth)
+    num_classes = blocks.classes(num_classes)
+    if norm not in NORMS:
+        raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
+    stages = _Stages(image_shape, depth, width, blocks_per_stage, group_width, expansion)
+    return _generator(stages, latent_dim, num_classes, norm), _discriminator(stages, num_classes)
+
+
+class _Stages:
+    """The sizes of both networks, and their blocks.
+
+    Attributes:
+        sizes: (height, width, channels) of the maps, from the largest, at half the size of the image, to the smallest.
+    """
+
+    def __init__(self, image_shape, depth, width, blocks_per_stage, group_width, expansion):
+        self.image_shape = image_shape
+        self.sizes = [
+            (image_shape[0] >> level, image_shape[1] >> level, width >> max(depth - level + 1 - FULL_WIDTH_STAGES, 0))
+            for level in range(1, depth + 1)
+        ]
+        inner = [channels * expansion for _, _, channels in self.sizes] if expansion > 0 else [0.5]
+        if any(channels < group_width or channels % group_width for channels in inner):
+            raise ValueError(
+                "The inner maps of each stage, width / 2^k * expansion channels, must be whole groups. Received: "
+                f"width={width}, expansion={expansion!r}, group_width={group_width} for {depth} stages. Use a width of "
+                f"{group_width * 2 ** max(depth - FULL_WIDTH_STAGES, 0)}, or a multiple, and expansion=1.0 or 2.0."
+            )
+        self.blocks_per_stage = blocks_per_stage
+        self.group_width = group_width
+        self.expansion = expansion
+
+    def stage(self, x, prefix, norm=None):
+        """Returns the maps after the blocks of one size."""
+        name = f"{prefix}_{x.shape[1]}x{x.shape[2]}"
+        for number in range(self.blocks_per_stage):
+            x = self._block(x, f"{name}_block{number}", norm)
+        return x
+
+    def _block(self, x, name, norm):
+        channels, inner = x.shape[-1], int(x.shape[-1] * self.expansion)
+        # A LeakyReLU keeps (1 + slope^2) / 2 of the variance.
+        gain = 2 / (1 + NEGATIVE_SLOPE**2)
+        # Three convolutions a block: each of the first two is scaled by blocks^(-1/4), its variance by blocks^(-1/2).
+        share = 1.0 if norm else (len(self.sizes) * self.blocks_per_stage) ** -0.5
+        first, second = _scaled(share), _scaled(gain * share)
+        options = {"use_bias": norm is None}  # a following batch norm subtracts every bias
+        branch = x if norm is None else _activated(x, norm, f"{name}_in")
+        first = first if norm is None else _scaled(gain)
+        branch = layers.Conv2D(inner, 1, kernel_initializer=first, name=f"{name}_expand", **options)(branch)
+        branch = _activated(branch, norm, f"{name}_expand")
+        groups = inner // self.group_width
+        grouped = GroupedConv2D if groups > 1 else layers.Conv2D
+        branch = grouped(
+            inner, 3, padding="same", groups=groups, kernel_initializer=second, name=f"{name}_grouped", **options
+        )(branch)
+        branch = _activated(branch, norm, f"{name}_grouped")
+        last = "zeros" if norm is None else _scaled(gain)
+        branch = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=last, name=f"{name}_reduce")(branch)
+        return layers.Add(name=f"{name}_add")([x, branch])
+
+
+def _generator(stages, latent_dim, num_classes, norm):
+    z = keras.Input((latent_dim,), name="z")
+    labels = None if num_classes is None else blocks.label_input()
+    x = z if labels is None else blocks.join_label(z, labels, num_classes)
+    height, width, channels = stages.sizes[-1]
+    x = layers.Dense(height * width * channels, kernel_initializer=_scaled(1.0), name="g_basis")(x)
+    x = layers.Reshape((height, width, channels))(x)
+    for size in reversed(stages.sizes):
+        if x.shape[1:3] != size[:2]:
+            x = _conv1x1(x, size[-1], f"g_{size[0]}x{size[1]}_widths")
+            x = layers.UpSampling2D(2, name=f"g_{size[0]}x{size[1]}_up")(x)
+        x = stages.stage(x, "g", norm)
+    x = _activated(x, norm, "g_out")
+    # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
+    pixels = _scaled(4.0, mode="fan_out")
+    to_image = layers.Conv2DTranspose(
+        stages.image_shape[-1], 4, strides=2, padding="same", kernel_initializer=pixels, name="g_to_image"
+    )
+    images = layers.Activation("tanh", dtype="float32")(to_image(x))
+    return keras.Model(z if labels is None else [z, labels], images, name="generator")
+
+
+def _discriminator(stages, num_classes):
+    image = keras.Input(stages.image_shape, name="image")
+    labels = None if num_classes is None else blocks.label_input()
+    from_image = layers.Conv2D(
+        stages.sizes[0][-1], 4, strides=2, padding="same", kernel_initializer=_scaled(1.0), name="d_from_image"
+    )
+    x = from_image(image)
+    for size in stages.sizes:
+        if x.shape[1:3] != size[:2]:
+            name = f"d_{size[0]}x{size[1]}"
+            x = _conv1x1(layers.AveragePooling2D(2, name=f"{name}_down")(x), size[-1], f"{name}_widths")
+        x = stages.stage(x, "d")
+    x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
+    # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
+    whole = _scaled(1.0, mode="fan_out")
+    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=whole, name="d_basis")(x)
+    logit = blocks.project(layers.Flatten()(x), labels, num_classes)
+    return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
+
+
+def _activated(x, norm, name):
+    if norm == "batch":
+        x = blocks.batch_norm(name=f"{name}_norm")(x)
+    return layers.LeakyReLU(NEGATIVE_SLOPE, name=f"{name}_activation")(x)
+
+
+def _conv1x1(x, filters, name):
+    """Returns maps of another number of channels; the same maps if they have it already."""
+    if x.shape[-1] == filters:
+        return x
+    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled(1.0), name=name)(x)
+
+
+def _scaled(variance, mode="fan_in"):
+    """Returns the initializer with which an output has `variance` times the variance of its inputs."""
+    return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")

@@ -1,0 +1,101 @@
+"""Settings of the recipe for photos that follow from their size, their number, and the machine."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Collection
+from typing import Any
+
+from kerasgan.runs import recipes
+from kerasgan.validation import memory
+
+RECIPE = "photos"
+
+USUAL_SIZE = 32
+"""Height and width of images for which the recipe's gamma is meant, in pixels."""
+
+FEW_PHOTOS = 5_000
+"""Folders of fewer photos are augmented: the discriminator sees each of them often enough to learn it by heart."""
+
+LEAST_IMAGES_AN_EPOCH = 5_000
+"""Small folders are passed through several times an epoch, so that an epoch is worth a point in the curves."""
+
+TRAINED_IMAGES = 500_000
+"""Images of a whole training, each counted as often as it is shown."""
+
+MEMORY_SHARE = 0.25
+"""Share of the memory that the values of one batch may take."""
+
+VALUES_A_PIXEL = 600
+"""Float32 values that both networks keep for one pixel of one image on the way back, of a pair of width 256."""
+
+FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+"""Flags of processors that multiply in bfloat16 faster than in float32."""
+
+
+def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> recipes.Recipe:
+    """Returns the recipe for photos with the settings that fit a folder and this machine.
+
+    - `gamma` grows with the number of pixels, as the squared norm of a gradient over them does;
+    - `batch_size` is halved until the values of a batch take at most a quarter of the memory;
+    - `passes_per_epoch` and `epochs` make a training of about half a million images, of epochs that are not too short;
+    - `augment` is on for fewer than 5,000 photos;
+    - `precision` is bfloat16 where the processor multiplies it faster.
+
+    Args:
+        recipe: the recipe, with its image size.
+        num_photos: photos in the folder.
+        given: fields that somebody has set; they stay as they are.
+    """
+    size = recipe.image_size or USUAL_SIZE
+    batch_size = recipe.batch_size if "batch_size" in given else _batch_size(recipe.batch_size, size)
+    images = max(num_photos // batch_size, 1) * batch_size
+    passes = recipe.passes_per_epoch if "passes_per_epoch" in given else math.ceil(LEAST_IMAGES_AN_EPOCH / images)
+    found = {
+        "batch_size": batch_size,
+        "passes_per_epoch": passes,
+        "epochs": max(1, round(TRAINED_IMAGES / (images * passes))),
+        "augment": "diffaugment" if num_photos < FEW_PHOTOS else None,
+        "precision": "mixed_bfloat16" if multiplies_bfloat16() else "float32",
+    }
+    if recipe.gamma is not None:
+        share = (size / USUAL_SIZE) ** 2
+        found["gamma"] = recipe.gamma * share
+        if recipe.gamma_to is not None:
+            found["gamma_to"] = recipe.gamma_to * share
+    return dataclasses.replace(recipe, **{name: value for name, value in found.items() if name not in given})
+
+
+def _batch_size(usual: int, size: int) -> int:
+    """Returns the batch size, halved until its values fit into their share of the memory; at least 4."""
+    while usual > 4 and usual * size**2 * VALUES_A_PIXEL * 4 > MEMORY_SHARE * memory.total_bytes():
+        usual //= 2
+    return usual
+
+
+def multiplies_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Returns whether the processor has instructions for products in bfloat16; False where that is unknown.
+
+    Args:
+        cpuinfo: the file in which Linux lists the processor's features.
+    """
+    try:
+        lines = pathlib.Path(cpuinfo).read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return bool(FAST_BFLOAT16 & set(flags.split()))
+
+
+def described(recipe: recipes.Recipe, num_photos: int) -> str:
+    """Returns one line about the settings of a training on photos."""
+    options = ", ".join(f"{name} {value}" for name, value in recipe.network_options.items())
+    parts: list[Any] = [
+        f"{recipe.network} ({options})" if options else recipe.network,
+        f"batch {recipe.batch_size}",
+        "no penalty" if recipe.gamma is None else f"gamma {recipe.gamma:g}",
+        recipe.precision,
+        f"{recipe.augment or 'no'} augmentation",
+    ]
+    images = recipe.epochs * recipe.passes_per_epoch * num_photos
+    return f"{', '.join(parts)}; {recipe.epochs} epochs, {images:,} images in all"
