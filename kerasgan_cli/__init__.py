@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import text
+from . import look_inside, text
 from .recipes import print_recipe, print_recipes
 from .terminal import printing_anything, quiet_import, short_warnings
 from .values import Version
@@ -108,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="compare a finished run's samples with real images"))
     _add_export(commands.add_parser("export", help="write a finished run's generator for use without Keras"))
     _add_compare(commands.add_parser("compare", help="several runs in one table, seeds averaged"))
+    look_inside.add_commands(commands)
     _add_recipes(commands.add_parser("recipes", help="list the named settings for `train`"))
     for command in commands.choices.values():
         command.set_defaults(parser=command)

@@ -16,6 +16,7 @@ TREES = {path: ast.parse(path.read_text()) for path in FILES}
 FLOORS = [
     {"files", "keras_internals", "random"},
     {"optimizers", "pictures", "resume", "validation"},
+    {"animations"},
     {"configs", "metrics", "networks", "theory"},
     {"augment", "backend", "ema", "objectives", "penalties", "updates"},
     {"datasets", "export", "sampling", "step"},

@@ -10,6 +10,8 @@ from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, plans, progress, run_folder, sizes, training
 from kerasgan.validation.printable import printable, quoted
 
+from . import look_inside
+
 CHANGES = (
     "epochs",
     "batch_size",
@@ -145,4 +147,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "evaluate": evaluate,
     "compare": compare,
     "export": export,
+    "invert": look_inside.invert,
+    "score": look_inside.score,
+    "directions": look_inside.directions,
+    "walk": look_inside.walk,
 }

@@ -68,10 +68,10 @@ class Search:
                 "a larger bank or fewer starts."
             )
         for name in ("prior", "learning_rate"):
-            if not 0 <= getattr(self, name) < np.inf:
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
                 raise ValueError(
-                    f"{name} must be a number of at least 0. Received: {name}={getattr(self, name)!r}. Leave it out "
-                    "for the default."
+                    f"{name} must be a number of at least 0. Received: {name}={value!r}. Leave it out for the default."
                 )
 
 
