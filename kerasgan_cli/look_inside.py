@@ -52,9 +52,9 @@ def _add_search(command):
         default="pixels",
         help="what is compared; the classifier is that of the run's data (default: %(default)s)",
     )
-    command.add_argument("--steps", type=positive, default=100, help="steps of the search (default: %(default)s)")
+    command.add_argument("--steps", type=positive, default=50, help="steps of the search (default: %(default)s)")
     command.add_argument(
-        "--starts", type=positive, default=2, help="starts of the search for each image (default: %(default)s)"
+        "--starts", type=positive, default=1, help="starts of the search for each image (default: %(default)s)"
     )
     command.add_argument("--seed", type=seed, default=0, help="of the starts (default: %(default)s)")
 

@@ -13,10 +13,7 @@ from kerasgan.networks import inputs as network_inputs
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import scalars
 
-from . import nearest
-
-ADAM = (0.9, 0.99, 1e-8)
-"""Decays of the means of gradients and of their squares, and the number that keeps the quotient finite."""
+from . import lbfgs, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,20 +39,18 @@ class Search:
     """How the nearest samples are searched for.
 
     Args:
-        steps: steps of Adam from each start.
+        steps: evaluations of samples and gradients by L-BFGS, from each start.
         starts: for each image, so many of the nearest samples of the bank are starts; the best end is kept.
         bank_size: samples that the starts are taken from.
         prior: weight of the normal prior: `prior * mean(z**2)` is added to the mean square difference.
-        learning_rate: of Adam at the first step; it falls to 0 along a cosine.
         batch_size: images that are inverted at a time; it bounds the memory.
         seed: int, of the bank.
     """
 
-    steps: int = 100
-    starts: int = 2
-    bank_size: int = 10_000
+    steps: int = 50
+    starts: int = 1
+    bank_size: int = 5000
     prior: float = 1e-3
-    learning_rate: float = 0.1
     batch_size: int = 250
     seed: int = 0
 
@@ -67,12 +62,10 @@ class Search:
                 f"The starts are taken from the bank. Received: starts={self.starts}, bank_size={self.bank_size}. Use "
                 "a larger bank or fewer starts."
             )
-        for name in ("prior", "learning_rate"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-                raise ValueError(
-                    f"{name} must be a number of at least 0. Received: {name}={value!r}. Leave it out for the default."
-                )
+        if not isinstance(self.prior, int | float | np.number) or not 0 <= self.prior < np.inf:
+            raise ValueError(
+                f"prior must be a number of at least 0. Received: prior={self.prior!r}. Leave it out for the default."
+            )
 
 
 def invert(
@@ -145,7 +138,7 @@ def _checked_labels(gan, labels, n):
 
 
 class _Descent:
-    """Adam on a batch of latents, each step one compiled function.
+    """L-BFGS on a batch of latents; values and gradients come from one compiled function.
 
     Each image has `starts` rows, one after the other. Batches are padded to one size, so that one function is compiled.
     """
@@ -153,10 +146,10 @@ class _Descent:
     def __init__(self, gan: Any, extract: Callable[[Any], Any], search: Search):
         self.gan, self.extract, self.search = gan, extract, search
         self.rows: int | None = None
-        self.step = backend.compiled(self._step, [gan.sampler])
+        self.evaluate = backend.compiled(self._evaluate, [gan.sampler])
 
     def __call__(self, latents: Any, labels: Any, targets: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns for each image the best latents that were passed on the way, (n, latent_dim), and their labels.
+        """Returns for each image the best latents that were found, (n, latent_dim), and their labels.
 
         Args:
             latents: float32 (n, starts, latent_dim).
@@ -167,26 +160,20 @@ class _Descent:
         self.rows = self.rows or n * starts
         rows = [latents.reshape(n * starts, -1), targets.repeat(starts, axis=0)]
         rows += [] if labels is None else [labels.reshape(-1)]
-        padded = [np.resize(each, (self.rows, *each.shape[1:])) for each in rows]  # the padding repeats the first rows
-        z, targets, *given = (ops.convert_to_tensor(each) for each in padded)
-        best, least = self._run(z, targets, given[0] if given else None)
-        best, least = (ops.convert_to_numpy(each)[: n * starts].reshape(n, starts, -1) for each in (best, least))
-        chosen = least[..., 0].argmin(axis=1)
-        every = np.arange(n)
-        return best[every, chosen], None if labels is None else labels[every, chosen]
+        start, *padded = (np.resize(each, (self.rows, *each.shape[1:])) for each in rows)  # by the first rows again
+        fixed = [ops.convert_to_tensor(each) for each in padded]
 
-    def _run(self, z, targets, labels):
-        steps = self.search.steps
-        state = z, ops.zeros_like(z), ops.zeros_like(z), z, ops.full((self.rows,), np.inf, "float32")
-        for number in range(steps + 1):  # the last evaluates where the one before has led
-            rate = self.search.learning_rate * 0.5 * (1.0 + np.cos(np.pi * number / max(steps, 1)))
-            first, second, _ = ADAM
-            numbers = np.array([rate, 1.0 - first ** (number + 1), 1.0 - second ** (number + 1)], "float32")
-            state = self.step(*state, ops.convert_to_tensor(numbers), targets, labels)
-        return state[3:]
+        def function(z):
+            value, gradient = self.evaluate(ops.convert_to_tensor(z.astype("float32")), *fixed)
+            return tuple(ops.convert_to_numpy(each).astype("float64") for each in (value, gradient))
 
-    def _step(self, z, mean, square, best, least, numbers, targets, labels):
-        """Returns the state after one step: latents, the means of Adam, the best latents so far and their objective."""
+        found, value = lbfgs.minimize(function, start, self.search.steps)
+        chosen, every = value[: n * starts].reshape(n, starts).argmin(axis=1), np.arange(n)
+        best = found[: n * starts].reshape(n, starts, -1)[every, chosen].astype("float32")
+        return best, None if labels is None else labels[every, chosen]
+
+    def _evaluate(self, z, targets, labels=None):
+        """Returns the objective of each row, and its gradient."""
 
         def objective(z):
             images = self.gan.sampler(network_inputs.network_inputs(z, labels), training=False)
@@ -195,15 +182,7 @@ class _Descent:
             return ops.sum(values), values
 
         total, pullback, values = backend.vjp(objective, [], z)
-        _, gradient = pullback(ops.ones_like(total))
-        better = values < least
-        best, least = ops.where(better[:, None], z, best), ops.minimum(values, least)
-        first, second, epsilon = ADAM
-        rate, first_share, second_share = numbers[0], numbers[1], numbers[2]
-        mean = first * mean + (1.0 - first) * gradient
-        square = second * square + (1.0 - second) * gradient**2
-        z = z - rate * (mean / first_share) / (ops.sqrt(square / second_share) + epsilon)
-        return z, mean, square, best, least
+        return values, pullback(ops.ones_like(total))[1]
 
 
 def _inversion(gan, extract, found, targets, batch_size):

@@ -11,9 +11,9 @@ class LookInside:
     def invert(self, images: Any, labels: Any = None, features: Any = None, **options: Any) -> inversion.Inversion:
         """Returns the latents whose samples are nearest to given images, as far as a search finds them.
 
-        For each image the search starts from the nearest samples of a bank, and goes down in the latents by Adam: the
-        mean square difference of the features, plus `prior * mean(z**2)`, so that the latents stay where the generator
-        was trained.
+        For each image the search starts from the nearest of a bank of samples, and goes down in the latents by L-BFGS:
+        the mean square difference of the features, plus `prior * mean(z**2)`, so that the latents stay where the
+        generator was trained.
 
         Args:
             images: float (n, height, width, channels) in [-1, 1], of the size of the GAN's; or points (n, d).
@@ -22,8 +22,8 @@ class LookInside:
             features: what is compared: None for pixels; a `kerasgan.features.Extractor`, a Keras model, or a function
                 from a tensor of images to a tensor (batch, width) through which gradients flow.
             verbose: 1 shows a progress bar; 0 is silent.
-            options: fields of `kerasgan.sampling.Search`: `steps`, `starts`, `bank_size`, `prior`, `learning_rate`,
-                `batch_size`, `seed`.
+            options: fields of `kerasgan.sampling.Search`: `steps`, `starts`, `bank_size`, `prior`, `batch_size`,
+                `seed`.
 
         Returns:
             A `kerasgan.sampling.Inversion`: `latents`, `labels`, `distances` and `images`, the samples.
