@@ -192,6 +192,11 @@ def _add_evaluate(evaluate):
     )
     evaluate.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     evaluate.add_argument(
+        "--classifier",
+        action="store_true",
+        help="also train a classifier on samples, and one on real images, and test both on real images",
+    )
+    evaluate.add_argument(
         "--samples", metavar="PATH", help="write the samples for other tools: a .npz file, or a folder of PNG files"
     )
 

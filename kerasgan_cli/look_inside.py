@@ -1,4 +1,4 @@
-"""The arguments of the commands that look inside a finished run: `invert`, `score`, `directions`, `walk`."""
+"""The arguments of the commands that look inside a finished run, and of `push`."""
 
 import argparse
 from typing import Any
@@ -16,6 +16,7 @@ def add_commands(commands: Any) -> None:
     _add_score(commands.add_parser("score", help="anomaly scores: how far images are from a finished run's samples"))
     _add_directions(commands.add_parser("directions", help="a picture of what the strongest directions change"))
     _add_walk(commands.add_parser("walk", help="an animation of a walk through the latents of a finished run"))
+    _add_push(commands.add_parser("push", help="upload a finished run to a model hub, with a model card"))
 
 
 def _add_invert(invert: argparse.ArgumentParser) -> None:
@@ -102,6 +103,12 @@ def _add_walk(walk: argparse.ArgumentParser) -> None:
     )
     walk.add_argument("--seed", type=seed, default=0, help="another walk (default: %(default)s)")
     walk.add_argument("--label", type=int, help="only one class, counted from 0")
+
+
+def _add_push(push: argparse.ArgumentParser) -> None:
+    push.add_argument("run", metavar="RUN", help="the run's folder")
+    push.add_argument("address", metavar="hf://USER/NAME", help="where it goes; then RUN of any other command")
+    push.add_argument("--private", action="store_true", help="make a new repository private")
 
 
 def _frames(text):

@@ -10,7 +10,7 @@ from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, plans, progress, run_folder, sizes, training
 from kerasgan.validation.printable import printable, quoted
 
-from . import look_inside
+from . import hub, look_inside
 
 CHANGES = (
     "epochs",
@@ -130,6 +130,7 @@ def evaluate(options: argparse.Namespace) -> None:
         options.json,
         options.samples,
         options.seeds,
+        options.classifier,
     )
 
 
@@ -141,7 +142,7 @@ def export(options: argparse.Namespace) -> None:
     print(f"{options.format}: {printable(options.out)}")
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
@@ -151,4 +152,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "score": look_inside.score,
     "directions": look_inside.directions,
     "walk": look_inside.walk,
+    "push": hub.push,
 }
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    name: hub.with_local_run(command) for name, command in _COMMANDS.items()
+}
+"""The commands, by name. A run may be named by its address on a hub."""
