@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kerasgan import datasets, evaluation
-from kerasgan.features import classifier
+from kerasgan.features.classifier import accuracy_after_training
 from kerasgan.gan import GAN
 from kerasgan.runs import recipes
 
@@ -70,7 +70,7 @@ def classify(recipe: recipes.Recipe, gan: GAN, n: int, seed: int) -> Classificat
     accuracies = []
     for kind, training in (("samples", samples), ("real images", images)):
         print(f"evaluating: a classifier trained on {len(training):,} {kind}", file=sys.stderr, flush=True)
-        accuracies.append(classifier.accuracy_after_training(training, labels, test, test_labels, seed))
+        accuracies.append(accuracy_after_training(training, labels, test, test_labels, seed))
     return Classification(*accuracies, len(images), len(test), held_out)
 
 

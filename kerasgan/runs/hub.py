@@ -163,5 +163,6 @@ def _failure(what, address, error):
     reason = (str(error).strip().splitlines() or [""])[0]
     return (
         f"The run could not be {what}. Received: {printable(address)} ({type(error).__name__}: "
-        f"{printable(reason)[:300]}). Check the name and the connection; private repositories and uploads need `hf auth login`."
+        f"{printable(reason)[:300]}). Check the name and the connection; private repositories and uploads need "
+        "`hf auth login`."
     )

@@ -218,7 +218,7 @@ def test_a_classifier_is_trained_on_samples_and_on_real_images(run, tmp_path, ca
 def test_samples_that_are_real_images_teach_as_much(monkeypatch):
     """A generator that returns the real images of the labels: both accuracies are the same."""
     monkeypatch.setattr(importlib.import_module("kerasgan.features.classifier"), "MIN_IMAGES", 2000)
-    images, labels, _ = datasets.load_arrays("digits", 400, split="train[:90%]", seed=1)
+    images, _, _ = datasets.load_arrays("digits", 400, split="train[:90%]", seed=1)
 
     class Perfect:
         def generate(self, seed, labels):
