@@ -55,8 +55,10 @@ class Clock:
 
 def own(train, held_out, test, is_anomaly, seed, width=WIDTH, epochs=EPOCHS):
     """Returns the figures of kerasgan's scores."""
+    import keras
     from sklearn.metrics import roc_auc_score
 
+    import kerasgan
     from kerasgan import datasets
     from kerasgan.runs import recipes
 
@@ -69,9 +71,14 @@ def own(train, held_out, test, is_anomaly, seed, width=WIDTH, epochs=EPOCHS):
     seconds = {"train": clock()}
     found = gan.anomaly_scores(test, reference=held_out)
     seconds["score"] = clock()
+    features = kerasgan.features.model(
+        keras.Model(gan.discriminator.inputs, gan.discriminator.layers[-2].output), "discriminator"
+    )
+    differences = features(test).features - features(found.inversion.images).features
     alarms = found.p_values <= 0.05
     return {
         "auc": roc_auc_score(is_anomaly, found.scores),
+        "auc_discriminator_features": roc_auc_score(is_anomaly, np.abs(differences).mean(axis=1)),
         "false_alarms": float(alarms[is_anomaly == 0].mean()),
         "found": float(alarms[is_anomaly == 1].mean()),
         "seconds": seconds,
@@ -98,6 +105,7 @@ def pyod(file, seed, epochs):
     with np.load(file) as arrays:
         train, test, is_anomaly = (arrays[name] for name in ("train", "test", "is_anomaly"))
     train, test = (each.reshape(len(each), -1) for each in (train, test))
+    torch.set_num_threads(1)  # faster than two, for batches of one image
     torch.manual_seed(seed)
     clock = Clock()
     detector = AnoGAN(epochs=epochs).fit(train)
