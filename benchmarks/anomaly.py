@@ -5,10 +5,12 @@ images of the other nine, and score the same test images, half of them of the te
 curve and the seconds, of the wall and of the processor, of training and of scoring, and writes JSON to a new file:
 `--out`.
 
-PyOD's AnoGAN is run with its defaults (500 epochs). It searches the latents of the images it is trained on, but not
-those of test images: `decision_function` compares each with one and the same sample. So a third column has its trained
-generator with a search of our own for each test image: 500 steps of Adam on its own loss. PyOD and PyTorch are imported
-in a process of their own, by `--pyod-python`, and may be in another environment.
+PyOD's AnoGAN has the networks of its defaults. Its 500 epochs, and 20 steps in the search of each training image, one
+at a time, take long: `--epochs` and `--epochs-query` bound them, and the seconds of the defaults are extrapolated, step
+by step. It searches the latents of the images it is trained on, but not those of test images: `decision_function`
+compares each with one and the same sample. So another column has its trained generator with a search of our own for
+each test image: 500 steps of Adam on its own loss. PyOD and PyTorch are imported in a
+process of their own, by `--pyod-python`, and may be in another environment.
 """
 
 import argparse
@@ -26,7 +28,8 @@ import records
 WIDTH, EPOCHS = 16, 8
 """Channels of kerasgan's DCGAN next to the image, and epochs; the rest is the recipe of MNIST."""
 
-SEARCH_STEPS = 500
+SEARCH_STEPS, QUERIES = 500, 100
+"""Steps of our search; training images from which the time of PyOD's own is taken."""
 
 
 def data(digit, count, test_count):
@@ -86,18 +89,19 @@ def own(train, held_out, test, is_anomaly, seed, width=WIDTH, epochs=EPOCHS):
     }
 
 
-def pyod_in_its_own_process(python, train, test, is_anomaly, seed, epochs):
+def pyod_in_its_own_process(python, train, test, is_anomaly, seed, epochs, epochs_query):
     """Returns the figures of PyOD's AnoGAN, from a process that may run in another environment."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "data.npz")
         np.savez(file, train=train, test=test, is_anomaly=is_anomaly)
         command = [python, __file__, "--pyod", str(file), "--seed", str(seed), "--epochs", str(epochs)]
+        command += ["--epochs-query", str(epochs_query)]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(printed.splitlines()[-1])
 
 
-def pyod(file, seed, epochs):
-    """Prints the figures of PyOD's AnoGAN as JSON."""
+def pyod(file, seed, epochs, epochs_query):
+    """Prints the figures of PyOD's AnoGAN as JSON, with the seconds that its defaults would have taken."""
     import torch
     from pyod.models.anogan import AnoGAN
     from sklearn.metrics import roc_auc_score
@@ -108,8 +112,12 @@ def pyod(file, seed, epochs):
     torch.set_num_threads(1)  # faster than two, for batches of one image
     torch.manual_seed(seed)
     clock = Clock()
-    detector = AnoGAN(epochs=epochs).fit(train)
+    AnoGAN(epochs=0, epochs_query=epochs_query).fit(train[:QUERIES])
+    per_query = clock()["cpu"] / QUERIES / epochs_query
+    detector = AnoGAN(epochs=epochs, epochs_query=epochs_query).fit(train)
     seconds = {"train": clock()}
+    per_epoch = (seconds["train"]["cpu"] - per_query * len(train) * epochs_query) / epochs
+    seconds["train with defaults, extrapolated"] = round(500 * per_epoch + 20 * per_query * len(train), 1)
     scores = detector.decision_function(test)
     seconds["score"] = clock()
     searched = searched_scores(detector, torch.from_numpy(test))
@@ -119,6 +127,7 @@ def pyod(file, seed, epochs):
         "auc_searched": roc_auc_score(is_anomaly, searched),
         "seconds": seconds,
         "epochs": epochs,
+        "epochs_query": epochs_query,
     }
     print(json.dumps(figures))
 
@@ -149,7 +158,8 @@ def run(options):
         print(f"digit {digit}: kerasgan {found['kerasgan']}", flush=True)
         if not options.no_pyod:
             arrays = train, test, is_anomaly
-            found["pyod"] = pyod_in_its_own_process(options.pyod_python, *arrays, options.seed, options.epochs)
+            bounds = options.epochs, options.epochs_query
+            found["pyod"] = pyod_in_its_own_process(options.pyod_python, *arrays, options.seed, *bounds)
             print(f"digit {digit}: PyOD {found['pyod']}", flush=True)
         figures[digit] = found
     return figures
@@ -181,6 +191,7 @@ def main():
     parser.add_argument("--n", type=int, default=6000, help="training images of the other nine digits")
     parser.add_argument("--test", type=int, default=1000, help="test images, half of them of the digit left out")
     parser.add_argument("--epochs", type=int, default=500, help="of PyOD's AnoGAN; 500 is its default")
+    parser.add_argument("--epochs-query", type=int, default=20, help="of its search; 20 is its default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-pyod", action="store_true", help="kerasgan alone")
     parser.add_argument("--pyod-python", default=sys.executable, help="a Python that has pyod and torch")
@@ -188,10 +199,16 @@ def main():
     records.add_options(parser, "anomaly")
     options = parser.parse_args()
     if options.pyod:
-        return pyod(options.pyod, options.seed, options.epochs)
+        return pyod(options.pyod, options.seed, options.epochs, options.epochs_query)
     figures = run(options)
     print(table(figures))
-    settings = {"n": options.n, "test": options.test, "epochs": options.epochs, "seed": options.seed}
+    settings = {
+        "n": options.n,
+        "test": options.test,
+        "epochs": options.epochs,
+        "epochs_query": options.epochs_query,
+        "seed": options.seed,
+    }
     records.write(options, {"settings": settings | {"width": WIDTH, "own_epochs": EPOCHS}, "figures": figures})
 
 
