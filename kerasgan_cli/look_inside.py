@@ -53,7 +53,11 @@ def _add_search(command):
         default="pixels",
         help="what is compared; the classifier is that of the run's data (default: %(default)s)",
     )
-    command.add_argument("--steps", type=positive, default=50, help="steps of the search (default: %(default)s)")
+    command.add_argument(
+        "--steps",
+        type=seed,
+        help="gradients that the search follows from the nearest samples (default: 50; for scores 0)",
+    )
     command.add_argument(
         "--starts", type=positive, default=1, help="starts of the search for each image (default: %(default)s)"
     )

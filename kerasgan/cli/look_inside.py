@@ -69,7 +69,7 @@ def walk(options: argparse.Namespace) -> None:
 
 
 def _search(options):
-    return {name: getattr(options, name) for name in SEARCH}
+    return {name: getattr(options, name) for name in SEARCH if getattr(options, name) is not None}
 
 
 def _unit(options):

@@ -7,6 +7,9 @@ import numpy as np
 
 from .inversion import Inversion, invert
 
+DEFAULTS = {"steps": 0, "bank_size": 20_000}
+"""The nearest of many samples, without a descent: searched for by gradients, anomalies have near samples, too."""
+
 
 @dataclasses.dataclass(frozen=True)
 class AnomalyScores:
@@ -28,6 +31,7 @@ class AnomalyScores:
 
 def anomaly_scores(gan: Any, images: Any, reference: Any, **options: Any) -> AnomalyScores:
     """Returns the anomaly scores of images: see `kerasgan.GAN.anomaly_scores`."""
+    options = DEFAULTS | options
     reference = np.asarray(reference)
     if reference.ndim != 1:
         reference = invert(gan, reference, **options).distances

@@ -54,7 +54,8 @@ class LookInside:
             images: as for `invert`.
             reference: held-out images of the data, as `images`: some hundreds that the GAN was not trained on. Or the
                 `reference_scores` of an earlier call with the same options, float (m,).
-            options: of `invert`, `features` among them.
+            options: of `invert`, `features` among them. By default the nearest of 20,000 samples is taken, without a
+                descent (`steps=0`): the descent finds samples near anomalies, too.
 
         Returns:
             A `kerasgan.sampling.AnomalyScores`: `scores`, `p_values`, `inversion` and `reference_scores`.
