@@ -11,7 +11,7 @@ from kerasgan.backend.placement import SingleDevice
 from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
 from .gradients import apply, cond, run_step, state_scope, vjp
-from .inference import draw_labels, inference, sampler
+from .inference import compiled, draw_labels, inference, sampler
 
 __all__ = [
     "NAME",
@@ -23,6 +23,7 @@ __all__ = [
     "add_endpoints",
     "apply",
     "call_network",
+    "compiled",
     "cond",
     "devices",
     "draw_labels",

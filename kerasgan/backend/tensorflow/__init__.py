@@ -6,7 +6,7 @@ from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
 from .fast_layers import call_network
 from .gradients import apply, cond, run_step, state_scope, vjp
-from .inference import draw_labels, inference, sampler
+from .inference import compiled, draw_labels, inference, sampler
 from .replicas import gather, mean, mean_logs, replica, sync_statistics
 from .saved_model import add_endpoints
 from .strategies import placement
@@ -21,6 +21,7 @@ __all__ = [
     "add_endpoints",
     "apply",
     "call_network",
+    "compiled",
     "cond",
     "devices",
     "draw_labels",
