@@ -65,7 +65,7 @@ def train_to_first_step(what):
 
 def commands(whats, root=ROOT):
     """Returns Python's arguments for each command, by name, in a checkout of kerasgan."""
-    entry = "kerasgan_cli" if (root / "kerasgan_cli.py").exists() else "kerasgan"  # before it was a module of its own
+    entry = "kerasgan_cli" if any(root.glob("kerasgan_cli*")) else "kerasgan"  # before it was a module of its own
     return {
         "kerasgan --help": ["-m", entry, "--help"],
         "import kerasgan": ["-c", "import kerasgan"],

@@ -32,7 +32,7 @@ LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probabilit
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
-class GAN(keras_internals.TrainerHooks, gan_config.SavedGAN):
+class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN):
     """A generator and a discriminator that are trained against each other.
 
     Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,

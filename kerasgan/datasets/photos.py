@@ -72,6 +72,27 @@ def num_photos(folder: str | os.PathLike[str]) -> int:
     return len(_photo_paths(pathlib.Path(folder))[0])
 
 
+def photo_names(folder: str | os.PathLike[str]) -> list[str]:
+    """Returns the names of the photos below a folder, in the order of `read_folder`, those that cannot be read too."""
+    folder = pathlib.Path(folder)
+    return [path.relative_to(folder).as_posix() for path in own_files.without_own_pictures(_photo_paths(folder)[0])[0]]
+
+
+def read_photo(path: str | os.PathLike[str], size: tuple[int, int], channels: int) -> np.ndarray:
+    """Returns one photo, cropped and resized as those of a folder: uint8 (height, width, channels).
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    images, reasons = _decode_all([pathlib.Path(path)], size, "L" if channels == 1 else "RGB")
+    if reasons[0] is not None:
+        raise ValueError(
+            f"A picture must be a file that Pillow reads. Received: '{printable(path)}', which fails with: "
+            f"{printable(reasons[0])}. Convert it to PNG or JPEG."
+        )
+    return images[0]
+
+
 def _photos_of_others(folder):
     """Returns the paths of all photos below `folder`, after a warning of what kerasgan wrote there itself.
 

@@ -175,3 +175,23 @@ def _write(file, network, note):
             "a folder that can be written.",
             stacklevel=3,
         )
+
+
+def accuracy_after_training(
+    images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray, seed: int = 0
+) -> float:
+    """Returns the share of test images that the network of `classifier`, trained on other images, classifies correctly.
+
+    It is trained as `classifier` trains it, over as many images, and not kept.
+
+    Args:
+        images: float32 (n, height, width, channels) in [-1, 1].
+        labels: int (n,), counted from 0.
+        test_images: float32 (m, height, width, channels).
+        test_labels: int (m,).
+        seed: fixes the weights and the order of the images.
+    """
+    batches, info = datasets.load((images, labels), min(BATCH_SIZE, len(images)), labels=True, seed=seed)
+    network = _network(info.image_shape, int(max(labels.max(), test_labels.max())) + 1, seed)
+    _fit(network, batches)
+    return _accuracy(network, test_images, test_labels)

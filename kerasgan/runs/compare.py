@@ -13,7 +13,7 @@ from typing import Any
 from kerasgan import evaluation, files
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.evaluation import layout
-from kerasgan.runs import run_folder
+from kerasgan.runs import classification, run_folder
 from kerasgan.validation.printable import printable, quoted
 
 EVALUATION = run_folder.EVALUATION
@@ -22,7 +22,10 @@ EVALUATION = run_folder.EVALUATION
 LARGEST_FIGURE = 1e300
 """Figures from here on, infinity and NaN included, are left out: they have no mean."""
 
-FIGURES = (*evaluation.METRICS, "copies.excess", "modes", "high_quality", "reverse_kl")
+CLASSIFICATION = tuple(f"{classification.NAME}.{kind}" for kind in ("generated", "real"))
+"""Accuracies of `kerasgan evaluate --classifier`."""
+
+FIGURES = (*evaluation.METRICS, "copies.excess", "modes", "high_quality", "reverse_kl", *CLASSIFICATION)
 """Figures of an evaluation in the table; `evaluation.json` has all."""
 
 SHOWN = ("loss", "d_loss", "g_loss")

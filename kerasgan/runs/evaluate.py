@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasgan import datasets, evaluation, files, metrics, pictures
 from kerasgan.callbacks import history_csv
-from kerasgan.runs import models, plans, progress, recipes, report, run_folder
+from kerasgan.runs import classification, models, plans, progress, recipes, report, run_folder
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
@@ -34,6 +34,7 @@ def evaluate(
     json_file: str | os.PathLike[str] | None = None,
     samples: str | os.PathLike[str] | None = None,
     num_seeds: int = 3,
+    classifier: bool = False,
 ) -> dict[str, Any]:
     """Prints the table of a finished run's figures. The same call gives the same table.
 
@@ -55,6 +56,8 @@ def evaluate(
             PNG files; None writes none.
         num_seeds: sets of samples, and of classifiers as the features, over which the figures' deviations are taken;
             1 for no deviations, and the least time.
+        classifier: True trains a classifier on samples and one on real images as well, for a conditional run:
+            `kerasgan.runs.classification`.
 
     Returns:
         The figures, a dict that JSON can hold.
@@ -71,6 +74,8 @@ def evaluate(
             f"Figures need at least {MIN_SAMPLES} samples, and thousands to mean something. Received: n={n}. Leave it "
             "out for 10,000, or for as many as there are real images to compare with."
         )
+    if classifier:
+        classification.check(recipe)
     samples_path, json_path = _outputs(samples, json_file)
     gan = models.load(run)
     real = report.real_images(recipe, n, split, seed)
@@ -79,6 +84,10 @@ def evaluate(
     generated = report.samples(gan, real, seeds)
     with progress.saying("evaluating"):
         table, figures = _figures(recipe, real, generated, extractor, seed)
+    if classifier:
+        with progress.saying("training classifiers"):
+            classified = classification.classify(recipe, gan, n, seed)
+        table, figures = f"{table}\n\n{classification.table(classified)}", figures | classification.figures(classified)
     facts = {"run": str(run), "dataset": real.info.name, "split": real.split, "held_out": real.held_out, "seed": seed}
     figures = facts | {"num_seeds": num_seeds, "latent_seeds": seeds} | figures | _step(run)
     info, split = real.info, real.split

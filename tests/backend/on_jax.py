@@ -359,18 +359,14 @@ def test_formats_that_are_made_from_tensorflow_are_refused_with_the_way_out(make
 
 
 def test_a_saved_model_is_written_and_checked_where_tensorflow_is_installed(make_gan, tmp_path):
-    pytest.importorskip("tensorflow")
     card = make_gan().export(tmp_path / "out")
-    assert card["endpoints"] == ["serving_default", "discriminate"]
-    assert set(card["check"]["differences"]) == {"images", "logits"}
+    assert card["endpoints"] == ["serving_default", "discriminate"] and len(card["check"]["differences"]) == 2
 
 
-@pytest.mark.parametrize("what", ["generator", "discriminator"])
-def test_onnx_is_written_and_checked(make_gan, tmp_path, what):
+def test_onnx_is_written_and_checked(make_gan, tmp_path):
     pytest.importorskip("jax2onnx")
-    card = make_gan().export(tmp_path / "out.onnx", what=what)
-    assert 0 <= card["check"]["largest_difference"] <= 1e-5
-    assert card["inputs"][0]["shape"][0] == "batch"
+    cards = [make_gan().export(tmp_path / "out.onnx", what=what) for what in ("generator", "discriminator")]
+    assert max(card["check"]["largest_difference"] for card in cards) <= 1e-5
 
 
 def test_the_command_line_trains_resumes_samples_and_evaluates(tmp_path, monkeypatch, capsys):
@@ -436,3 +432,21 @@ def test_kernels_of_spectral_normalization_are_stored_projected(images):
     gan.compile(keras.optimizers.Adam(0.05), updates="one_stage")
     gan.fit(images, epochs=3, verbose=0)
     assert np.linalg.norm(np.asarray(wrapper.kernel), ord=2) == pytest.approx(1.0, abs=1e-4)
+
+
+# Looking inside
+
+
+def test_images_are_inverted_and_directions_are_those_of_the_first_layer():
+    keras.utils.set_random_seed(0)
+    generator, discriminator = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=16, num_classes=3)
+    gan = kerasgan.GAN(generator, discriminator, latent_dim=4, num_classes=3, seed=0)
+    labels = np.array([0, 1, 2, 0, 1])
+    images = gan.generate(5, seed=1, labels=labels)
+    before = gan.invert(images, labels, steps=0, bank_size=300)
+    after = gan.invert(images, labels, steps=60, starts=3, bank_size=300, prior=0.0, batch_size=3)
+    assert np.median(after.distances) < 0.2 * np.median(before.distances) and after.labels.tolist() == labels.tolist()
+    assert np.allclose(gan.generate(latents=after.latents, labels=after.labels), after.images, atol=1e-5)
+    kernel = np.asarray(next(each for each in generator.weights if len(each.shape) == 2))[:4]
+    found = gan.directions(4)
+    assert np.allclose(np.linalg.norm(found.vectors @ kernel, axis=1), found.scales, rtol=1e-4)

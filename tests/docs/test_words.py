@@ -11,7 +11,8 @@ from kerasgan.runs import recipes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READ_BY_USERS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "kerasgan_cli.py")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(ROOT / "kerasgan_cli").glob("*.py"),
     *(path for end in ("md", "ipynb") for path in (ROOT / "docs").rglob(f"*.{end}")),
     *(path for end in ("py", "toml") for path in (ROOT / "kerasgan").rglob(f"*.{end}")),
     *(path for folder in ("examples", "benchmarks") for path in (ROOT / folder).rglob("*.py")),

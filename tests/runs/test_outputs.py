@@ -218,7 +218,7 @@ def test_names_with_control_characters_are_escaped_wherever_they_are_printed(tmp
         assert kerasgan_cli.main(["train", str(photos), "--batch-size", "2", "--log-dir", logs, "--dry-run"]) == 0
     printed = capsys.readouterr()
     assert all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
-    shown = kerasgan_cli._format_warning(f"{caught[0].message} {CONTROL}", UserWarning, "", 0)
+    shown = kerasgan_cli.terminal._format_warning(f"{caught[0].message} {CONTROL}", UserWarning, "", 0)
     assert shown.removesuffix("\n").isprintable()
 
 
@@ -264,7 +264,7 @@ def test_tests_see_unforeseen_errors_themselves(run, monkeypatch):
 
 def test_a_long_message_is_cut_in_its_middle(capsys):
     said = refused(capsys, "train", "--settings", "x" * 100_000)
-    assert len(said) < 2 * kerasgan_cli.LONGEST_MESSAGE
+    assert len(said) < 2 * kerasgan_cli.text.LONGEST_MESSAGE
 
 
 # Too few samples

@@ -12,7 +12,7 @@ from .data import ArrayEpochs, resize_array
 from .events import EventFile, summaries
 from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .gradients import apply, cond, run_step, state_scope, vjp
-from .inference import draw_labels, inference, sampler
+from .inference import compiled, draw_labels, inference, sampler
 
 __all__ = [
     "EXPORTS_RUNS",
@@ -24,6 +24,7 @@ __all__ = [
     "EventFile",
     "apply",
     "call_network",
+    "compiled",
     "cond",
     "devices",
     "draw_labels",

@@ -1,12 +1,13 @@
 """Networks in inference mode as compiled functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import keras
 import numpy as np
 
+from kerasgan import keras_internals
 from kerasgan.networks import inputs as network_inputs
 
 from . import scopes
@@ -41,6 +42,23 @@ def inference(network: keras.Model) -> Callable[[Any], Any]:
         return compiled(*([scopes.value(each) for each in part] for part in parts), inputs)
 
     return call
+
+
+def compiled(function: Callable[..., Any], networks: Sequence[keras.Model]) -> Callable[..., Any]:
+    """Returns a function of arrays, compiled; it may call these networks and `vjp`, and change nothing.
+
+    Args:
+        function: a function of arrays (or None in the place of one), which returns arrays.
+        networks: the networks that it calls.
+    """
+    variables = [each for network in networks for each in keras_internals.all_variables(network)]
+
+    @jax.jit
+    def pure(values, *inputs):
+        with scopes.Scope(variables, dict(zip(map(id, variables), values, strict=True))):
+            return function(*inputs)
+
+    return lambda *inputs: pure([scopes.value(each) for each in variables], *inputs)
 
 
 def draw_labels(n: Any, seed: Any, num_classes: int) -> Any:

@@ -7,7 +7,7 @@ from .events import EventFile, summaries
 from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
 from .gradients import apply, cond, run_step, state_scope, vjp
-from .inference import draw_labels, inference, sampler
+from .inference import compiled, draw_labels, inference, sampler
 from .replicas import gather, mean, mean_logs, replica, sync_statistics
 from .strategies import placement
 
@@ -21,6 +21,7 @@ __all__ = [
     "EventFile",
     "apply",
     "call_network",
+    "compiled",
     "cond",
     "devices",
     "draw_labels",

@@ -1,6 +1,6 @@
 """Networks in inference mode as compiled functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,6 +28,16 @@ def sampler(generator: keras.Model, latent_dim: int, num_classes: int | None) ->
 def inference(network: keras.Model) -> Callable[[Any], Any]:
     """Returns a Keras model in inference mode as a compiled function of a float32 tensor."""
     return tf.function(lambda images: network(images, training=False), autograph=False, reduce_retracing=True)
+
+
+def compiled(function: Callable[..., Any], networks: Sequence[keras.Model]) -> Callable[..., Any]:
+    """Returns a function of arrays, compiled; it may call these networks and `vjp`, and change nothing.
+
+    Args:
+        function: a function of arrays (or None in the place of one), which returns arrays.
+        networks: the networks that it calls.
+    """
+    return tf.function(function, autograph=False)
 
 
 def draw_labels(n: Any, seed: Any, num_classes: int) -> Any:

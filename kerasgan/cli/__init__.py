@@ -12,6 +12,8 @@ from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
 from kerasgan.validation.printable import printable, quoted
 
+from . import hub, look_inside
+
 CHANGES = (
     "epochs",
     "batch_size",
@@ -133,6 +135,7 @@ def evaluate(options: argparse.Namespace) -> None:
         options.json,
         options.samples,
         options.seeds,
+        options.classifier,
     )
 
 
@@ -171,10 +174,19 @@ def export(options: argparse.Namespace) -> None:
         )
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
     "compare": compare,
     "export": export,
+    "invert": look_inside.invert,
+    "score": look_inside.score,
+    "directions": look_inside.directions,
+    "walk": look_inside.walk,
+    "push": hub.push,
 }
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    name: hub.with_local_run(command) for name, command in _COMMANDS.items()
+}
+"""The commands, by name. A run may be named by its address on a hub."""
