@@ -45,6 +45,13 @@ def test_a_page_says_what_it_is(gan, tmp_path):
     assert card["precision"] == "float16" and card["levels_apart"] <= 1 and card["check"]["largest_difference"] < 8e-3
 
 
+def test_sliders_are_the_directions_of_the_model(gan, tmp_path):
+    gan.export(tmp_path / "page.html", directions=2)
+    found, expected = description(tmp_path / "page.html")["directions"], gan.directions(2)
+    assert [name for name, _ in found] == list(expected.names)
+    np.testing.assert_allclose([vector for _, vector in found], expected.vectors, atol=1e-6)
+
+
 def test_a_page_names_no_address(gan, tmp_path):
     gan.export(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()

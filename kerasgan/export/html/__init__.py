@@ -121,8 +121,6 @@ def _found_directions(count, gan):
     text = str(count)
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"directions is a number of sliders, or their vectors. Received: directions={count!r}.")
-    if not hasattr(gan, "directions"):
-        raise ValueError(f"This model finds no directions. Received: directions={count!r}. Give their vectors.")
     return gan.directions(int(text)) if int(text) else None
 
 
