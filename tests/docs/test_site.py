@@ -22,7 +22,7 @@ PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT /
 
 MODULES = (
     *("objectives", "penalties", "updates", "augment", "ema", "networks", "datasets", "callbacks", "metrics"),
-    *("features", "evaluation", "pictures", "sampling", "step", "theory"),
+    *("features", "evaluation", "pictures", "sampling", "schedules", "step", "theory", "transfer"),
 )
 """The public modules, each with a page of the reference."""
 
