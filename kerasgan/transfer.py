@@ -22,6 +22,8 @@ import numpy as np
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.validation import scalars
 
+__all__ = ["Transfer", "copy_weights"]
+
 MATCH_STEPS = 300
 MATCH_BATCH = 32
 MATCH_RATE = 1e-2
