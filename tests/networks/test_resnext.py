@@ -59,6 +59,13 @@ def test_blocks_a_stage_and_the_width_inside():
         assert {tuple(layer.kernel.shape) for layer in grouped} == {(3, 3, 4, 24)}
 
 
+@pytest.mark.parametrize(("width", "group_width", "groups"), [(8, 4, 2), (6, 4, 3), (8, 16, 1), (9, 16, 9)])
+def test_groups_divide_the_maps(width, group_width, groups):
+    for model in pair(width=width, group_width=group_width):
+        found = {layer.groups for layer in model.layers if layer.name.endswith("_grouped")}
+        assert found == {groups}
+
+
 def test_a_grouped_convolution_joins_the_channels_of_one_group_only():
     layer = GroupedConv2D(4, groups=2, use_bias=False)
     images = RNG.normal(size=(1, 5, 6, 6)).astype("float32")
@@ -143,9 +150,13 @@ def test_every_weight_learns(updates, norm):
     [
         ({"shape": (30, 28, 1)}, r"multiples of 4.*Received: image_shape"),
         ({"blocks_per_stage": 0}, "Received: blocks_per_stage=0"),
-        ({"group_width": 3}, r"whole groups. Received: width=8, expansion=2.0, group_width=3 for 2 stages"),
-        ({"width": 6, "group_width": 16}, "must be whole groups.*Use a width of 16"),
+        ({"group_width": 0}, "Received: group_width=0"),
+        (
+            {"shape": (64, 64, 3), "width": 3},
+            r"width / 4. Received: width=3, expansion=1.0 for",
+        ),
         ({"expansion": -1}, "Received: width=8, expansion=-1"),
+        ({"expansion": "two"}, "Received: width=8, expansion='two'"),
         ({"num_classes": 1}, "Received: num_classes=1"),
         ({"norm": "layer"}, "Received: norm='layer'"),
     ],
