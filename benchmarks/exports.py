@@ -19,6 +19,7 @@ PAIRS = {
     "dcgan 64": ("dcgan", (64, 64, 3), {}),
     "resnet 32": ("resnet", (32, 32, 3), {}),
     "resnet 32, no norm": ("resnet", (32, 32, 3), {"norm": None}),
+    "resnext 32": ("resnext", (32, 32, 3), {}),
     "resnet 64, no norm": ("resnet", (64, 64, 3), {"norm": None}),
     "mlp 28": ("mlp", (28, 28, 1), {"width": 256}),
     "conditional dcgan 28": ("dcgan", (28, 28, 1), {"num_classes": 10}),

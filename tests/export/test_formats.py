@@ -37,7 +37,7 @@ def run_litert(path, output, inputs):
     return Interpreter(path).get_signature_runner()(**inputs)[output]
 
 
-SLOW = {("openvino", kind) for kind in ("mlp", "averaged", "own")}
+SLOW = {("openvino", kind) for kind in ("resnext", "mlp", "averaged", "own")}
 RUN = {"tf_saved_model": run_saved_model, "onnx": run_onnx, "openvino": run_openvino, "litert": run_litert}
 
 
@@ -71,9 +71,10 @@ def make(kind):
     else:
         if kind == "bfloat16":
             keras.config.set_dtype_policy("mixed_bfloat16")
-        network = kerasgan.networks.resnet if kind == "resnet" else kerasgan.networks.mlp
+        network = getattr(kerasgan.networks, kind if kind in ("resnet", "resnext") else "mlp")
         network = kerasgan.networks.dcgan if kind in ("dcgan", "averaged") else network
-        networks = network((8, 8, 1), latent_dim=LATENT_DIM, width=8, num_classes=num_classes)
+        options = {"group_width": 4} if kind == "resnext" else {}
+        networks = network((8, 8, 1), latent_dim=LATENT_DIM, width=8, num_classes=num_classes, **options)
         keras.config.set_dtype_policy("float32")
     ema = kerasgan.ema.EMA(100) if kind == "averaged" else None
     gan = kerasgan.GAN(*networks, latent_dim=LATENT_DIM, num_classes=num_classes, ema=ema)
@@ -89,7 +90,7 @@ def gans():
     return functools.cache(make)
 
 
-KINDS = ("dcgan", "resnet", "mlp", "conditional", "averaged", "bfloat16", "own")
+KINDS = ("dcgan", "resnet", "resnext", "mlp", "conditional", "averaged", "bfloat16", "own")
 CASES = [
     # OpenVINO's converter takes seconds.
     pytest.param(format, kind, marks=[pytest.mark.slow] if (format, kind) in SLOW else [])

@@ -304,6 +304,7 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "GaussianDropout": unchanged,
     "GaussianNoise": unchanged,
     "GroupNormalization": group_normalization,
+    "GroupedConv2D": conv,
     "Identity": unchanged,
     "LayerNormalization": layer_normalization,
     "LeakyReLU": leaky_relu,
