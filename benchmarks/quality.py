@@ -10,7 +10,8 @@ computed after every epoch and saved with the rest as JSON in a new file, `--out
   recipe's (PacGAN trained 4x400 ReLU generators with batch norm against 3x200 maxout discriminators for about 400,000
   steps of batch 100).
 - `mnist`: the recipe against a plain DCGAN of the same widths after the same 180,000 images.
-- `photos`: the recipe for photos against the same plain DCGAN, at 32x32 pixels and half the width, on your own folder.
+- `photos`: the recipe for photos of kerasgan 0.2 against the same plain DCGAN, at 32x32 pixels and half the width, on
+  your own folder.
 - `cifar10`, `cifar10-conditional`: the recipe for photos against other ways to train, on your own folder (that of
   CIFAR-10 gives the published table), with points of the curve at every 50,000 images and their seconds of `fit`. Run
   nothing else meanwhile: the same curve is read by images and by minutes.

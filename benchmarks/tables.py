@@ -9,6 +9,7 @@ import numpy as np
 PLAIN = {
     # The recipe's networks (a DCGAN with batch norm in the generator), with the rules of Radford et al., 2016
     # (arXiv:1511.06434), and their batch of 64 as the keras.io and PyTorch examples have it.
+    "network": "dcgan",
     "batch_size": 64,
     "learning_rate": 2e-4,
     "beta_1": 0.5,
@@ -93,7 +94,7 @@ def sngan(recipe, info, seed):
         has_weights = isinstance(layer, keras.layers.Dense | keras.layers.Conv2D | keras.layers.Embedding)
         return keras.layers.SpectralNormalization(copy) if has_weights else copy
 
-    discriminator = keras.models.clone_model(gan.discriminator, clone_function=normalized)
+    discriminator = keras.models.clone_model(gan.discriminator, clone_function=normalized, recursive=True)
     return _compiled(gan, discriminator, objective="hinge", rule=updates.Alternating(d_steps=5), rate=2e-4, seed=seed)
 
 
@@ -273,7 +274,7 @@ def stacked_modes(gan, seed, n=26_000):
 
 
 _POINTS = {"modes": ("modes", ".1f"), "high_quality": ("high quality %", ".1f"), "reverse_kl": ("reverse KL", ".2g")}
-_SMALL = {"image_size": SMALL, "network_options": {"width": 32}}
+_SMALL = {"image_size": SMALL, "network_options": {"width": 32}, "flip": False, "latent_dim": 128}
 _DIGITS = {
     "frechet": ("Frechet distance", ".2f"),
     "class_js": ("classes' JS", ".4f"),
@@ -328,7 +329,7 @@ TABLES = {
     "mnist": Table("mnist", {"plain DCGAN": PLAIN, "**kerasgan mnist**": {}}, digits, _DIGITS, seeds=5, epochs=3),
     "photos": Table(
         "photos",
-        {"plain DCGAN": PLAIN | _SMALL, "**kerasgan photos**": _SMALL},
+        {"plain DCGAN": PLAIN | _SMALL, "photos of 0.2": PHOTOS_OF_0_2 | _SMALL},
         photos,
         {name: form for name, form in _DIGITS.items() if name != "class_js"},
         seeds=3,

@@ -50,7 +50,7 @@ def _plans(options, job):
     start = starts.recorded(settings) if source is None else starts.start_of(source)
     if source is not None and not options.settings:
         settings = starts.settings_of(source, options.what)
-    if options.what or not settings:
+    if options.what or not (options.settings or settings):
         settings |= {"what": options.what or "digits"}
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())

@@ -50,13 +50,20 @@ def _check_packages(format, chosen):
             f"KERAS_BACKEND={next(iter(chosen.needs))} kerasgan export RUN --format {format} --out PATH"
         )
     needs = chosen.needs[backend.NAME]
-    missing = [name for name in needs.packages if importlib.util.find_spec(name) is None]
+    missing = [name for name in needs.packages if not _is_installed(name)]
     if missing:
         wanted = f'"kerasgan[{needs.extra}]"' if needs.extra else " ".join(missing)
         raise ImportError(
             f"{chosen.title} needs packages that are not installed. Received: format={format!r} without "
             f"{', '.join(missing)}. Install them: pip install {wanted}"
         )
+
+
+def _is_installed(package):
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def checked_path(filepath: str | os.PathLike[str], format: str) -> pathlib.Path:

@@ -39,6 +39,7 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     - `gamma` grows with the number of pixels, as the squared norm of a gradient over them does;
     - `batch_size` is halved until the values of a batch take at most a quarter of the memory;
     - `passes_per_epoch` and `epochs` make a training of about half a million images, of epochs that are not too short;
+      where `epochs` are given, an epoch is one pass;
     - `augment` is on for fewer than 5,000 photos;
     - `precision` is bfloat16 where the processor multiplies it faster.
 
@@ -50,7 +51,8 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     size = recipe.image_size or USUAL_SIZE
     batch_size = recipe.batch_size if "batch_size" in given else _batch_size(recipe.batch_size, size)
     images = max(num_photos // batch_size, 1) * batch_size
-    passes = recipe.passes_per_epoch if "passes_per_epoch" in given else math.ceil(LEAST_IMAGES_AN_EPOCH / images)
+    counted = {"epochs", "passes_per_epoch"} & set(given)  # who counts epochs means passes through the data
+    passes = recipe.passes_per_epoch if counted else math.ceil(LEAST_IMAGES_AN_EPOCH / images)
     found = {
         "batch_size": batch_size,
         "passes_per_epoch": passes,

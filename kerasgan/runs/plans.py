@@ -54,7 +54,7 @@ def make_plan(
     name, recipe = _name_and_recipe(settings)
     recipe = overrides.change(recipe, changes)
     recipe = dataclasses.replace(recipe, source=datasets.absolute_source(recipe.source))
-    if "what" in settings and settings["what"] not in recipes.RECIPES and os.path.isdir(recipe.source):
+    if "what" in settings and str(settings["what"]) not in recipes.RECIPES and os.path.isdir(recipe.source):
         recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:

@@ -358,9 +358,9 @@ def test_formats_that_are_made_from_tensorflow_are_refused_with_the_way_out(make
             make_gan().export(tmp_path / f"out{suffix}")
 
 
-def test_a_saved_model_and_onnx_are_written_and_checked(make_gan, tmp_path):
-    card = make_gan().export(tmp_path / "out")
-    assert card["endpoints"] == ["serving_default", "discriminate"] and len(card["check"]["differences"]) == 2
+def test_onnx_is_written_and_checked_without_tensorflow(make_gan, tmp_path):
+    with pytest.raises(ImportError, match="without tensorflow"):
+        make_gan().export(tmp_path / "out")
     cards = [make_gan().export(tmp_path / "out.onnx", what=what) for what in ("generator", "discriminator")]
     assert max(card["check"]["largest_difference"] for card in cards) <= 1e-5
 

@@ -128,6 +128,23 @@ def test_datasets_of_tensorflow_are_taken_where_it_is_installed():
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+SAVED_MODEL = """
+import sys
+import kerasgan
+
+gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8), latent_dim=4)
+card = gan.export(sys.argv[1])
+assert card["endpoints"] == ["serving_default", "discriminate"], card
+assert len(card["check"]["differences"]) == 2 and card["check"]["largest_difference"] <= 1e-5, card
+"""
+
+
+def test_a_saved_model_is_written_where_tensorflow_is_installed(tmp_path):
+    command = [sys.executable, "-c", SAVED_MODEL, str(tmp_path / "saved_model")]
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
 def test_other_backends_are_refused_with_the_way_out():
     command = [sys.executable, "-c", "import kerasgan"]
     result = subprocess.run(command, env=environment(KERAS_BACKEND="numpy"), capture_output=True, text=True)

@@ -5,6 +5,8 @@ import pytest
 import quality
 import tables
 
+import kerasgan
+
 
 class Drawn:
     """A stand-in for a GAN, whose samples are given."""
@@ -62,5 +64,29 @@ def test_rows_change_fields_that_recipes_have():
 
     for table in tables.TABLES.values():
         known = set(vars(recipes.get(table.recipe)))
-        assert all(set(changes) <= known for changes in table.rows.values())
+        assert all(set(changes) - {"build"} <= known for changes in table.rows.values())
+        assert all(callable(changes.get("build", print)) for changes in table.rows.values())
         assert all(len(cells) == len(table.columns) for cells in table.published.values())
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_rivals_are_built_as_their_papers_have_them(conditional):
+    """SNGAN normalizes every kernel of its discriminator; both take five steps of the discriminator for each batch."""
+    import keras
+
+    from kerasgan import datasets
+    from kerasgan.runs import recipes
+
+    fields = tables._CIFAR["SNGAN"] | {"network_options": {"width": 4, "depth": 1}, "conditional": conditional}
+    fields.pop("build")
+    recipe = recipes.dataclasses.replace(recipes.get("photos"), **fields)
+    info = datasets.DatasetInfo("small", (8, 8, 3), 3 if conditional else None, 100, None)
+    sngan, wgan_gp = tables.sngan(recipe, info, 0), tables.wgan_gp(recipe, info, 0)
+    weighted = [layer for layer in sngan.discriminator.layers if layer.weights]
+    plain = [each for layer in weighted for each in ([layer] if not isinstance(layer, keras.Model) else layer.layers)]
+    assert all(isinstance(each, keras.layers.SpectralNormalization) for each in plain if each.weights)
+    assert sngan.updates == wgan_gp.updates == kerasgan.updates.Alternating(d_steps=5)
+    assert recipe.batch_size == 5 * 64
+    images = np.random.default_rng(0).uniform(-1, 1, (10, 8, 8, 3)).astype("float32")
+    for gan in (sngan, wgan_gp):
+        gan.fit(images, np.arange(10) % 3 if conditional else None, batch_size=10, verbose=0)

@@ -10,7 +10,7 @@ import warnings
 import forked
 import keras
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
@@ -279,6 +279,9 @@ def fuzz_settings(run, examples):
         max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     @given(SETTINGS)
+    @example(
+        json.dumps({"recipe": RECIPE, "dataset": {"num_images": 1797, "fingerprint": "0" * 64}, "seed": 3}).encode()
+    )
     def any_settings(content):
         (run / run_folder.SETTINGS).write_bytes(content)
         try:
