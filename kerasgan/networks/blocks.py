@@ -169,3 +169,8 @@ def project(h: Any, labels: Any, num_classes: int | None, kernel_initializer: An
     )
     fit = layers.Dot(axes=1, dtype="float32", name="projection")([embedding(labels), h])
     return layers.Add(dtype="float32", name="conditional_logit")([logit, fit])
+
+
+def scaled(variance: float, mode: str = "fan_in") -> Any:
+    """Returns the initializer with which an output has `variance` times the variance of its inputs."""
+    return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")

@@ -89,7 +89,7 @@ def _generator(image_shape, latent_dim, widths, num_classes, norm):
     labels = None if num_classes is None else blocks.label_input()
     x = z if labels is None else blocks.join_label(z, labels, num_classes)
     smallest = (height // 2 ** len(widths), width // 2 ** len(widths), widths[-1])
-    x = layers.Dense(smallest[0] * smallest[1] * smallest[2], kernel_initializer=_scaled(1.0))(x)
+    x = layers.Dense(smallest[0] * smallest[1] * smallest[2], kernel_initializer=blocks.scaled(1.0))(x)
     x = layers.Reshape(smallest)(x)
     for level in reversed(range(len(widths))):
         x = _residual(x, len(widths), norm)
@@ -98,7 +98,7 @@ def _generator(image_shape, latent_dim, widths, num_classes, norm):
             x = layers.UpSampling2D(2)(_conv1x1(x, widths[level - 1]))
     x = _activated(x, norm)
     # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
-    pixels = _scaled(4.0, mode="fan_out")
+    pixels = blocks.scaled(4.0, mode="fan_out")
     x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", kernel_initializer=pixels)(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(z if labels is None else [z, labels], images, name="generator")
@@ -107,14 +107,14 @@ def _generator(image_shape, latent_dim, widths, num_classes, norm):
 def _discriminator(image_shape, widths, num_classes):
     image = keras.Input(image_shape, name="image")
     labels = None if num_classes is None else blocks.label_input()
-    x = layers.Conv2D(widths[0], 4, strides=2, padding="same", kernel_initializer=_scaled(1.0))(image)
+    x = layers.Conv2D(widths[0], 4, strides=2, padding="same", kernel_initializer=blocks.scaled(1.0))(image)
     for level in range(len(widths)):
         if level:
             x = _conv1x1(layers.AveragePooling2D(2)(x), widths[level])
         x = _residual(x, len(widths))
     x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
     # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
-    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=_scaled(1.0, mode="fan_out"))(x)
+    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=blocks.scaled(1.0, mode="fan_out"))(x)
     logit = blocks.project(layers.Flatten()(x), labels, num_classes)
     return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
 
@@ -123,7 +123,7 @@ def _residual(x, count, norm=None):
     """Returns one of `count` blocks of a network: x plus two convolutions, each after its activation."""
     # A LeakyReLU keeps (1 + slope^2) / 2 of the variance.
     gain = 2 / (1 + NEGATIVE_SLOPE**2)
-    first, last = (_scaled(gain / count), "zeros") if norm is None else (_scaled(gain), _scaled(gain))
+    first, last = (blocks.scaled(gain / count), "zeros") if norm is None else (blocks.scaled(gain), blocks.scaled(gain))
     branch = x
     for initializer in (first, last):
         # A following batch norm subtracts every bias.
@@ -139,9 +139,4 @@ def _activated(x, norm):
 
 
 def _conv1x1(x, filters):
-    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled(1.0))(x)
-
-
-def _scaled(variance, mode="fan_in"):
-    """Returns the initializer with which an output has `variance` times the variance of its inputs."""
-    return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")
+    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=blocks.scaled(1.0))(x)

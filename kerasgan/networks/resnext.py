@@ -154,10 +154,10 @@ class _Stages:
         gain = 2 / (1 + NEGATIVE_SLOPE**2)
         # Three convolutions a block: each of the first two is scaled by blocks^(-1/4), its variance by blocks^(-1/2).
         share = 1.0 if norm else (len(self.sizes) * self.blocks_per_stage) ** -0.5
-        first, second = _scaled(share), _scaled(gain * share)
+        first, second = blocks.scaled(share), blocks.scaled(gain * share)
         options = {"use_bias": norm is None}  # a following batch norm subtracts every bias
         branch = x if norm is None else _activated(x, norm, f"{name}_in")
-        first = first if norm is None else _scaled(gain)
+        first = first if norm is None else blocks.scaled(gain)
         branch = layers.Conv2D(inner, 1, kernel_initializer=first, name=f"{name}_expand", **options)(branch)
         branch = _activated(branch, norm, f"{name}_expand")
         groups = inner // math.gcd(inner, self.group_width)
@@ -166,7 +166,7 @@ class _Stages:
             inner, 3, padding="same", groups=groups, kernel_initializer=second, name=f"{name}_grouped", **options
         )(branch)
         branch = _activated(branch, norm, f"{name}_grouped")
-        last = "zeros" if norm is None else _scaled(gain)
+        last = "zeros" if norm is None else blocks.scaled(gain)
         branch = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=last, name=f"{name}_reduce")(branch)
         return layers.Add(name=f"{name}_add")([x, branch])
 
@@ -176,7 +176,7 @@ def _generator(stages, latent_dim, num_classes, norm):
     labels = None if num_classes is None else blocks.label_input()
     x = z if labels is None else blocks.join_label(z, labels, num_classes)
     height, width, channels = stages.sizes[-1]
-    x = layers.Dense(height * width * channels, kernel_initializer=_scaled(1.0), name="g_basis")(x)
+    x = layers.Dense(height * width * channels, kernel_initializer=blocks.scaled(1.0), name="g_basis")(x)
     x = layers.Reshape((height, width, channels))(x)
     for size in reversed(stages.sizes):
         if x.shape[1:3] != size[:2]:
@@ -185,7 +185,7 @@ def _generator(stages, latent_dim, num_classes, norm):
         x = stages.stage(x, "g", norm)
     x = _activated(x, norm, "g_out")
     # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
-    pixels = _scaled(4.0, mode="fan_out")
+    pixels = blocks.scaled(4.0, mode="fan_out")
     to_image = layers.Conv2DTranspose(
         stages.image_shape[-1], 4, strides=2, padding="same", kernel_initializer=pixels, name="g_to_image"
     )
@@ -197,7 +197,7 @@ def _discriminator(stages, num_classes):
     image = keras.Input(stages.image_shape, name="image")
     labels = None if num_classes is None else blocks.label_input()
     from_image = layers.Conv2D(
-        stages.sizes[0][-1], 4, strides=2, padding="same", kernel_initializer=_scaled(1.0), name="d_from_image"
+        stages.sizes[0][-1], 4, strides=2, padding="same", kernel_initializer=blocks.scaled(1.0), name="d_from_image"
     )
     x = from_image(image)
     for size in stages.sizes:
@@ -207,7 +207,7 @@ def _discriminator(stages, num_classes):
         x = stages.stage(x, "d")
     x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
     # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
-    whole = _scaled(1.0, mode="fan_out")
+    whole = blocks.scaled(1.0, mode="fan_out")
     x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=whole, name="d_basis")(x)
     logit = blocks.project(layers.Flatten()(x), labels, num_classes)
     return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
@@ -223,9 +223,4 @@ def _conv1x1(x, filters, name):
     """Returns maps of another number of channels; the same maps if they have it already."""
     if x.shape[-1] == filters:
         return x
-    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled(1.0), name=name)(x)
-
-
-def _scaled(variance, mode="fan_in"):
-    """Returns the initializer with which an output has `variance` times the variance of its inputs."""
-    return keras.initializers.VarianceScaling(variance, mode=mode, distribution="untruncated_normal")
+    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=blocks.scaled(1.0), name=name)(x)
