@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
+    parser.add_argument("--threads", type=int, help="of each run (default: the table's); changes the seconds alone")
     records.add_options(parser, "quality")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -130,9 +131,10 @@ def main():
     if table.needs_folder != bool(options.folder):
         parser.error(f"--folder goes with the table of photos. Received: {options.name} with folder={options.folder!r}")
     seeds = options.seeds or table.seeds
-    processes = options.processes or max(1, os.cpu_count() // table.threads)
+    threads = options.threads or table.threads
+    processes = options.processes or max(1, os.cpu_count() // threads)
     work = [
-        (options.name, row, seed, options.epochs, table.threads, options.folder)
+        (options.name, row, seed, options.epochs, threads, options.folder)
         for row in table.rows
         for seed in range(seeds)
     ]
@@ -161,6 +163,7 @@ def _facts(options, seeds):
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
     command += f" --epochs {options.epochs}" if options.epochs else ""
     command += f" --rows {' '.join(options.rows)}" if options.rows else ""
+    command += f" --threads {options.threads}" if options.threads else ""
     command += " --folder PHOTOS" if options.folder else ""
     return {"command": command} | records.facts()
 
