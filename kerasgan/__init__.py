@@ -3,6 +3,7 @@
 from kerasgan import (
     augment,
     callbacks,
+    conditions,
     datasets,
     ema,
     evaluation,
@@ -25,6 +26,7 @@ __all__ = [
     "GAN",
     "augment",
     "callbacks",
+    "conditions",
     "datasets",
     "ema",
     "evaluation",

@@ -16,8 +16,9 @@ TREES = {path: ast.parse(path.read_text()) for path in FILES}
 FLOORS = [
     {"files", "keras_internals", "random"},
     {"pictures", "resume", "validation"},
-    {"animations"},
-    {"configs", "metrics", "networks", "theory"},
+    {"animations", "configs"},
+    {"conditions"},
+    {"metrics", "networks", "theory"},
     {"schedules"},
     {"optimizers"},
     {"augment", "backend", "ema", "objectives", "penalties", "updates"},
