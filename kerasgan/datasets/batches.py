@@ -73,6 +73,22 @@ class Batches:
         return self.label_range is not None
 
     @property
+    def has_condition(self) -> bool:
+        return self.label_range is not None
+
+    @property
+    def condition_shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def condition_dtype(self) -> str:
+        return "int32"
+
+    @property
+    def condition_range(self) -> tuple[float, float]:
+        return self.label_range
+
+    @property
     def label_range(self) -> tuple[int, int] | None:
         """The least and the largest label, before `map`; None where batches are of images alone."""
         return self.source.label_range

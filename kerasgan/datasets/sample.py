@@ -18,7 +18,7 @@ MAX_BYTES = 2**28
 _RUNS, _PASSES = 16, 8
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
-"""Images, float32 (n, ...) in [-1, 1], and their labels, int32 (n,), or None."""
+"""Images, float32 (n, ...) in [-1, 1], and their labels, int32 (n,), or other conditions, float32 (n, ...), or None."""
 
 
 class Sample:
@@ -226,7 +226,10 @@ def _num_images(shape):
 
 def _arrays(images, labels=None):
     images = np.asarray(images).astype("float32")
-    return images, None if labels is None else np.asarray(labels).astype("int32")
+    if labels is None:
+        return images, None
+    labels = np.asarray(labels)
+    return images, labels.astype("int32" if labels.dtype.kind in "iu" else "float32")
 
 
 def _joined(parts):
