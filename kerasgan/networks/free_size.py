@@ -33,8 +33,8 @@ def check_image_condition(network: str, image_shape: Sequence[int], condition: C
     if condition.shape[:2] != tuple(image_shape[:2]):
         raise ValueError(
             "The condition must have the height and width of the images. Received: "
-            f"condition={condition!r} for image_shape={tuple(image_shape)}. Resize one of them, for example small images "
-            "that are to be enlarged, before they are given to the network."
+            f"condition={condition!r} for image_shape={tuple(image_shape)}. Resize one of them before, for example "
+            "small images that are to be enlarged."
         )
 
 
