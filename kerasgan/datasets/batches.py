@@ -139,8 +139,8 @@ class Batches:
         """Returns batches to each of which a function is applied.
 
         Args:
-            function: from images, or from images and conditions, to what the batch becomes. On TensorFlow it takes tensors
-                and is traced once, as by `tf.data.Dataset.map`; on JAX it takes NumPy arrays.
+            function: from images, or from images and conditions, to what the batch becomes. On TensorFlow it takes
+                tensors and is traced once, as by `tf.data.Dataset.map`; on JAX it takes NumPy arrays.
             per_image: True promises that the result of each image follows from this image alone. Batches are then
                 mapped in parallel, and each of several workers reads only its own images.
         """

@@ -65,6 +65,7 @@ class ArrayEpochs(Epochs):
 
     Attributes:
         flip, crop: the arguments.
+        random_crops: whether crops are at other places in each pass, or all at the center.
     """
 
     def __init__(
@@ -91,15 +92,14 @@ class ArrayEpochs(Epochs):
         self._shuffle, self._seed, self._split = shuffle, seed, facts.split
         self.flip: bool = flip
         self.crop: tuple[int, int] | None = crop
+        self.random_crops: bool = True
         self._read = read or (lambda indices: values[indices])
 
     def unaugmented(self) -> "ArrayEpochs":
         """Returns the same batches, without mirrored images, and cropped at the center."""
         plain = copy.copy(self)
-        plain.flip, plain._is_random = False, False
+        plain.flip, plain.random_crops = False, False
         return plain
-
-    _is_random = True
 
     def reader(self, rows: Callable[[Any], Any] | None = None) -> Callable[[int], Any]:
         """Returns a function from a batch's number to the batch: see `Epochs.reader`."""
@@ -125,7 +125,7 @@ class ArrayEpochs(Epochs):
         if self.crop is not None:
             rest = np.subtract(self._sides, self.crop)
             drawn = random.integers(rest + 1, size=(self._num_images, 2))
-            picks["corners"] = drawn if self._is_random else np.broadcast_to(rest // 2, drawn.shape)
+            picks["corners"] = drawn if self.random_crops else np.broadcast_to(rest // 2, drawn.shape)
         return picks
 
     def batch_at(self, picked: dict[str, np.ndarray]) -> Any:

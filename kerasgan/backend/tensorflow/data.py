@@ -131,6 +131,7 @@ class ArrayEpochs(Epochs):
 
     Attributes:
         flip, crop: the arguments.
+        random_crops: whether crops are at other places in each pass, or all at the center.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class ArrayEpochs(Epochs):
         self._shuffle, self._seed, self._split = shuffle, seed, facts.split
         self.flip: bool = flip
         self.crop: tuple[int, int] | None = crop
+        self.random_crops: bool = True
         with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
             self._images_at = _reader(values, read)
             self._conditions_at = None if conditions is None else _reader(conditions, None)
@@ -164,10 +166,8 @@ class ArrayEpochs(Epochs):
     def unaugmented(self) -> "ArrayEpochs":
         """Returns the same batches, without mirrored images, and cropped at the center."""
         plain = copy.copy(self)
-        plain.flip, plain._is_random = False, False
+        plain.flip, plain.random_crops = False, False
         return plain
-
-    _is_random = True
 
     def picks_from(self, first: Any) -> tf.data.Dataset:
         """Returns a dataset of the picks of each batch: see `Epochs.picks_from`."""
@@ -195,7 +195,7 @@ class ArrayEpochs(Epochs):
     def _corners(self, seed):
         """The top and the left of each image's crop, int64 (num_images, 2)."""
         rest = np.subtract(self._sides, self.crop)
-        if not self._is_random:
+        if not self.random_crops:
             return tf.broadcast_to(tf.constant(rest // 2, tf.int64), (self._num_images, 2))
         uniform = tf.random.stateless_uniform((self._num_images, 2), seed)
         return tf.minimum(tf.cast(uniform * tf.constant(rest + 1, tf.float32), tf.int64), rest)
