@@ -21,15 +21,18 @@ NAMED_IN_WARNING = 10
 Decode = Callable[[int], np.ndarray]
 
 
-def decode_rows(numbers: Sequence[int], shape: tuple[int, ...], decode: Decode) -> tuple[np.ndarray, list[str | None]]:
-    """Returns images uint8 (len(numbers), *shape), and for each None or the reason why it cannot be read.
+def decode_rows(
+    numbers: Sequence[int], shape: tuple[int, ...], decode: Decode, dtype: str = "uint8"
+) -> tuple[np.ndarray, list[str | None]]:
+    """Returns images (len(numbers), *shape), and for each None or the reason why it cannot be read.
 
     Args:
         numbers: the numbers of the images.
         shape: (height, width, channels) of one image.
-        decode: a function from the number of an image to the image, uint8, which runs in threads.
+        decode: a function from the number of an image to the image, which runs in threads.
+        dtype: that of the images.
     """
-    images = np.zeros((len(numbers), *shape), dtype="uint8")
+    images = np.zeros((len(numbers), *shape), dtype)
 
     def row(place):
         try:
@@ -45,7 +48,7 @@ def decode_rows(numbers: Sequence[int], shape: tuple[int, ...], decode: Decode) 
 
 
 def held(
-    name: str, key: Callable[[], Any], count: int, shape: tuple[int, ...], decode: Decode
+    name: str, key: Callable[[], Any], count: int, shape: tuple[int, ...], decode: Decode, dtype: str = "uint8"
 ) -> tuple[np.ndarray | None, list[str | None], str | None]:
     """Returns the readable images, for each None or why it cannot be read, and the fingerprint where it is known.
 
@@ -53,13 +56,16 @@ def held(
         name: name of the set, for people who look into the cache.
         key: a function that returns everything that determines the images, for `disk_cache.images`.
         count: number of images.
-        shape, decode: as for `decode_rows`.
+        shape, decode, dtype: as for `decode_rows`; on the disk there are only uint8 and uint16.
     """
-    if is_small(count, shape[:2], shape[2]):
-        images, reasons = decode_rows(range(count), shape, decode)
+    if is_small(count, shape[:2], shape[2] * np.dtype(dtype).itemsize):
+        images, reasons = decode_rows(range(count), shape, decode, dtype)
         return readable(images, reasons), reasons, None
-    chunk = lambda start, stop: decode_rows(range(start, stop), shape, decode)  # noqa: E731
-    return disk_cache.images(name, key(), (count, *shape), None, chunk)
+
+    def chunk(start, stop):
+        return decode_rows(range(start, stop), shape, decode, dtype)
+
+    return disk_cache.images(name, key(), (count, *shape), None, chunk, dtype)
 
 
 def readable(images: np.ndarray, reasons: Sequence[str | None]) -> np.ndarray:
