@@ -41,12 +41,11 @@ class ValueScale:
 
     def to_model(self, values: Any) -> np.ndarray:
         """Returns values of the source as float32 in [-1, 1]; uint8, uint16 and int16 come back exactly."""
-        values = np.asarray(values)
-        precise = "float32" if self.dtype in PIXELS else "float64"
-        shifted = values.astype(precise) - np.dtype(precise).type(self.low)
-        return (shifted / np.dtype(precise).type((self.high - self.low) / 2) - np.dtype(precise).type(1)).astype(
-            "float32"
-        )
+        if self._is_model_range:
+            return np.asarray(values).astype("float32")
+        number = np.float32 if self.dtype in PIXELS else np.float64
+        values = np.asarray(values).astype(number) - number(self.low)
+        return (values / number((self.high - self.low) / 2) - number(1)).astype("float32")
 
     def to_source(self, images: Any) -> np.ndarray:
         """Returns values of the model in the source's dtype and range; those beyond [-1, 1] become its ends."""
