@@ -79,7 +79,7 @@ class Batches:
         return self.condition_range if is_label else None
 
     @property
-    def has_conditions(self) -> bool:
+    def has_condition(self) -> bool:
         """Whether batches are pairs (images, conditions), labels included, before `map`."""
         return self.condition_shape is not None
 
