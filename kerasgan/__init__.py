@@ -13,6 +13,7 @@ from kerasgan import (
     objectives,
     penalties,
     pictures,
+    reconstruction,
     sampling,
     schedules,
     theory,
@@ -20,10 +21,12 @@ from kerasgan import (
     updates,
 )
 from kerasgan.configs import frozen_config
+from kerasgan.cycle_gan import CycleGAN
 from kerasgan.gan import GAN
 
 __all__ = [
     "GAN",
+    "CycleGAN",
     "augment",
     "callbacks",
     "conditions",
@@ -37,6 +40,7 @@ __all__ = [
     "objectives",
     "penalties",
     "pictures",
+    "reconstruction",
     "sampling",
     "schedules",
     "theory",

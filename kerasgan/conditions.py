@@ -47,6 +47,8 @@ class Condition:
     def draw(self, n: int, seed: int | None) -> np.ndarray:
         """Draws conditions for samples of which none were given, (n, *shape); the same for the same seed.
 
+        Classes are drawn by the engine, uniformly, as an exported model draws them.
+
         Raises:
             ValueError: if such conditions cannot be drawn.
         """
@@ -165,10 +167,6 @@ class Classes(Condition):
     def advice(self) -> str:
         """The way out of labels that are out of range, as a clause."""
         return image_checks.LABELS_ADVICE
-
-    def draw(self, n: int, seed: int | None) -> np.ndarray:
-        """Draws every class with the same probability: int32 (n,)."""
-        return np.random.default_rng(seed).integers(0, self.num_classes, n, dtype="int32")
 
 
 @frozen_config

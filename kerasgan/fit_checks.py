@@ -27,8 +27,8 @@ def check_data(
         x: an array (n, ...), a `kerasgan.datasets.Batches`, or a `tf.data.Dataset`, `keras.utils.PyDataset` or Python
             generator of batches; other sources that Keras knows (a grain dataset) pass unchanged, and the step checks
             their shapes and dtypes alone.
-        y: the labels of an array, (n,), or None.
-        gan: the `kerasgan.GAN`, for its `image_shape` and `num_classes`.
+        y: the labels of an array, (n,), or its conditions (n, ...), or None.
+        gan: the `kerasgan.GAN`, for its `data_spec`.
         batch_size: images in a batch where `x` is an array, or None for Keras's default of 32.
         required_images: the fewest images that a batch may hold.
         multiple_of: every batch holds a multiple of so many images.
@@ -51,16 +51,20 @@ def check_data(
     return x, y
 
 
-def check_labels(num_classes: int | None, labels: Any) -> None:
-    """Checks that there are labels where the GAN has classes, and none where it has not.
+def check_condition(expected: Any, condition: Any) -> None:
+    """Checks that there are labels, or other conditions, where the GAN has them, and none where it has not.
+
+    Args:
+        expected: the GAN's condition, a value of `kerasgan.conditions`, or None.
+        condition: those of the data, or None.
 
     Raises:
-        ValueError: if it is the other way round.
+        ValueError: if there is one without the other.
     """
-    if num_classes is None and labels is not None:
-        raise ValueError(_no_labels(f"labels of type {type(labels).__name__}"))
-    if num_classes is not None and labels is None:
-        raise ValueError(_labels_needed(num_classes, "images alone"))
+    if expected is None and condition is not None:
+        raise ValueError(_no_labels(f"labels of type {type(condition).__name__}"))
+    if expected is not None and condition is None:
+        raise ValueError(_condition_needed(expected, "images alone"))
 
 
 @contextlib.contextmanager
@@ -89,7 +93,7 @@ def _checked_batches(batches, gan, required_images, multiple_of):
         required_images, multiple_of = 1, 1  # the sizes are checked, and each replica may read its rows alone
     checked = batches.map(_batch_check(gan, required_images, multiple_of), per_image=True)
     if backend.NAME == "tensorflow":
-        checked = dataclasses.replace(checked, report=image_checks.FirstBatches(gan.image_shape).add)
+        checked = dataclasses.replace(checked, report=image_checks.FirstBatches(gan.data_spec[0]).add)
         _check_parts(batches.epoch(0).element_spec, gan)
         checked.epoch(0)  # the specs are checked when the functions are traced
     return checked
@@ -97,13 +101,15 @@ def _checked_batches(batches, gan, required_images, multiple_of):
 
 def _check_loaded(batches, gan):
     """Checks batches as they were loaded: their values have been checked then, and they are not looked at again."""
-    if gan.num_classes is None and batches.label_range is not None:
+    image_shape, condition = gan.data_spec
+    if condition is None and batches.has_condition:
         raise ValueError(_no_labels("batches of images and labels"))
-    if gan.num_classes is not None and batches.label_range is None:
-        raise ValueError(_labels_needed(gan.num_classes, "batches of images alone"))
-    image_checks.check_image_spec((batches.batch_size, *batches.image_shape), "float32", gan.image_shape)
-    if batches.label_range is not None:
-        image_checks.check_label_range(*batches.label_range, gan.num_classes)
+    if condition is not None and not batches.has_condition:
+        raise ValueError(_condition_needed(condition, "batches of images alone"))
+    image_checks.check_image_spec((batches.batch_size, *batches.image_shape), "float32", image_shape)
+    if condition is not None:
+        condition.check_spec((batches.batch_size, *batches.condition_shape), batches.condition_dtype)
+        condition.check_range(*batches.condition_range)
 
 
 def _batch_check(gan, required_images, multiple_of):
@@ -112,7 +118,7 @@ def _batch_check(gan, required_images, multiple_of):
 
         return dataset_checks.batch_check(gan, required_images, multiple_of)
 
-    first = image_checks.FirstBatches(gan.image_shape)
+    first = image_checks.FirstBatches(gan.data_spec[0])
 
     def check(images, labels=None):
         check_numpy_batch(images, labels, gan, required_images, first)
@@ -131,16 +137,17 @@ def _checked_dataset(dataset, gan, required_images, multiple_of, tf):
         )
     _check_parts(dataset.element_spec, gan)
     checked = dataset.map(dataset_checks.batch_check(gan, required_images, multiple_of))
-    return data.with_report(checked, image_checks.FirstBatches(gan.image_shape).add)
+    return data.with_report(checked, image_checks.FirstBatches(gan.data_spec[0]).add)
 
 
 def _check_parts(spec, gan):
-    """Checks that a dataset's batches are images, or pairs of images and labels where the GAN has classes."""
+    """Checks that a dataset's batches are images, or pairs of images and conditions where the GAN has one."""
+    condition = gan.data_spec[1]
     tf = tensorflow()
     parts = spec if isinstance(spec, tuple) else (spec,)
-    if len(parts) == 1 and gan.num_classes is not None and isinstance(parts[0], tf.TensorSpec):
-        raise ValueError(_labels_needed(gan.num_classes, "a dataset of images alone"))
-    number = 1 if gan.num_classes is None else 2
+    if len(parts) == 1 and condition is not None and isinstance(parts[0], tf.TensorSpec):
+        raise ValueError(_condition_needed(condition, "a dataset of images alone"))
+    number = 1 if condition is None else 2
     received = f"a dataset of {spec}"
     if not all(isinstance(part, tf.TensorSpec) for part in parts):
         raise ValueError(
@@ -148,19 +155,20 @@ def _check_parts(spec, gan):
             f"{received}. Map it to these: dataset.map(lambda row: row['image']); make ragged images one size first."
         )
     if len(parts) != number:
-        raise ValueError(_no_labels(received) if gan.num_classes is None else _labels_needed(gan.num_classes, received))
+        raise ValueError(_no_labels(received) if condition is None else _condition_needed(condition, received))
 
 
 def _check_arrays(x, y, gan, batch_size, required_images, multiple_of):
-    """Returns the labels of an array as an array, or None."""
-    check_labels(gan.num_classes, y)
-    image_checks.check_array(x, gan.image_shape, batch_size, required_images)
+    """Returns the conditions of an array as an array, or None."""
+    image_shape, condition = gan.data_spec
+    check_condition(condition, y)
+    image_checks.check_array(x, image_shape, batch_size, required_images)
     for size in {min(batch_size, len(x)), len(x) % batch_size}:
         image_checks.check_batch_multiple(size, multiple_of)
     if y is None:
         return None
     y = np.asarray(y)
-    image_checks.check_label_array(y, len(x), gan.num_classes)
+    condition.check_array(y, len(x))
     return y
 
 
@@ -177,16 +185,17 @@ def check_numpy_batch(
     Raises:
         ValueError: as `check_data` does.
     """
-    check_labels(gan.num_classes, labels)
-    low, high = image_checks.check_batch(np.asarray(images), gan.image_shape, required_images)
+    image_shape, condition = gan.data_spec
+    check_condition(condition, labels)
+    low, high = image_checks.check_batch(np.asarray(images), image_shape, required_images)
     if first is not None:
         first.add(low, high, len(images))
     if labels is not None:
-        image_checks.check_label_array(np.asarray(labels), len(images), gan.num_classes)
+        condition.check_array(np.asarray(labels), len(images))
 
 
 def _checked_generator(batches, gan, required_images):
-    first = image_checks.FirstBatches(gan.image_shape)
+    first = image_checks.FirstBatches(gan.data_spec[0])
     for batch in batches:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
         check_numpy_batch(images, labels, gan, required_images, first)
@@ -199,7 +208,7 @@ class _CheckedPyDataset(WrappedPyDataset):
     def __init__(self, batches, gan, required_images):
         super().__init__(batches)
         self.gan, self.required_images = gan, required_images
-        self.first: image_checks.FirstBatches | None = image_checks.FirstBatches(gan.image_shape)
+        self.first: image_checks.FirstBatches | None = image_checks.FirstBatches(gan.data_spec[0])
 
     def __getitem__(self, index):
         batch = self.batches[index]
@@ -228,8 +237,13 @@ def _no_labels(received):
     )
 
 
-def _labels_needed(num_classes, received):
+def _condition_needed(condition, received):
+    if condition.dtype == "int32":
+        return (
+            f"This GAN has {condition.num_classes} classes: it is trained on pairs (images, labels). Received: "
+            f"{received}. Load the data with labels=True, or pass the labels as y."
+        )
     return (
-        f"This GAN has {num_classes} classes: it is trained on pairs (images, labels). Received: {received}. "
-        "Load the data with labels=True, or pass the labels as y."
+        f"This GAN has the condition {condition!r}: it is trained on pairs (images, conditions). Received: {received}. "
+        "Pass the conditions as y, or load pairs with kerasgan.datasets."
     )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasgan import (
     augment,
     backend,
+    conditions,
     fit_checks,
     fit_data,
     gan_config,
@@ -22,21 +22,22 @@ from kerasgan import (
     step,
     updates,
 )
+from kerasgan import reconstruction as reconstructions
 from kerasgan.ema import EMA
 from kerasgan.export import export
 from kerasgan.validation import arguments, first_mistakes
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import networks as network_checks
 
-LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "augment_probability")
+LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "g_reconstruction", "augment_probability")
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
-class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN):
+class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.SavedGAN):
     """A generator and a discriminator that are trained against each other.
 
     Images are float32 (batch, height, width, channels) in [-1, 1]; latents are drawn from N(0, I). Calling the model,
-    and `predict`, maps latents of shape (batch, latent_dim) to images; with classes, [latents, labels].
+    and `predict`, maps latents of shape (batch, latent_dim) to images; with a condition, [latents, condition].
 
     During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
     `d_real` and `d_fake`: mean D(x) and D(G(z)), as `Objective.outputs` defines them. With `validation_data` (real
@@ -44,14 +45,19 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
 
     Args:
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
-        discriminator: a Keras model from images to one logit each, shape (batch, 1); positive means real.
-        latent_dim: width of the latents, a positive int.
+        discriminator: a Keras model from images to one logit each, shape (batch, 1), or to a map of logits, (batch,
+            height, width, 1), over which the losses are means; positive means real.
+        latent_dim: width of the latents; 0 for a generator that takes its condition alone.
         num_classes: None for a GAN without labels. An int for a conditional one: both networks then take labels, int32
-            (batch,) in [0, num_classes), as their second input (Mirza and Osindero, 2014, arXiv:1411.1784).
+            (batch,) in [0, num_classes), as their second input (Mirza and Osindero, 2014, arXiv:1411.1784). It is the
+            short form of `condition=kerasgan.conditions.Classes(num_classes)`.
         ema: a `kerasgan.ema.EMA` for an averaged generator, which then draws all samples; None for none.
         seed: int that fixes the latents drawn in training, or None for a seed from Keras's global generator
             (`keras.utils.set_random_seed`).
         name: name of the model.
+        condition: a value of `kerasgan.conditions`: classes, several labels, numbers or an image, which both networks
+            take as their second input; None for none. A discriminator of one input is trained without an image that is
+            the condition.
 
     Raises:
         ValueError: if the networks do not fit each other or `latent_dim`, or the discriminator ends in a probability;
@@ -82,15 +88,19 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         ema: EMA | None = None,
         seed: int | None = None,
         name: str = "gan",
+        condition: conditions.Condition | None = None,
     ):
         super().__init__(name=name)
         self.placement = backend.placement()
         first_mistakes.check_order(generator, discriminator)
-        self.image_shape = network_checks.check_networks(generator, discriminator, latent_dim, num_classes)
+        self.condition = conditions.resolve(num_classes, condition)
+        shapes = network_checks.check_networks(generator, discriminator, latent_dim, self.condition)
+        self.image_shape = shapes.image
+        self.has_patches = shapes.has_patches
+        self.discriminates_by_condition = shapes.discriminates_by_condition
         self.generator = generator
         self.discriminator = discriminator
         self.latent_dim = int(latent_dim)
-        self.num_classes = None if num_classes is None else int(num_classes)
         self.seed = arguments.seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         # Evaluating held-out images must not change the latents that training draws next.
@@ -103,9 +113,20 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         self.averaged_generator = None if ema is None else _copy(generator)
         self.diagnostics: step.Recorder | None = None
         self.current_fit: fit_data.Fit | None = None
-        self.sample_function = backend.sampler(self.sampler, self.latent_dim, self.num_classes)
+        self.pool: step.ImagePool | None = None
+        self.sample_function = backend.sampler(self.sampler, self.latent_dim, self.condition)
         self.placement.check_networks(self)
         self.built = True
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes, where the condition is `kerasgan.conditions.Classes`; None otherwise."""
+        return getattr(self.condition, "num_classes", None)
+
+    @property
+    def data_spec(self) -> tuple[tuple[int, ...], conditions.Condition | None]:
+        """What `fit` takes: the shape of one image, and the condition that comes with it or None."""
+        return self.image_shape, self.condition
 
     @property
     def sampler(self) -> keras.Model:
@@ -120,6 +141,7 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         penalties: str | penalties.Penalty | Sequence[str | penalties.Penalty] = (),
         updates: Any = "alternating",
         augment: Any = None,
+        reconstruction: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -135,6 +157,9 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
             updates: the update rule: a name or a value of `kerasgan.updates`.
             augment: what the discriminator's images go through, real and generated alike: a name or a value of
                 `kerasgan.augment`; None for nothing. Its probability is then logged as `augment_probability`.
+            reconstruction: a distance between generated images and real ones that is added to the generator's loss, for
+                a GAN with a condition: a name or a value of `kerasgan.reconstruction`; None for none. It is then logged
+                as `g_reconstruction`.
             run_eagerly: True runs the step as plain Python, for debugging.
             steps_per_execution: training steps for each call into the engine; above 1 saves Python's overhead for
                 small networks, and callbacks see only the last step of each call. It is 1, with a warning, under a
@@ -157,14 +182,19 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         jit_compile = arguments.truth("jit_compile", jit_compile, ("auto", None))
         steps_per_execution = arguments.steps_per_execution(steps_per_execution)
         objective, penalties, updates, augment = _values_of(objective, penalties, updates, augment)
+        reconstruction = reconstructions.get(reconstruction)
         if augment is not None:
+            first_mistakes.check_augmented_condition(self.condition)
             augment.check(self.image_shape)
+        if reconstruction is not None:
+            reconstruction.check(self)
         network_checks.check_combination(self.discriminator, objective, penalties)
         if objective.no_total_loss:
             warnings.warn(objective.no_total_loss, stacklevel=2)
         updates.check(self.discriminator)
         self.jit_compile_setting = jit_compile
         self.objective, self.penalties, self.updates = objective, penalties, updates
+        self.reconstruction = reconstruction
         if not self.compiled or augment != self.augment:  # else a loaded model would lose its probability
             self.augment_probability.assign(0.0 if augment is None else augment.initial_probability)
         self.augment = augment
@@ -204,8 +234,8 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         Args:
             x: real images in [-1, 1]: what `kerasgan.datasets.load` returns, a `tf.data.Dataset` of batches, an array
                 (n, height, width, channels), or anything else that `keras.Model.fit` takes. Only arrays are shuffled
-                here. A conditional GAN takes batches of pairs (images, labels).
-            y: the labels of an array, int (n,); None for a GAN without classes.
+                here. A conditional GAN takes batches of pairs (images, labels), or (images, conditions).
+            y: the labels of an array, int (n,), or its conditions (n, ...); None for a GAN without.
             validation_data: real images that are not trained on, as `x` or a pair (images, labels), for the `val_`
                 logs.
 
@@ -288,51 +318,6 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         """Returns images from latents, or from [latents, labels]."""
         return self.sampler(inputs, training=training)
 
-    def generate(
-        self,
-        n: int | None = None,
-        seed: int | None = None,
-        latents: Any = None,
-        labels: Any = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Draws samples from the generator, without touching anything that training depends on.
-
-        Args:
-            n: how many samples; may be left out where `latents` or an array of `labels` are given.
-            seed: int in [0, 2**31) for the same samples every time, on one machine with the same weights; None for
-                new ones.
-            latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
-            labels: for a conditional GAN: one class for all samples, or int array (n,); None draws them uniformly.
-            batch_size: how many are computed at a time, at least 1; bounds the memory, changes nothing else.
-
-        Returns:
-            NumPy float32 array (n, height, width, channels), in [-1, 1] as far as the generator keeps to it.
-
-        Raises:
-            ValueError: if n is negative, left out, more than the memory holds or not the number of latents or labels
-                given, the latents have another width or are not finite, the labels are no classes of the GAN, or the
-                seed or the batch size is no such number.
-        """
-        return sampling.generate(self, n, seed, latents, labels, batch_size)
-
-    def class_grid(self, columns: int = 8, seed: int | None = 0, most: int | None = None) -> np.ndarray:
-        """Draws the same latents under every class: what the labels change, and what they leave alone.
-
-        Args:
-            columns: samples of each class, at least 1.
-            seed: int for the same latents every time.
-            most: where there are more classes, only so many are drawn, spread over all; None for every class.
-
-        Returns:
-            NumPy float32 array (classes * columns, height, width, channels), class after class, for
-            `kerasgan.pictures.tile(..., columns=columns)`.
-
-        Raises:
-            ValueError: if the GAN has no classes, or there are to be no columns.
-        """
-        return sampling.class_grid(self, columns, seed, most)
-
     def export(
         self,
         filepath: Any,
@@ -347,8 +332,9 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
 
     @property
     def metrics_variables(self) -> list[Any]:
-        """The variables of `metrics`, and of the diagnostics: JAX carries these from step to step."""
-        return super().metrics_variables + ([] if self.diagnostics is None else self.diagnostics.variables)
+        """The variables of `metrics`, of the diagnostics and of the pool: JAX carries these from step to step."""
+        others = [each.variables for each in (self.diagnostics, self.pool) if each is not None]
+        return sum(others, super().metrics_variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -360,6 +346,8 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
             left_out.append("d_penalty")
         if self.compiled and self.augment is None:
             left_out.append("augment_probability")
+        if self.compiled and self.reconstruction is None:
+            left_out.append("g_reconstruction")
         return [metric for metric in super().metrics if metric.name not in left_out]
 
     def on_epoch_iterator(self, iterator: Any) -> None:
@@ -372,13 +360,13 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
         return self.placement.step_function(step_function, self.run_eagerly)
 
     def _train_on(self, data):
-        results = step.train_step(self, *self._batch_of(data))
+        results = step.train_step(self, *self.batch_of(data))
         if self.diagnostics is not None:
             self.diagnostics.add(results)
         return self._report(results)
 
     def _test_on(self, data):
-        results = step.test_step(self, *self._batch_of(data), self.validation_seed_generator)
+        results = step.test_step(self, *self.batch_of(data), self.validation_seed_generator)
         logs = self._report(results)
         return {name: logs[name] for name in logs if name in (*results, "loss")}  # nothing is updated here
 
@@ -394,14 +382,16 @@ class GAN(keras_internals.TrainerHooks, sampling.LookInside, gan_config.SavedGAN
                 tracker.update_state(results[name])
         return self.get_metrics_result()
 
-    def _batch_of(self, data):
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        fit_checks.check_labels(self.num_classes, labels)
-        image_checks.check_image_spec(images.shape, images.dtype, self.image_shape)
-        if labels is not None:
-            image_checks.check_label_spec(labels.shape, labels.dtype)
-            labels = keras.ops.cast(labels, "int32")
-        return keras.ops.cast(images, "float32"), labels
+    def batch_of(self, data: Any) -> tuple[Any, Any]:
+        """Returns the images and the conditions (or None) of one batch of `fit`, checked, as the step takes them."""
+        images, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
+        image_shape, expected = self.data_spec
+        fit_checks.check_condition(expected, condition)
+        image_checks.check_image_spec(images.shape, images.dtype, image_shape)
+        if condition is not None:
+            expected.check_spec(condition.shape, condition.dtype)
+            condition = keras.ops.cast(condition, expected.dtype)
+        return keras.ops.cast(images, "float32"), condition
 
     def _check_compiled(self, method):
         if not self.compiled:

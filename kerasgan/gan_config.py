@@ -7,6 +7,9 @@ import keras
 from kerasgan import configs, keras_internals
 from kerasgan.validation import first_mistakes
 
+COMPILED = ("objective", "penalties", "updates", "augment", "reconstruction")
+"""The frozen values that a GAN is compiled with."""
+
 
 class SavedGAN(keras.Model):
     """The part of `kerasgan.GAN` that saves: its networks, settings, optimizers, seeds and augmentation probability."""
@@ -20,20 +23,22 @@ class SavedGAN(keras.Model):
             "ema": keras.saving.serialize_keras_object(self.ema),
             "seed": self.seed,
             "name": self.name,
+            "condition": None if self.num_classes else keras.saving.serialize_keras_object(self.condition),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("generator", "discriminator", "ema")
+            for name in ("generator", "discriminator", "ema", "condition")
+            if name in config  # older files have no condition
         }
         return cls(**{**config, **parts})
 
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
-        frozen = {name: getattr(self, name) for name in ("objective", "penalties", "updates", "augment")}
+        frozen = {name: getattr(self, name) for name in COMPILED}
         configs.check_saveable(frozen)
         values = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer} | frozen
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()} | {

@@ -4,7 +4,7 @@ An update rule has
 
 - `d_steps`: the discriminator's steps for each generator step, which is also the fewest images that a batch may hold;
 - `check(discriminator)`, which raises a `ValueError` if the rule cannot be used with that network;
-- `play(step, images, labels=None)`, which makes the updates for one batch and returns the logs.
+- `play(step, images, condition=None)`, which makes the updates for one batch and returns the logs.
 
 `step` is a `kerasgan.step.TrainingStep`. Its methods `update_discriminator`, `update_generator` and `update_both` each
 make one update and return its logs. A rule of your own is a class with these three members, decorated with
@@ -32,24 +32,34 @@ class Alternating:
     Args:
         d_steps: discriminator steps for each generator step, at least 1. The batch must hold at least `d_steps`
             images; a batch size that is a multiple of it gives minibatches of one size.
+        same_samples: True updates the generator on the samples on which the discriminator was just updated, which saves
+            one forward pass through the generator; for `d_steps=1`.
 
     Raises:
-        ValueError: if `d_steps` is not a whole number of at least 1.
+        ValueError: if `d_steps` is not a whole number of at least 1, or above 1 with `same_samples`.
 
     Reference: Goodfellow et al., 2014, arXiv:1406.2661 (algorithm 1).
     """
 
     d_steps: int = 1
+    same_samples: bool = False
 
     def __post_init__(self) -> None:
         scalars.whole_number("d_steps", self.d_steps, 1)
+        if self.same_samples and self.d_steps > 1:
+            raise ValueError(
+                "Both networks share their samples only in turns of one step each. Received: same_samples="
+                f"{self.same_samples!r} with d_steps={self.d_steps}. Use one of them."
+            )
 
     def check(self, discriminator: keras.Model) -> None:
         """Accepts any discriminator."""
 
-    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+    def play(self, step: Any, images: Any, condition: Any = None) -> dict[str, Any]:
         """Updates the discriminator `d_steps` times, then the generator. Returns the logs, means over the steps."""
-        minibatches = _split(images, labels, self.d_steps)
+        if self.same_samples:
+            return step.update_in_turn(images, condition)
+        minibatches = _split(images, condition, self.d_steps)
         d_logs = [step.update_discriminator(*minibatch) for minibatch in minibatches]
         g_logs = step.update_generator(*minibatches[-1])
         return {name: sum(logs[name] for logs in d_logs) / len(d_logs) for name in d_logs[0]} | g_logs
@@ -71,9 +81,9 @@ class Simultaneous:
     def check(self, discriminator: keras.Model) -> None:
         """Accepts any discriminator."""
 
-    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+    def play(self, step: Any, images: Any, condition: Any = None) -> dict[str, Any]:
         """Updates both networks from the same forward pass. Returns the logs."""
-        return step.update_both(images, labels)
+        return step.update_both(images, condition)
 
 
 @frozen_config
@@ -86,11 +96,12 @@ class OneStage:
     underflows), 1e-20 takes its place: far below the rounding of the discriminator's gradient, and enough to carry the
     image's.
 
-    This holds for every objective, but only for a discriminator that evaluates each image by itself.
+    This holds for every objective, but only for a discriminator that evaluates each image by itself, and has one logit
+    for it: where there is a map of logits, the gradients of several meet in one pixel, each with a factor of its own.
 
     Raises (in `compile`):
-        ValueError: for a discriminator with batch norm or activity regularizers, or one in float16, whose range is too
-            small for the factor. Use `Simultaneous`.
+        ValueError: for a discriminator with a map of logits, with batch norm or activity regularizers, or in float16,
+            whose range is too small for the factor. Use `Simultaneous`.
 
     Reference: Shen et al., 2021, arXiv:2103.00430.
     """
@@ -99,6 +110,8 @@ class OneStage:
 
     def check(self, discriminator: keras.Model) -> None:
         """Checks that the discriminator evaluates each image by itself, in a type of float32's range."""
+        if networks.has_map(discriminator):
+            raise ValueError(networks.ONE_LOGIT)
         reason = networks.why_not_per_sample(discriminator)
         if discriminator.dtype_policy.compute_dtype == "float16":
             reason = "computes in float16"
@@ -108,9 +121,9 @@ class OneStage:
                 f"range. Received: a discriminator that {reason}. Use updates='simultaneous'."
             )
 
-    def play(self, step: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+    def play(self, step: Any, images: Any, condition: Any = None) -> dict[str, Any]:
         """Updates both networks with one backward pass through the discriminator. Returns the logs."""
-        return step.update_both(images, labels, one_stage=True)
+        return step.update_both(images, condition, one_stage=True)
 
 
 UPDATES: dict[str, type[Any]] = {"alternating": Alternating, "simultaneous": Simultaneous, "one_stage": OneStage}
@@ -126,11 +139,11 @@ def get(updates: Any) -> Any:
     return configs.get("updates", updates, UPDATES, members=MEMBERS)
 
 
-def _split(images, labels, count):
-    """Cuts a batch into `count` minibatches (images, labels), whose sizes differ by one image at most."""
+def _split(images, condition, count):
+    """Cuts a batch into `count` minibatches (images, condition), whose sizes differ by one image at most."""
     if count == 1:
-        return [(images, labels)]
+        return [(images, condition)]
     size = keras.ops.shape(images)[0]
     ends = [size * number // count for number in range(count + 1)]
     parts = [slice(start, end) for start, end in itertools.pairwise(ends)]
-    return [(images[part], None if labels is None else labels[part]) for part in parts]
+    return [(images[part], None if condition is None else condition[part]) for part in parts]

@@ -16,8 +16,9 @@ def variables(gan: Any) -> dict[str, Any]:
     """Returns every variable on which the training of a compiled GAN depends, as a dict of names to Keras variables.
 
     These are the weights of the two networks and of the averaged generator, the optimizers' slots, steps and learning
-    rates, the state of every seed generator, the running means behind the logs, and the GAN's own variables. Names
-    count the variables of a part from 0: the names that Keras gives depend on what was built before in the process.
+    rates, the state of every seed generator, the running means behind the logs, the GAN's own variables, and the pool
+    of past images. Names count the variables of a part from 0: the names that Keras gives depend on what was built
+    before in the process.
 
     Args:
         gan: a compiled `kerasgan.GAN`.
@@ -32,6 +33,7 @@ def variables(gan: Any) -> dict[str, Any]:
     }
     parts |= {f"{METRICS}{metric.name}": metric.variables for metric in gan.metrics}
     parts["gan"] = gan.variables
+    parts["pool"] = [] if gan.pool is None else gan.pool.variables
     named, seen = {}, set()
     for part, members in parts.items():
         fresh = [variable for variable in members if id(variable) not in seen]

@@ -2,13 +2,13 @@
 
 import math
 import secrets
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerasgan import backend
-from kerasgan.validation import images as image_checks
 from kerasgan.validation import memory, scalars
 
 
@@ -19,20 +19,109 @@ def generate(
     latents: Any = None,
     labels: Any = None,
     batch_size: int = 256,
+    condition: Any = None,
 ) -> np.ndarray:
     """Returns samples of a GAN: see `kerasgan.GAN.generate`."""
     latents = None if latents is None else scalars.numbers("latents", latents)
-    labels = None if labels is None else scalars.numbers("labels", labels)
-    given = next((each for each in (latents, labels) if np.ndim(each) > 0), None)
+    condition = _one_condition(labels, condition)
+    rank = 0 if gan.condition is None else len(gan.condition.shape)
+    given = latents if np.ndim(latents) > 0 else condition if np.ndim(condition) > rank else None
     n = _checked_n(gan, len(given) if n is None and given is not None else n)
     batch_size = scalars.whole_number("batch_size", batch_size, 1)
     seed = _checked_seed(seed)
-    inputs = [_latents(gan, n, seed, latents)]
-    if gan.num_classes is not None or labels is not None:
-        inputs.append(_labels(gan, n, seed, labels))
+    inputs = [_latents(gan, n, seed, latents)] if gan.latent_dim or latents is not None else []
+    if gan.condition is not None or condition is not None:
+        inputs.append(_conditions(gan, n, seed, condition))
+    return in_batches(gan.sample_function, inputs, n, batch_size, gan.image_shape)
+
+
+def in_batches(
+    function: Callable[..., Any], inputs: Sequence[Any], n: int, batch_size: int, shape: Sequence[int]
+) -> np.ndarray:
+    """Returns what a function returns for `n` rows of its inputs, computed in batches.
+
+    Args:
+        function: from arrays (batch, ...) to an array (batch, ...).
+        inputs: arrays (n, ...).
+        n: the number of rows.
+        batch_size: rows at a time.
+        shape: that of a result without rows, (0, *shape).
+    """
     starts = range(0, n, batch_size)
-    images = [gan.sample_function(*(each[start : start + batch_size] for each in inputs)) for start in starts]
-    return np.concatenate([np.empty((0, *gan.image_shape), "float32"), *images])
+    results = [function(*(each[start : start + batch_size] for each in inputs)) for start in starts]
+    return np.concatenate(results) if results else np.empty((0, *shape), "float32")
+
+
+def translate(gan: Any, images: Any, seed: int | None = 0, batch_size: int = 16) -> np.ndarray:
+    """Returns images translated by a GAN whose condition is an image: see `kerasgan.GAN.translate`."""
+    if gan.condition is None or len(gan.condition.shape) != 3:
+        raise ValueError(
+            "Only a GAN whose condition is an image translates images. Received: a GAN with "
+            f"condition={gan.condition!r}. Use generate(), or build one with condition=kerasgan.conditions.Image(...)."
+        )
+    images = images_to_translate(images)
+    check_size(gan.sampler, gan.latent_dim, images.shape[1:])
+    return generate(gan, len(images), seed, batch_size=batch_size, condition=images)
+
+
+def images_to_translate(images: Any) -> np.ndarray:
+    """Returns images as an array (n, height, width, channels).
+
+    Raises:
+        ValueError: if they have another number of axes, or are no numbers.
+    """
+    images = scalars.numbers("images", images)
+    if images.ndim != 4:
+        raise ValueError(
+            f"Images to translate must have shape (n, height, width, channels). Received: shape {images.shape}. "
+            "Use images[None] for a single one."
+        )
+    return images
+
+
+def check_size(network: keras.Model, latent_dim: int, shape: tuple[int, ...]) -> None:
+    """Checks that a generator takes an image of a shape as its condition.
+
+    Args:
+        network: the generator, which may be built for images of any size.
+        latent_dim: width of its latents; 0 for none.
+        shape: (height, width, channels).
+
+    Raises:
+        ValueError: if it does not; it names the nearest size that the generator takes.
+    """
+    known = tuple(network.inputs[-1].shape[1:]) if getattr(network, "inputs", None) else (None, None, None)
+    if known[-1] not in (None, shape[-1]):
+        raise ValueError(
+            f"The generator translates images of {known[-1]} channels. Received: images of {shape[-1]} channels. "
+            "Convert them first."
+        )
+    if _takes(network, latent_dim, shape):
+        return
+    fixed = [side for side in known[:2] if side is not None]
+    near = fixed if len(fixed) == 2 else _nearest_size(network, latent_dim, shape)
+    advice = "" if near is None else f" The nearest size is {near[0]}x{near[1]}: resize or crop them."
+    raise ValueError(f"The generator cannot take images of this size. Received: {shape[0]}x{shape[1]}.{advice}")
+
+
+def _takes(network, latent_dim, shape):
+    """Returns whether a generator takes a condition of that shape, and returns an image of the same size."""
+    condition = keras.KerasTensor((1, *shape))
+    inputs = [keras.KerasTensor((1, latent_dim)), condition] if latent_dim else condition
+    try:
+        return tuple(network.compute_output_spec(inputs).shape[1:3]) == tuple(shape[:2])
+    except (ValueError, TypeError):
+        return False
+
+
+def _nearest_size(network, latent_dim, shape):
+    """Returns the nearest size, of multiples of a power of two, that a generator takes, or None."""
+    for power in range(1, 10):
+        step = 2**power
+        near = tuple(max(step, (side + step // 2) // step * step) for side in shape[:2])
+        if _takes(network, latent_dim, (*near, shape[2])):
+            return near
+    return None
 
 
 def class_grid(gan: Any, columns: int = 8, seed: int | None = 0, most: int | None = None) -> np.ndarray:
@@ -53,6 +142,8 @@ def grid_classes(num_classes: int, most: int | None = None) -> np.ndarray:
 
 
 def _checked_n(gan, n):
+    if n is None and gan.condition is not None and gan.latent_dim == 0:
+        raise ValueError("A generator without latents draws from its condition. Received: none. Pass condition=...")
     n = scalars.whole_number("n", n, 0)
     num_bytes = 4 * n * (gan.latent_dim + math.prod(gan.image_shape))
     if not memory.fits(num_bytes):
@@ -69,6 +160,11 @@ def _checked_seed(seed):
 
 
 def _latents(gan, n, seed, latents):
+    if gan.latent_dim == 0:
+        raise ValueError(
+            f"The generator has no latents. Received: latents of shape {latents.shape}. Leave them out: it draws from "
+            "its condition alone."
+        )
     if latents is None:
         return keras.ops.convert_to_numpy(keras.random.normal((n, gan.latent_dim), seed=seed))
     if latents.shape != (n, gan.latent_dim):
@@ -82,14 +178,35 @@ def _latents(gan, n, seed, latents):
     return finite
 
 
-def _labels(gan, n, seed, labels):
-    if gan.num_classes is None:
+def _one_condition(labels, condition):
+    """Returns what was given as labels or as the condition, as an array, or None."""
+    if labels is not None and condition is not None:
+        raise ValueError("Labels are a condition. Received: both labels and a condition. Give one of them.")
+    if condition is not None:
+        return scalars.numbers("condition", condition)
+    return None if labels is None else scalars.numbers("labels", labels)
+
+
+def _conditions(gan, n, seed, given):
+    if gan.condition is None:
         raise ValueError(
-            f"Only a conditional GAN draws by label. Received: labels={labels!r} for a GAN with num_classes=None. "
+            f"Only a conditional GAN draws by label. Received: labels={given!r} for a GAN with num_classes=None. "
             "Leave labels out, or build the networks and the GAN with num_classes."
         )
-    if labels is None:
+    if given is None and gan.num_classes is not None:
         return keras.ops.convert_to_numpy(backend.draw_labels(n, seed, gan.num_classes))
-    labels = np.full((n,), labels) if np.ndim(labels) == 0 else np.asarray(labels)
-    image_checks.check_label_array(labels, n, gan.num_classes)
-    return labels.astype("int32")
+    if given is None:
+        return gan.condition.draw(n, seed)
+    if given.ndim == len(gan.condition.shape):
+        given = np.repeat(given[None], n, axis=0)
+    if given.ndim == 4:  # images of any size: `translate` checks it
+        gan.condition.check_range(float(given.min(initial=0)), float(given.max(initial=0)))
+        _check_count(given, n)
+    else:
+        gan.condition.check_array(given, n)
+    return given.astype(gan.condition.dtype)
+
+
+def _check_count(given, n):
+    if len(given) != n:
+        raise ValueError(f"There must be one condition for each sample. Received: {len(given)} conditions for n={n}.")

@@ -1,12 +1,80 @@
-"""The methods of `kerasgan.GAN` that look inside a trained generator."""
+"""The methods of `kerasgan.GAN` that draw samples, and look inside a trained generator."""
 
 from typing import Any
 
+import numpy as np
+
 from . import anomaly, inversion, latent_directions
+from .generate import class_grid, generate, translate
 
 
-class LookInside:
-    """A mixin for a GAN: inversion, anomaly scores, directions."""
+class SamplingMethods:
+    """A mixin for a GAN: samples, translations, inversion, anomaly scores, directions."""
+
+    def generate(
+        self,
+        n: int | None = None,
+        seed: int | None = None,
+        latents: Any = None,
+        labels: Any = None,
+        batch_size: int = 256,
+        condition: Any = None,
+    ) -> np.ndarray:
+        """Draws samples from the generator, without touching anything that training depends on.
+
+        Args:
+            n: how many samples; may be left out where `latents`, or an array of `labels` or conditions, are given.
+            seed: int in [0, 2**31) for the same samples every time, on one machine with the same weights; None for
+                new ones.
+            latents: float array (n, latent_dim) to be used instead of drawn ones, or None to draw from N(0, I).
+            labels: for a conditional GAN: one class for all samples, or int array (n,); None draws them uniformly.
+            batch_size: how many are computed at a time, at least 1; bounds the memory, changes nothing else.
+            condition: for a GAN with a condition: one for all samples, or an array (n, ...); None draws them as
+                `kerasgan.conditions` says. Classes are given as `labels` or here.
+
+        Returns:
+            NumPy float32 array (n, height, width, channels), in [-1, 1] as far as the generator keeps to it.
+
+        Raises:
+            ValueError: if n is negative, left out, more than the memory holds or not the number of latents or labels
+                given, the latents have another width or are not finite, the labels are no classes of the GAN, or the
+                seed or the batch size is no such number.
+        """
+        return generate(self, n, seed, latents, labels, batch_size, condition)
+
+    def translate(self, images: Any, seed: int | None = 0, batch_size: int = 16) -> np.ndarray:
+        """Translates images by a GAN whose condition is an image: a sketch to a photo, a gray one to one in color.
+
+        Args:
+            images: float array (n, height, width, channels) in [-1, 1], of any size that the generator takes.
+            seed: int for the same latents every time, where the generator has latents; None for new ones.
+            batch_size: how many are computed at a time, at least 1; bounds the memory, changes nothing else.
+
+        Returns:
+            NumPy float32 array (n, height, width, channels).
+
+        Raises:
+            ValueError: for a GAN whose condition is no image; for images of another number of channels or out of
+                range, or of a size that the generator cannot take.
+        """
+        return translate(self, images, seed, batch_size)
+
+    def class_grid(self, columns: int = 8, seed: int | None = 0, most: int | None = None) -> np.ndarray:
+        """Draws the same latents under every class: what the labels change, and what they leave alone.
+
+        Args:
+            columns: samples of each class, at least 1.
+            seed: int for the same latents every time.
+            most: where there are more classes, only so many are drawn, spread over all; None for every class.
+
+        Returns:
+            NumPy float32 array (classes * columns, height, width, channels), class after class, for
+            `kerasgan.pictures.tile(..., columns=columns)`.
+
+        Raises:
+            ValueError: if the GAN has no classes, or there are to be no columns.
+        """
+        return class_grid(self, columns, seed, most)
 
     def invert(self, images: Any, labels: Any = None, features: Any = None, **options: Any) -> inversion.Inversion:
         """Returns the latents whose samples are nearest to given images, as far as a search finds them.

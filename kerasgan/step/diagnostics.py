@@ -143,11 +143,12 @@ class Recorder:
 
 
 def of_discriminator(
-    gan: Any, gradients: Any, images: Any, fake_images: Any, labels: Any, real_logits: Any, fake_logits: Any
+    gan: Any, gradients: Any, images: Any, fake_images: Any, condition: Any, real_logits: Any, fake_logits: Any
 ) -> dict[str, Any]:
     """Returns the diagnostics of an update of the discriminator, a dict of scalars; empty if none are recorded."""
     if gan.diagnostics is None:
         return {}
+    labels = condition if gan.num_classes is not None else None
     return {
         "d_grad_norm": _gradient_norm(gan.d_optimizer, gradients),
         "pairwise_accuracy": ops.mean(ops.cast(real_logits > fake_logits, "float32")),

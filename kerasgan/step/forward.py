@@ -1,8 +1,11 @@
 """Forward passes: generated images, logits and losses, in `keras.ops` alone.
 
 Every function takes `gan`, a compiled `kerasgan.GAN`; real images as a float tensor (batch, ...), in [-1, 1]; their
-labels, int32 (batch,), or None without classes; and where it draws, `random`, a `kerasgan.random.BatchRandom`.
-Generated images have the labels of the real ones in the same batch, so that both kinds have the same classes.
+conditions (batch, ...), or None for a GAN without; and where it draws, `random`, a `kerasgan.random.BatchRandom`.
+Generated images have the conditions of the real ones in the same batch, so that both kinds have the same.
+
+Logits are float32 (batch,) of a discriminator with one logit for each image, and (batch, patches) of one that returns a
+map of logits. Losses are then means over the patches.
 """
 
 from typing import Any
@@ -16,26 +19,28 @@ from kerasgan.random import BatchRandom
 from kerasgan.validation import networks
 
 
-def generate(gan: Any, latents: Any, labels: Any) -> tuple[Any, Any]:
+def generate(gan: Any, latents: Any, condition: Any) -> tuple[Any, Any]:
     """Returns generated images, and the sum of the losses that the generator's layers added."""
-    images = backend.call_network(gan.generator, network_inputs(latents, labels), training=True)
+    images = backend.call_network(gan.generator, network_inputs(latents, condition), training=True)
     return images, layer_losses(gan.generator)
 
 
-def discriminate(gan: Any, images: Any, labels: Any, training: bool, random: BatchRandom | None) -> tuple[Any, Any]:
-    """Returns the logits, float32 (batch,), and the sum of the losses that the discriminator's layers added.
+def discriminate(gan: Any, images: Any, condition: Any, training: bool, random: BatchRandom | None) -> tuple[Any, Any]:
+    """Returns the logits, float32 (batch,) or (batch, patches), and the losses that the discriminator's layers added.
 
     Where the GAN augments, the discriminator gets the images augmented, with numbers from `random`; without `random`,
     as in inference, it gets them as they are.
     """
     if random is not None and gan.augment is not None:  # in inference the GAN may not be compiled yet
         images = gan.augment.apply(images, random, gan.augment_probability)
-    logits = backend.call_network(gan.discriminator, network_inputs(images, labels), training=training)
-    return ops.reshape(ops.cast(logits, "float32"), [-1]), layer_losses(gan.discriminator)
+    inputs = network_inputs(images, condition if gan.discriminates_by_condition else None)
+    logits = ops.cast(backend.call_network(gan.discriminator, inputs, training=training), "float32")
+    logits = ops.reshape(logits, [batch_size(images), -1] if gan.has_patches else [-1])
+    return logits, layer_losses(gan.discriminator)
 
 
 def discriminate_pair(
-    gan: Any, images: Any, fake_images: Any, labels: Any, random: BatchRandom
+    gan: Any, images: Any, fake_images: Any, condition: Any, random: BatchRandom
 ) -> tuple[Any, Any, Any]:
     """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses.
 
@@ -45,11 +50,11 @@ def discriminate_pair(
     """
     if networks.why_not_per_sample(gan.discriminator) is None:
         both = ops.concatenate([images, ops.cast(fake_images, images.dtype)], axis=0)
-        logits, losses = discriminate(gan, both, repeat_labels(labels, 2), True, random.of_parts(2))
+        logits, losses = discriminate(gan, both, repeat_condition(condition, 2), True, random.of_parts(2))
         real_logits, fake_logits = ops.split(logits, 2)
         return real_logits, fake_logits, losses
-    real_logits, real_losses = discriminate(gan, images, labels, True, random)
-    fake_logits, fake_losses = discriminate(gan, fake_images, labels, True, random)
+    real_logits, real_losses = discriminate(gan, images, condition, True, random)
+    fake_logits, fake_losses = discriminate(gan, fake_images, condition, True, random)
     # Halved, these are the losses of one call on both kinds: weight penalties count once.
     return real_logits, fake_logits, (real_losses + fake_losses) / 2
 
@@ -67,14 +72,20 @@ def mean_outputs(gan: Any, real_logits: Any, fake_logits: Any) -> dict[str, Any]
     return {"d_real": ops.mean(real), "d_fake": ops.mean(fake)}
 
 
-def evaluate_batch(gan: Any, images: Any, labels: Any, random: BatchRandom) -> dict[str, Any]:
+def evaluate_batch(gan: Any, images: Any, condition: Any, random: BatchRandom) -> dict[str, Any]:
     """Evaluates real images and as many generated ones in inference mode, and updates nothing. Returns the logs."""
-    latents = random.normal((batch_size(images), gan.latent_dim))
-    fake_images = backend.call_network(gan.generator, network_inputs(latents, labels), training=False)
-    real_logits, _ = discriminate(gan, images, labels, False, random)
-    fake_logits, _ = discriminate(gan, fake_images, labels, False, random)
+    fake_images = backend.call_network(
+        gan.generator, network_inputs(draw_latents(gan, images, random), condition), training=False
+    )
+    real_logits, _ = discriminate(gan, images, condition, False, random)
+    fake_logits, _ = discriminate(gan, fake_images, condition, False, random)
     d_loss, g_loss = mean_losses(gan, real_logits, fake_logits)
     return {"d_loss": d_loss, "g_loss": g_loss} | mean_outputs(gan, real_logits, fake_logits)
+
+
+def draw_latents(gan: Any, images: Any, random: BatchRandom) -> Any:
+    """Returns latents, float32 (batch, latent_dim), as many as there are images; None for a generator without."""
+    return random.normal((batch_size(images), gan.latent_dim)) if gan.latent_dim else None
 
 
 def layer_losses(network: keras.Model) -> Any:
@@ -88,6 +99,6 @@ def batch_size(images: Any) -> Any:
     return ops.shape(images)[0]
 
 
-def repeat_labels(labels: Any, times: int) -> Any:
-    """Returns labels repeated, as often as images are concatenated; None for None."""
-    return None if labels is None else ops.tile(labels, [times])
+def repeat_condition(condition: Any, times: int) -> Any:
+    """Returns conditions repeated, as often as images are concatenated; None for None."""
+    return None if condition is None else ops.concatenate([condition] * times, axis=0)

@@ -10,7 +10,7 @@ from kerasgan.random import BatchRandom
 from . import forward
 
 
-def penalty_loss(gan: Any, images: Any, fake_images: Any, labels: Any, random: BatchRandom) -> Any:
+def penalty_loss(gan: Any, images: Any, fake_images: Any, condition: Any, random: BatchRandom) -> Any:
     """Returns the sum of the penalties that are due at this step of the discriminator, a scalar; 0.0 without any.
 
     Penalties that are due together share one call of the discriminator. Nothing of them flows back to the generator.
@@ -21,7 +21,7 @@ def penalty_loss(gan: Any, images: Any, fake_images: Any, labels: Any, random: B
         points = [_points(penalty.where, images, ops.stop_gradient(fake_images), random) for penalty in due]
 
         def summed(due=due, points=points, every=every):
-            return every * _sum_of_means(gan, due, points, labels, random)
+            return every * _sum_of_means(gan, due, points, condition, random)
 
         if every == 1:
             total += summed()
@@ -31,13 +31,13 @@ def penalty_loss(gan: Any, images: Any, fake_images: Any, labels: Any, random: B
     return total
 
 
-def _sum_of_means(gan, penalties, points, labels, random):
+def _sum_of_means(gan, penalties, points, condition, random):
     count = len(penalties)
     together = ops.concatenate(points, axis=0)
-    random, labels = random.of_parts(count), forward.repeat_labels(labels, count)
+    random, condition = random.of_parts(count), forward.repeat_condition(condition, count)
     needs_gradient = any(penalty.needs_gradient for penalty in penalties)
     evaluate = _logits_and_norms if needs_gradient else _logits_alone
-    logits, norms = evaluate(gan, together, labels, random)
+    logits, norms = evaluate(gan, together, condition, random)
     logits = ops.split(logits, count)
     norms = ops.split(norms, count) if needs_gradient else [None] * count
     parts = zip(penalties, logits, norms, strict=True)
@@ -45,11 +45,11 @@ def _sum_of_means(gan, penalties, points, labels, random):
     return ops.sum(ops.stack(means))
 
 
-def _logits_and_norms(gan, points, labels, random):
+def _logits_and_norms(gan, points, condition, random):
     """The logit and |grad D|^2 at each point, both (batch,); with augmentation, of D after it."""
 
     def logits_at(points):
-        return forward.discriminate(gan, points, labels, True, random)[0], None
+        return _per_image(forward.discriminate(gan, points, condition, True, random)[0]), None
 
     logits, pullback, _ = backend.vjp(logits_at, [], points)
     _, gradients = pullback(ops.ones_like(logits))
@@ -57,8 +57,13 @@ def _logits_and_norms(gan, points, labels, random):
     return logits, ops.sum(squares, axis=tuple(range(1, len(points.shape))))
 
 
-def _logits_alone(gan, points, labels, random):
-    return forward.discriminate(gan, points, labels, True, random)[0], None
+def _logits_alone(gan, points, condition, random):
+    return _per_image(forward.discriminate(gan, points, condition, True, random)[0]), None
+
+
+def _per_image(logits):
+    """The mean over the patches, (batch,), of a map of logits: a penalty looks at one value for each image."""
+    return ops.mean(logits, axis=1) if len(logits.shape) == 2 else logits
 
 
 def _points(where, images, fake_images, random):

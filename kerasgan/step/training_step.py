@@ -8,6 +8,7 @@ from keras import ops
 from kerasgan import backend
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.random import BatchRandom
+from kerasgan.validation import networks
 
 from . import averaging, diagnostics, forward, projection
 from .penalties import penalty_loss
@@ -16,13 +17,13 @@ SMALLEST_GRADIENT = 1e-20
 """Takes the place of a discriminator's gradient that is 0 in a one-stage update: see `kerasgan.updates.OneStage`."""
 
 
-def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
+def train_step(gan: Any, images: Any, condition: Any = None) -> dict[str, Any]:
     """Updates both networks on one batch, by the GAN's update rule.
 
     Args:
         gan: a compiled `kerasgan.GAN`.
         images: real images, float32 (batch, ...), in [-1, 1]; of a replica those of its share of the batch.
-        labels: int32 (batch,), or None without classes.
+        condition: the conditions of the images, (batch, ...), or None for a GAN without.
 
     Returns:
         A dict of scalar float32 tensors, means over the whole batch: `d_loss`, `g_loss`, `d_penalty` (0.0 without
@@ -32,7 +33,7 @@ def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
     """
     with backend.state_scope(gan):
         step = TrainingStep(gan)
-        logs = gan.updates.play(step, images, labels)
+        logs = gan.updates.play(step, images, condition)
         _check_losses(logs)
         step.project_kernels()
         backend.sync_statistics(gan.discriminator, gan.generator)
@@ -45,10 +46,10 @@ def train_step(gan: Any, images: Any, labels: Any = None) -> dict[str, Any]:
         return logs
 
 
-def test_step(gan: Any, images: Any, labels: Any, seed_generator: keras.random.SeedGenerator) -> dict[str, Any]:
+def test_step(gan: Any, images: Any, condition: Any, seed_generator: keras.random.SeedGenerator) -> dict[str, Any]:
     """Evaluates one batch, and updates nothing. Returns the logs without penalty, augmentation and diagnostics."""
     random = BatchRandom(seed_generator, *backend.replica())
-    return backend.mean_logs(forward.evaluate_batch(gan, images, labels, random))
+    return backend.mean_logs(forward.evaluate_batch(gan, images, condition, random))
 
 
 class TrainingStep:
@@ -69,12 +70,14 @@ class TrainingStep:
         self.random = BatchRandom(gan.seed_generator, *backend.replica())
         self._updated = set()  # the networks that have not been called since their update
 
-    def update_discriminator(self, images: Any, labels: Any = None) -> dict[str, Any]:
-        """Updates the discriminator once, on real images and as many newly generated ones.
+    def update_discriminator(self, images: Any, condition: Any = None, fake_images: Any = None) -> dict[str, Any]:
+        """Updates the discriminator once, on real images and as many generated ones.
 
         Args:
             images: float32 (batch, ...), in [-1, 1].
-            labels: int32 (batch,), or None without classes.
+            condition: the conditions of the images, (batch, ...), or None for a GAN without.
+            fake_images: generated images, (batch, ...); None for new ones. Where the GAN has a pool of past images,
+                some of these take their place.
 
         Returns:
             `d_loss`, `d_penalty`, `d_real`, `d_fake`, and the diagnostics of the discriminator where they are recorded.
@@ -83,12 +86,15 @@ class TrainingStep:
         variables = gan.discriminator.trainable_variables
 
         # Forward pass. The generator is not updated here, and needs no way back.
-        latents = self._latents(images)
-        fake_images = backend.call_network(gan.generator, network_inputs(latents, labels), training=True)
-        self._updated.discard("generator")
+        if fake_images is None:
+            inputs = network_inputs(self._latents(images), condition)
+            fake_images = backend.call_network(gan.generator, inputs, training=True)
+            self._updated.discard("generator")
+        if gan.pool is not None:
+            fake_images = gan.pool.exchange(fake_images, self.random)
 
         def total():
-            real_logits, fake_logits, layer_loss, penalty = self._discriminate(images, fake_images, labels)
+            real_logits, fake_logits, layer_loss, penalty = self._discriminate(images, fake_images, condition)
             d_loss = ops.mean(gan.objective.d_loss(real_logits, fake_logits))
             scaled = gan.d_optimizer.scale_loss(d_loss + layer_loss + penalty)
             return scaled, (real_logits, fake_logits, d_loss, penalty)
@@ -103,16 +109,16 @@ class TrainingStep:
         backend.apply(gan.d_optimizer, gradients, variables)
         self._updated.add("discriminator")
         self._update_augmentation(real_logits, fake_logits)
-        logs = self._diagnostics(gradients, images, fake_images, labels, real_logits, fake_logits)
+        logs = self._diagnostics(gradients, images, fake_images, condition, real_logits, fake_logits)
         logs |= forward.mean_outputs(gan, real_logits, fake_logits)
         return logs | {"d_loss": d_loss, "d_penalty": penalty}
 
-    def update_generator(self, images: Any, labels: Any = None) -> dict[str, Any]:
+    def update_generator(self, images: Any, condition: Any = None) -> dict[str, Any]:
         """Updates the generator once, on as many new latents as there are images.
 
         Args:
             images: float32 (batch, ...), in [-1, 1]; only objectives that are `paired` use their values.
-            labels: int32 (batch,), or None without classes.
+            condition: the conditions of the images, (batch, ...), or None for a GAN without.
 
         Returns:
             `g_loss`, and the diagnostics of the generator where they are recorded.
@@ -123,16 +129,16 @@ class TrainingStep:
         # Forward pass. The logits of real images do not depend on the generator.
         real_logits = None
         if gan.objective.paired:
-            real_logits, _ = forward.discriminate(gan, images, labels, True, self.random)
+            real_logits, _ = forward.discriminate(gan, images, condition, True, self.random)
         latents = self._latents(images)
 
         def total():
-            fake_images, layer_loss = forward.generate(gan, latents, labels)
-            fake_logits, _ = forward.discriminate(gan, fake_images, labels, True, self.random)
+            (fake_images, added_loss), logs = self._generate(images, latents, condition)
+            fake_logits, _ = forward.discriminate(gan, fake_images, condition, True, self.random)
             g_loss = ops.mean(gan.objective.g_loss(real_logits, fake_logits))
-            return gan.g_optimizer.scale_loss(g_loss + layer_loss), g_loss
+            return gan.g_optimizer.scale_loss(g_loss + added_loss), logs | {"g_loss": g_loss}
 
-        scaled, pullback, g_loss = backend.vjp(total, variables)
+        scaled, pullback, logs = backend.vjp(total, variables)
 
         # Backward pass through the discriminator and the generator.
         (gradients,) = pullback(ops.ones_like(scaled))
@@ -141,14 +147,61 @@ class TrainingStep:
         # Update.
         backend.apply(gan.g_optimizer, gradients, variables)
         self._updated = {"generator"}
-        return {"g_loss": g_loss} | diagnostics.of_generator(gan, gradients)
+        return logs | diagnostics.of_generator(gan, gradients)
 
-    def update_both(self, images: Any, labels: Any = None, one_stage: bool = False) -> dict[str, Any]:
+    def update_in_turn(self, images: Any, condition: Any = None) -> dict[str, Any]:
+        """Updates the discriminator, then the generator on the same samples, generated once.
+
+        The result is that of `update_discriminator` and `update_generator` with the same latents: the generator has not
+        changed in between, and its samples are evaluated by the discriminator as just updated.
+
+        Args:
+            images: float32 (batch, ...), in [-1, 1].
+            condition: the conditions of the images, (batch, ...), or None for a GAN without.
+
+        Returns:
+            The logs of `update_discriminator` and of `update_generator`.
+        """
+        gan = self.gan
+        latents = self._latents(images)
+
+        # Forward pass through the generator, which keeps its way back.
+        def generated():
+            return self._generate(images, latents, condition)
+
+        (fake_images, _), g_pullback, g_logs = backend.vjp(generated, gan.generator.trainable_variables)
+
+        # The discriminator's update.
+        logs = self.update_discriminator(images, condition, ops.stop_gradient(fake_images))
+
+        # Forward and backward pass through the updated discriminator.
+        real_logits = None
+        if gan.objective.paired:
+            real_logits, _ = forward.discriminate(gan, images, condition, True, self.random)
+
+        def discriminated(fake_images):
+            fake_logits, _ = forward.discriminate(gan, fake_images, condition, True, self.random)
+            g_loss = ops.mean(gan.objective.g_loss(real_logits, fake_logits))
+            return gan.g_optimizer.scale_loss(g_loss), g_loss
+
+        scaled, d_pullback, g_loss = backend.vjp(discriminated, [], fake_images)
+        _, fake_gradient = d_pullback(ops.ones_like(scaled))
+
+        # Backward pass through the generator.
+        (gradients,) = g_pullback((fake_gradient, gan.g_optimizer.scale_loss(ops.ones(()))))
+        gradients = backend.mean(gradients)
+
+        # Update.
+        backend.apply(gan.g_optimizer, gradients, gan.generator.trainable_variables)
+        self._updated = {"generator"}
+        return logs | g_logs | {"g_loss": g_loss} | diagnostics.of_generator(gan, gradients)
+
+    def update_both(self, images: Any, condition: Any = None, one_stage: bool = False) -> dict[str, Any]:
         """Updates both networks at once, on the losses of one forward pass through each.
 
         Args:
             images: float32 (batch, ...), in [-1, 1].
-            labels: int32 (batch,), or None without classes.
+            condition: the conditions of the images, (batch, ...), or None for a GAN without.
             one_stage: True for a single backward pass through the discriminator (Shen et al., 2021, arXiv:2103.00430),
                 which needs one that evaluates each image by itself; False for one pass for each loss.
 
@@ -160,13 +213,13 @@ class TrainingStep:
 
         # Forward pass through the generator, and through the discriminator. Each keeps its own way back.
         def generated():
-            return forward.generate(gan, latents, labels), None
+            return self._generate(images, latents, condition)
 
         def discriminated(fake_images):
-            *outputs, layer_loss, penalty = self._discriminate(images, fake_images, labels)
+            *outputs, layer_loss, penalty = self._discriminate(images, fake_images, condition)
             return (*outputs, layer_loss + penalty), penalty
 
-        (fake_images, _), g_pullback, _ = backend.vjp(generated, gan.generator.trainable_variables)
+        (fake_images, _), g_pullback, g_logs = backend.vjp(generated, gan.generator.trainable_variables)
         outputs, d_pullback, penalty = backend.vjp(discriminated, gan.discriminator.trainable_variables, fake_images)
         real_logits, fake_logits, _ = outputs
 
@@ -174,6 +227,8 @@ class TrainingStep:
         d_loss, g_loss, d_upstream, g_upstream = self._loss_gradients(real_logits, fake_logits)
 
         # Backward pass through the discriminator.
+        if one_stage and len(fake_logits.shape) > 1:
+            raise ValueError(networks.ONE_LOGIT)
         backward = _one_backward_pass if one_stage else _two_backward_passes
         d_gradients, fake_gradient = backward(d_pullback, fake_images, d_upstream, g_upstream)
 
@@ -183,9 +238,9 @@ class TrainingStep:
         # Update.
         d_gradients, g_gradients = backend.mean([d_gradients, g_gradients])
         self._update_both(d_gradients, g_gradients, real_logits, fake_logits)
-        logs = self._diagnostics(d_gradients, images, fake_images, labels, real_logits, fake_logits)
+        logs = self._diagnostics(d_gradients, images, fake_images, condition, real_logits, fake_logits)
         logs |= diagnostics.of_generator(gan, g_gradients) | forward.mean_outputs(gan, real_logits, fake_logits)
-        return logs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
+        return logs | g_logs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
 
     def project_kernels(self) -> None:
         """Projects the kernels of spectral normalization, of networks that have not been called since their update."""
@@ -193,12 +248,25 @@ class TrainingStep:
             projection.project_kernels(getattr(self.gan, name))
 
     def _latents(self, images):
-        return self.random.normal((forward.batch_size(images), self.gan.latent_dim))
+        return forward.draw_latents(self.gan, images, self.random)
 
-    def _discriminate(self, images, fake_images, labels):
+    def _generate(self, images, latents, condition):
+        """Returns generated images with the losses that are added to the generator's, and the logs of these."""
+        gan = self.gan
+        fake_images, added_loss = forward.generate(gan, latents, condition)
+        if gan.reconstruction is None:
+            return (fake_images, added_loss), {}
+
+        def generate(condition):
+            return forward.generate(gan, None, condition)[0]
+
+        loss = gan.reconstruction.loss(images, fake_images, generate)
+        return (fake_images, added_loss + loss), {"g_reconstruction": loss}
+
+    def _discriminate(self, images, fake_images, condition):
         """Returns the logits of real and generated images, the layer losses, and the penalties."""
-        pair = forward.discriminate_pair(self.gan, images, fake_images, labels, self.random)
-        return *pair, penalty_loss(self.gan, images, fake_images, labels, self.random)
+        pair = forward.discriminate_pair(self.gan, images, fake_images, condition, self.random)
+        return *pair, penalty_loss(self.gan, images, fake_images, condition, self.random)
 
     def _loss_gradients(self, real_logits, fake_logits):
         """Returns both losses, and the gradients of each, scaled as its optimizer asks for.
@@ -233,11 +301,11 @@ class TrainingStep:
             distance = real_logits - (fake_logits if neutral is None else neutral)
             gan.augment_probability.assign(gan.augment.next_probability(gan.augment_probability, distance))
 
-    def _diagnostics(self, gradients, images, fake_images, labels, real_logits, fake_logits):
+    def _diagnostics(self, gradients, images, fake_images, condition, real_logits, fake_logits):
         """Returns the diagnostics of an update of the discriminator, of the whole batch; empty if none are recorded."""
         if self.gan.diagnostics is None:
             return {}
-        first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, labels)]
+        first = [None if each is None else each[: diagnostics.MAX_IMAGES] for each in (images, fake_images, condition)]
         whole = backend.gather((*first, real_logits, fake_logits))
         self.gan.diagnostics.count(ops.reshape(whole[0], (-1, *self.gan.image_shape)))  # gathered, it has no shape
         return diagnostics.of_discriminator(self.gan, gradients, *whole)

@@ -58,6 +58,20 @@ def check_order(generator: keras.Model, discriminator: keras.Model) -> None:
         )
 
 
+def check_augmented_condition(condition: Any) -> None:
+    """Checks that the condition is no image, which augmentation would not move together with the images.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if condition is not None and len(condition.shape) == 3:
+        raise ValueError(
+            "Augmentation moves the discriminator's images, and not the images that are their condition. Received: "
+            f"augment for condition={condition!r}. Leave it out; flip=True and random crops of kerasgan.datasets move "
+            "both alike."
+        )
+
+
 def _shapes(network):
     """Returns the shapes of a network's first input and output without the batch axis, or None if not known."""
     if not getattr(network, "inputs", None) or not getattr(network, "outputs", None):

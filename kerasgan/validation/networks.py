@@ -1,5 +1,6 @@
 """Checks of networks, and of an objective and penalties with a discriminator, before any training."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,27 @@ import keras
 from kerasgan import keras_internals
 from kerasgan.validation import scalars
 
+ONE_LOGIT = (
+    "One-stage updates need one logit for each image: of a map of logits, the gradients of several meet in one pixel, "
+    "each with a factor of its own. Received: a discriminator that returns a map of logits. Use "
+    "updates='simultaneous', or kerasgan.updates.Alternating(same_samples=True)."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shapes:
+    """What the networks of a GAN say of their images and logits.
+
+    Attributes:
+        image: shape of one image, without the batch axis.
+        has_patches: whether the discriminator returns a map of logits, (batch, height, width, 1).
+        discriminates_by_condition: whether the discriminator takes the condition, too.
+    """
+
+    image: tuple[int, ...]
+    has_patches: bool
+    discriminates_by_condition: bool
+
 
 def same_shape(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
     """Returns whether two shapes agree in every axis; an axis that is None agrees with any size."""
@@ -15,36 +37,43 @@ def same_shape(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
 
 
 def check_networks(
-    generator: keras.Model, discriminator: keras.Model, latent_dim: int, num_classes: int | None = None
-) -> tuple[int, ...]:
-    """Checks that latents fit the generator, its output fits the discriminator, and that this ends in one logit.
+    generator: keras.Model, discriminator: keras.Model, latent_dim: int, condition: Any = None
+) -> Shapes:
+    """Checks that latents fit the generator, its output fits the discriminator, and that this ends in logits.
 
-    With classes, both take labels as their second input. Networks that are not built yet are built by this. The two
+    With a condition, both take it as their second input; a generator without latents as its only one, and a
+    discriminator may leave out an image that is a condition. Networks that are not built yet are built by this. The two
     have no layer with variables, and no variable, in common.
 
-    Returns:
-        The shape of one image, without the batch axis.
+    Args:
+        generator, discriminator, latent_dim: those of `kerasgan.GAN`.
+        condition: a value of `kerasgan.conditions`, or None.
 
     Raises:
         ValueError: for each of these that does not hold.
     """
-    scalars.whole_number("latent_dim", latent_dim, 1)
-    if num_classes is not None:
-        scalars.whole_number("num_classes", num_classes, 1)
+    scalars.whole_number("latent_dim", latent_dim, 0)
+    if latent_dim == 0 and condition is None:
+        raise ValueError(
+            "A generator needs latents or a condition. Received: latent_dim=0 without a condition. Use latent_dim=64, "
+            "or condition=kerasgan.conditions.Image((64, 64, 1))."
+        )
+    num_classes = getattr(condition, "num_classes", None)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model):
             raise ValueError(
                 f"The {name} must be a Keras model. Received: {name}={network!r}. Use kerasgan.networks, or build a "
                 "keras.Sequential."
             )
-        _check_inputs(name, network, num_classes)
+        _check_inputs(name, network, latent_dim, condition)
         if num_classes is not None:
             _check_classes(name, network, num_classes)
-    labels = [] if num_classes is None else [keras.KerasTensor((None,), "int32")]
-    image = _generated_image(generator, latent_dim, labels)
-    _check_logits(discriminator, image, labels)
+    conditions = [] if condition is None else [keras.KerasTensor((None, *condition.shape), condition.dtype)]
+    image = _generated_image(generator, latent_dim, conditions)
+    seen = conditions if _num_inputs(discriminator) != 1 else []
+    has_patches = _check_logits(discriminator, image, seen)
     _check_shares_nothing(generator, discriminator)
-    return tuple(image.shape[1:])
+    return Shapes(tuple(image.shape[1:]), has_patches, bool(seen))
 
 
 def _check_shares_nothing(generator, discriminator):
@@ -82,15 +111,31 @@ def _listed(names):
     return f"layers {', '.join(map(repr, names[:5]))}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _check_inputs(name, network, num_classes):
-    """Checks how many inputs a network has: latents or images, and labels if there are classes."""
-    inputs = len(network.inputs) if getattr(network, "inputs", None) else None  # unknown for subclassed models
-    if inputs is not None and inputs != (1 if num_classes is None else 2):
-        rule = "one input" if num_classes is None else "two inputs, labels (batch,) the second,"
-        raise ValueError(
-            f"The {name} must have {rule} for num_classes={num_classes}. Received: a {name} with {inputs}. "
-            "Build the networks and the GAN with the same num_classes."
-        )
+def _num_inputs(network):
+    """Returns how many inputs a network has, or None where that is not known, as for subclassed models."""
+    return len(network.inputs) if getattr(network, "inputs", None) else None
+
+
+def _check_inputs(name, network, latent_dim, condition):
+    """Checks how many inputs a network has: latents or images, and the condition if there is one."""
+    inputs = _num_inputs(network)
+    expected = 1 if condition is None else 2
+    if name == "generator" and latent_dim == 0:
+        expected = 1
+    may_leave_out = name == "discriminator" and condition is not None and len(condition.shape) == 3
+    if inputs in (None, expected) or (may_leave_out and inputs == 1):
+        return
+    num_classes = getattr(condition, "num_classes", None)
+    if condition is None or num_classes is not None:
+        setting, rule = f"num_classes={num_classes}", "two inputs, labels (batch,) the second,"
+    else:
+        setting, rule = f"condition={condition!r}", "two inputs, the condition the second,"
+    rule = "one input" if expected == 1 else rule
+    setting += f" and latent_dim={latent_dim}" if name == "generator" and latent_dim == 0 else ""
+    raise ValueError(
+        f"The {name} must have {rule} for {setting}. Received: a {name} with {inputs}. "
+        f"Build the networks and the GAN with the same {setting.split('=')[0]}."
+    )
 
 
 def _check_classes(name, network, num_classes):
@@ -114,8 +159,11 @@ def _input_shape(network):
     return tuple(network.inputs[0].shape) if network.built and getattr(network, "inputs", None) else None
 
 
-def _generated_image(generator, latent_dim, labels):
-    """Returns the generator's symbolic output for latents of that width."""
+def _generated_image(generator, latent_dim, conditions):
+    """Returns the generator's symbolic output for latents of that width, or for conditions alone."""
+    if latent_dim == 0:
+        shape = f"(batch, {', '.join(map(str, conditions[0].shape[1:]))})"
+        return _one_output(_call(generator, conditions[0], [], "generator", shape))
     expected = _input_shape(generator)
     width = latent_dim if expected is None else expected[-1]
     if width is not None and width != latent_dim:
@@ -124,7 +172,10 @@ def _generated_image(generator, latent_dim, labels):
             f"generator with input shape {expected}. Use GAN(..., latent_dim={width})."
         )
     latents = keras.KerasTensor((None, latent_dim))
-    image = _call(generator, latents, labels, "generator", f"(batch, {latent_dim})")
+    return _one_output(_call(generator, latents, conditions, "generator", f"(batch, {latent_dim})"))
+
+
+def _one_output(image):
     if not hasattr(image, "shape"):
         raise ValueError(
             f"The generator must return one batch of images. Received: {type(image).__name__}. Give it one output."
@@ -132,8 +183,11 @@ def _generated_image(generator, latent_dim, labels):
     return image
 
 
-def _check_logits(discriminator, image, labels):
-    """Checks that the discriminator takes the generator's images and ends in one logit for each."""
+def _check_logits(discriminator, image, conditions):
+    """Checks that the discriminator takes the generator's images and ends in logits; returns whether in a map of them.
+
+    There is one logit for each image, or a map of them, (batch, height, width, 1).
+    """
     expected = _input_shape(discriminator)
     if expected is not None and not same_shape(expected[1:], image.shape[1:]):
         raise ValueError(
@@ -141,11 +195,13 @@ def _check_logits(discriminator, image, labels):
             f"{image.shape} and a discriminator that takes {expected}. Build both for one image_shape, "
             "for example with kerasgan.networks.dcgan(image_shape)."
         )
-    logits = _call(discriminator, image, labels, "discriminator", str(image.shape))
-    if not hasattr(logits, "shape") or tuple(logits.shape[1:]) not in ((), (1,)):
+    logits = _call(discriminator, image, conditions, "discriminator", str(image.shape))
+    is_map = hasattr(logits, "shape") and _is_map(logits.shape)
+    if not is_map and (not hasattr(logits, "shape") or tuple(logits.shape[1:]) not in ((), (1,))):
         received = f"shape {logits.shape}" if hasattr(logits, "shape") else f"{len(logits)} outputs"
         raise ValueError(
-            "The discriminator must end in one logit for each image, of shape (batch, 1). "
+            "The discriminator must end in one logit for each image, of shape (batch, 1), or in a map of them, "
+            "(batch, height, width, 1). "
             f"Received: {received}. End it with keras.layers.Dense(1)."
         )
     activation = _squashing_activation(discriminator)
@@ -154,15 +210,27 @@ def _check_logits(discriminator, image, labels):
             "The discriminator must end in a logit, any real number, not in a probability: the losses apply the "
             f"sigmoid themselves. Received: a discriminator that ends in {activation!r}. Leave that activation out."
         )
+    return is_map
 
 
-def _call(network, inputs, labels, name, shape):
+def _is_map(shape):
+    return len(shape) == 4 and shape[-1] == 1
+
+
+def has_map(discriminator: keras.Model) -> bool:
+    """Returns whether a discriminator returns a map of logits, as far as its shapes are known."""
+    outputs = getattr(discriminator, "outputs", None) or []
+    return len(outputs) == 1 and _is_map(outputs[0].shape)
+
+
+def _call(network, inputs, conditions, name, shape):
     """Returns a network's symbolic output."""
     try:
-        return network([inputs, *labels] if labels else inputs)
+        return network([inputs, *conditions] if conditions else inputs)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        with_labels = " together with labels" if labels else ""
+        with_labels = " together with labels" if conditions and conditions[0].dtype == "int32" else ""
+        with_labels = with_labels or (" together with the condition" if conditions else "")
         raise ValueError(
             f"The {name} must accept inputs of shape {shape}{with_labels}. Received this error from it: {reason}. "
             "Build it for that shape."

@@ -139,8 +139,8 @@ def two_outputs():
     return keras.Model(image, [layers.Dense(1)(flat), layers.Dense(10)(flat)])
 
 
-def logit_map():
-    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])
+def logit_map(channels):
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(channels, 3)])
 
 
 def nested_sigmoid():
@@ -165,7 +165,7 @@ BAD_NETWORKS = {
     "other rank": (lambda: (generator((2,)), discriminator(layers.Dense(1))), "must fit the discriminator's input"),
     "two logits": (lambda: (generator(), discriminator(layers.Dense(2))), r"one logit.*Received: shape \(None, 2\)"),
     "two outputs": (lambda: (generator(), two_outputs()), "one logit.*Received: 2 outputs"),
-    "map of logits": (lambda: (generator(), logit_map()), "one logit"),
+    "map of two channels": (lambda: (generator(), logit_map(2)), "one logit"),
     "sigmoid": (
         lambda: (generator(), discriminator(layers.Dense(1, activation="sigmoid"))),
         "not in a probability.*sigmoid",
@@ -200,7 +200,12 @@ def test_subclassed_networks_train(images):
     assert np.isfinite(gan.fit(images, verbose=0).history["loss"][0])
 
 
-@pytest.mark.parametrize("latent_dim", [0, -1, 2.0, None, (4,)])
+def test_no_latents_and_no_condition():
+    with pytest.raises(ValueError, match=r"needs latents or a condition.*latent_dim=0"):
+        kerasgan.GAN(generator(), discriminator(layers.Dense(1)), latent_dim=0)
+
+
+@pytest.mark.parametrize("latent_dim", [-1, 2.0, None, (4,)])
 def test_latent_dim(latent_dim):
     with pytest.raises(ValueError, match="latent_dim must be a whole number"):
         kerasgan.GAN(generator(), discriminator(layers.Dense(1)), latent_dim=latent_dim)

@@ -8,24 +8,25 @@ import keras
 import numpy as np
 
 from kerasgan import keras_internals
-from kerasgan.networks import inputs as network_inputs
 
 from . import scopes
 
 
-def sampler(generator: keras.Model, latent_dim: int, num_classes: int | None) -> Callable[..., Any]:
+def sampler(generator: keras.Model, latent_dim: int, condition: Any) -> Callable[..., Any]:
     """Returns a compiled function from latents (n, latent_dim) to float32 images (n, ...), in inference mode.
 
-    Where there are classes, it takes labels, int32 (n,), as well. Batches are padded to a power of two, so that there
-    are few sizes to compile for.
+    With a condition (a value of `kerasgan.conditions`), it takes conditions (n, ...) as well, images of any size; with
+    `latent_dim` 0 it takes these alone. Batches are padded to a power of two, so that there are few sizes to compile
+    for.
     """
     compiled = inference(generator)
+    dtypes = (["float32"] if latent_dim else []) + ([] if condition is None else [condition.dtype])
 
-    def sample(latents, labels=None):
-        n = len(latents)
-        parts = [np.asarray(latents, "float32"), *([] if num_classes is None else [np.asarray(labels, "int32")])]
+    def sample(*given):
+        n = len(given[0])
+        parts = [np.asarray(part, dtype) for part, dtype in zip(given, dtypes, strict=True)]
         parts = [_padded(part, 1 << max(n - 1, 0).bit_length()) for part in parts]
-        return compiled(network_inputs.network_inputs(*parts))[:n].astype("float32")
+        return compiled(parts[0] if len(parts) == 1 else parts)[:n].astype("float32")
 
     return sample
 

@@ -29,24 +29,27 @@ def batch_check(gan: Any, required_images: int = 1, multiple_of: int = 1) -> Cal
         ValueError: by the function, for images or labels whose specs do not fit the GAN.
     """
 
+    image_shape, condition = gan.data_spec
+
     @plain
-    def check(images, *labels):
-        image_checks.check_image_spec(images.shape, images.dtype, gan.image_shape)
+    def check(images, *conditions):
+        image_checks.check_image_spec(images.shape, images.dtype, image_shape)
         image_checks.check_batch_size(images.shape[0], required_images)
         image_checks.check_batch_multiple(images.shape[0], multiple_of)
-        for each in labels:
-            image_checks.check_label_spec(each.shape, each.dtype)
-        with tf.control_dependencies(_assertions(gan, images, labels, required_images, multiple_of)):
+        for each in conditions:
+            condition.check_spec(each.shape, each.dtype)
+        with tf.control_dependencies([*_of_images(images, required_images, multiple_of), *_of(condition, conditions)]):
             images = tf.identity(images)
-        return (images, *labels) if labels else images
+        return (images, *conditions) if conditions else images
 
     return check
 
 
-def _assertions(gan, images, labels, required_images, multiple_of):
+def _of_images(images, required_images, multiple_of):
+    """Returns the assertions on a batch of images."""
     size = tf.shape(images)[:1]
     # Points have no range of their own.
-    bound = 1 + image_checks.TOLERANCE if len(gan.image_shape) > 1 else images.dtype.max
+    bound = 1 + image_checks.TOLERANCE if len(images.shape) > 2 else images.dtype.max
     finite = tf.reduce_all(tf.math.is_finite(images))
     inside = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
     few = f"Every batch must hold an image for each of {required_images} discriminator steps"
@@ -56,10 +59,21 @@ def _assertions(gan, images, labels, required_images, multiple_of):
     yield _assert(size[0] % multiple_of == 0, uneven, size, whole)
     yield _assert(finite, image_checks.FINITE_RULE, images, image_checks.FINITE_ADVICE)
     yield _assert(finite & inside, image_checks.RANGE_RULE, images, image_checks.RANGE_ADVICE)
-    for each in labels:
-        counted = tf.reduce_all((each >= 0) & (each < gan.num_classes))
-        rule = f"{image_checks.LABELS_RULE}, [0, {gan.num_classes})"
-        yield _assert(counted, rule, each, image_checks.LABELS_ADVICE)
+
+
+def _of(condition, conditions):
+    """Returns the assertions on the conditions of a batch, of which there is one or none."""
+    for each in conditions:
+        low, high = condition.limits
+        if each.dtype.is_floating:
+            finite = tf.reduce_all(tf.math.is_finite(each))
+            yield _assert(finite, f"{condition.plural} must be finite", each, image_checks.FINITE_ADVICE)
+        if low is not None and not each.dtype.is_bool:
+            slack = image_checks.TOLERANCE if each.dtype.is_floating else 0
+            inside = tf.reduce_all(
+                (each >= tf.cast(low - slack, each.dtype)) & (each <= tf.cast(high + slack, each.dtype))
+            )
+            yield _assert(inside, condition.rule, each, condition.advice)
 
 
 def _assert(condition, rule, values, way_out):

@@ -6,21 +6,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasgan.networks import inputs
 
-LABELS = tf.TensorSpec((None,), tf.int32, name="labels")
-
-
-def sampler(generator: keras.Model, latent_dim: int, num_classes: int | None) -> Callable[..., Any]:
+def sampler(generator: keras.Model, latent_dim: int, condition: Any) -> Callable[..., Any]:
     """Returns a compiled function from latents (n, latent_dim) to float32 images (n, ...), in inference mode.
 
-    Where there are classes, it takes labels, int32 (n,), as well.
+    With a condition (a value of `kerasgan.conditions`), it takes conditions (n, ...) as well, images of any size; with
+    `latent_dim` 0 it takes these alone.
     """
-    signature = [tf.TensorSpec((None, latent_dim), tf.float32)] + ([] if num_classes is None else [LABELS])
+    signature = [tf.TensorSpec((None, latent_dim), tf.float32)] if latent_dim else []
+    if condition is not None:
+        shape = (None, None, condition.shape[-1]) if len(condition.shape) == 3 else condition.shape
+        signature.append(tf.TensorSpec((None, *shape), condition.dtype, name=condition.input_name))
 
     @tf.function(input_signature=signature, autograph=False)
-    def sample(latents, labels=None):
-        return tf.cast(generator(inputs.network_inputs(latents, labels), training=False), tf.float32)
+    def sample(*given):
+        return tf.cast(generator(given[0] if len(given) == 1 else list(given), training=False), tf.float32)
 
     return sample
 
