@@ -1,6 +1,5 @@
 """Arrays of the caller's, and the digits of scikit-learn."""
 
-import dataclasses
 import importlib.util
 import pathlib
 import warnings
@@ -59,10 +58,13 @@ def read_arrays(source: Any, value_range: Any = None, unit: str | None = None) -
     if values.dtype.name not in PIXELS and (value_range is None or values.ndim == 2):
         values = values.astype("float32")
     data = Source("array", values).with_scale(value_range, unit)
-    if labels is None:
-        return data
-    labels = _checked_labels(np.asarray(labels), len(values))
-    return dataclasses.replace(data, labels=labels, num_classes=int(labels.max()) + 1)
+    return data if labels is None else with_labels(data, labels)
+
+
+def with_labels(data: Source, labels: Any) -> Source:
+    """Returns a source with labels, integers (n,). Raises a ValueError for others."""
+    labels = _checked_labels(np.asarray(labels), len(data.values))
+    return data.with_labels(labels, int(labels.max()) + 1)
 
 
 def _pair(source):

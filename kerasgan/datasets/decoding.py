@@ -88,7 +88,9 @@ def slug(path: pathlib.Path) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")
 
 
-def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None], stacklevel: int) -> tuple[str, ...]:
+def unreadable(
+    source: Any, names: Sequence[str], reasons: Sequence[str | None], stacklevel: int, what: str = "image"
+) -> tuple[str, ...]:
     """Returns the names of the files that could not be read, after a warning.
 
     Args:
@@ -96,6 +98,7 @@ def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None],
         names: the names of all files.
         reasons: for each None, or why it could not be read.
         stacklevel: as of `warnings.warn`, as it would be in the caller.
+        what: what files hold.
 
     Raises:
         ValueError: if these are all.
@@ -103,13 +106,14 @@ def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None],
     skipped = tuple(name for name, reason in zip(names, reasons, strict=True) if reason is not None)
     if len(skipped) == len(names):
         first = next(reason for reason in reasons if reason is not None)
+        kind, way_out = ("photo", "PNG or JPEG") if what == "image" else (what, "WAV")
         raise ValueError(
-            f"At least one photo must be readable. Received: source='{printable(source)}', with {len(names)} files "
+            f"At least one {kind} must be readable. Received: source='{printable(source)}', with {len(names)} files "
             f"that are not; the first, {printable(skipped[0])}, fails with: {printable(first)}. Convert them to "
-            "PNG or JPEG."
+            f"{way_out}."
         )
     if skipped:
-        message = f"Skipped {len(skipped)} of {len(names)} images that could not be read: {listed(skipped)}"
+        message = f"Skipped {len(skipped)} of {len(names)} {what}s that could not be read: {listed(skipped)}"
         warnings.warn(message, stacklevel=stacklevel + 1)
     return skipped
 

@@ -27,6 +27,7 @@ class DatasetInfo:
         condition: the value of `kerasgan.conditions` that batches have beside their images, for
             `kerasgan.GAN(..., condition=info.condition)`; None for images alone.
         value_scale: the dtype, range and unit of the source's values, with `to_model` and `to_source`; None for points.
+        rate: samples a second of sounds, or None.
         condition_names: one name for each of several labels or numbers, or None when they have none.
     """
 
@@ -41,6 +42,7 @@ class DatasetInfo:
     condition: Condition | None = None
     condition_names: tuple[str, ...] | None = None
     value_scale: ValueScale | None = None
+    rate: int | None = None
 
 
 def info_of(data: Source, crop: tuple[int, int] | None = None, labels: bool = False) -> DatasetInfo:
@@ -70,6 +72,7 @@ def info_of(data: Source, crop: tuple[int, int] | None = None, labels: bool = Fa
         condition=condition,
         condition_names=data.condition_names,
         value_scale=data.value_scale,
+        rate=data.rate,
     )
 
 

@@ -54,8 +54,7 @@ def read(
     elif isinstance(source, tuple) or hasattr(source, "__array__"):
         data = arrays.read_arrays(source, values.value_range, values.unit)
         if conditions is not None:
-            table, condition = tables.condition_of(conditions, len(data.values))
-            data = dataclasses.replace(data, conditions=table, condition=condition)
+            data = data.with_conditions(*tables.condition_of(conditions, len(data.values)))
         data = data.part(split)
     else:
         raise ValueError(

@@ -40,6 +40,7 @@ class Source:
         condition: the value of `kerasgan.conditions` that describes the conditions, or None.
         condition_names: one name for each column of the conditions, or None when they have none.
         value_scale: the scale of the values, or None of points.
+        rate: samples a second of sounds, or None.
     """
 
     name: str
@@ -54,11 +55,22 @@ class Source:
     condition: Condition | None = None
     condition_names: tuple[str, ...] | None = None
     value_scale: ValueScale | None = None
+    rate: int | None = None
 
     @property
     def stored_range(self) -> tuple[float, float] | None:
         """The range of `values` in memory, for `make_batches`; None for all of their dtype, or floats."""
         return None if self.value_scale is None else self.value_scale.stored_range
+
+    def with_labels(
+        self, labels: np.ndarray | None, num_classes: int | None, class_names: tuple[str, ...] | None = None
+    ) -> "Source":
+        """Returns the same values with labels."""
+        return dataclasses.replace(self, labels=labels, num_classes=num_classes, class_names=class_names)
+
+    def with_conditions(self, conditions: np.ndarray, condition: Condition) -> "Source":
+        """Returns the same values with conditions, float32 (n, columns), and the value that describes them."""
+        return dataclasses.replace(self, conditions=conditions, condition=condition)
 
     def with_scale(self, value_range: Any = None, unit: str | None = None) -> "Source":
         """Returns images with their scale: see `scale.scaled`. Points are returned as they are.
