@@ -128,11 +128,17 @@ def _check_range(low, high):
 def _checked_labels(labels, num_images):
     """Returns labels as int32 (num_images,); a last axis of size 1, as in Keras's CIFAR-10, is dropped."""
     received = f"Received: labels of shape={labels.shape}, dtype={labels.dtype} for {num_images} images"
+    if labels.ndim > 2 or labels.dtype.kind in "OSU":  # images, or the path of some
+        raise ValueError(
+            f"Labels must be one integer for each image. {received}. Load images that are made of others with "
+            "kerasgan.datasets.load_pairs(inputs, targets); encode words as integers."
+        )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"Labels must be one integer for each image. {received}. Use labels.argmax(axis=1) for one-hot labels."
+            f"Labels must be one integer for each image. {received}. Use labels.argmax(axis=1) for one-hot labels, and "
+            "load(images, conditions=labels) for several labels at once or numbers."
         )
     if labels.min() < 0:
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.conditions import Condition, Image
 from kerasgan.validation import memory
 
 SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
@@ -32,6 +33,10 @@ class Source:
         class_names: one name for each class, or None when the classes have no names.
         skipped: names of the files that could not be read.
         fingerprint: the `fingerprint` of values and labels where it is known already, or None.
+        conditions: float32 (num_images, columns), or None.
+        condition_channels: so many of the last channels of `values` are the condition of the image; None for none.
+        condition: the value of `kerasgan.conditions` that describes the conditions, or None.
+        condition_names: one name for each column of the conditions, or None when they have none.
     """
 
     name: str
@@ -41,14 +46,31 @@ class Source:
     class_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
     fingerprint: str | None = None
+    conditions: np.ndarray | None = None
+    condition_channels: int | None = None
+    condition: Condition | None = None
+    condition_names: tuple[str, ...] | None = None
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether there are conditions other than labels."""
+        return self.condition is not None
+
+    def cropped_condition(self, crop: tuple[int, int] | None) -> Condition | None:
+        """Returns the condition of images that are cropped to (height, width); None for whole images."""
+        if crop is None or self.condition_channels is None:
+            return self.condition
+        return Image((*crop, self.condition_channels))
 
     def part(self, split: str) -> "Source":
         """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
         indices = split_indices(split, len(self.values))
         if len(indices) == len(self.values):
             return self
-        labels = None if self.labels is None else self.labels[indices]
-        return dataclasses.replace(self, values=self.values[indices], labels=labels, fingerprint=None)
+        labels, conditions = (None if each is None else each[indices] for each in (self.labels, self.conditions))
+        return dataclasses.replace(
+            self, values=self.values[indices], labels=labels, conditions=conditions, fingerprint=None
+        )
 
 
 def fingerprint(dtype: Any, shape: tuple[int, ...], blocks: Iterable[Any], labels: np.ndarray | None) -> str:

@@ -169,7 +169,7 @@ def test_the_next_start_decodes_nothing_and_says_the_same(folder, cache, decoded
     _, info = quietly(folder)
     assert len(decoded) == COUNT + 2
     # Nor does it compute the fingerprint again.
-    monkeypatch.setattr(sys.modules["kerasgan.datasets.load"], "fingerprint", pytest.fail)
+    monkeypatch.setattr(sys.modules["kerasgan.datasets.info"], "fingerprint", pytest.fail)
     with pytest.warns(UserWarning, match=r"^Skipped 2 of 22 images that could not be read: a/05-broken"):
         _, again = load(folder, 4, image_size=SIDE)
     assert again == info and len(decoded) == COUNT + 2

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from .data import ArrayEpochs, resize_array
+from .data import ArrayEpochs, PairedEpochs, resize_array
 from .events import EventFile, summaries
 from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
@@ -19,6 +19,7 @@ __all__ = [
     "WRITE_ERRORS",
     "ArrayEpochs",
     "EventFile",
+    "PairedEpochs",
     "apply",
     "call_network",
     "compiled",
