@@ -195,7 +195,7 @@ def _add_conditions(train):
     train.add_argument(
         "--condition-from",
         choices=CONDITIONS,
-        help="what is made of each photo in DATA and to be translated back: sketches, gray, a small photo, a hidden part",
+        help="what is made of each photo in DATA and to be translated back: a sketch, gray, small, a part hidden",
     )
     train.add_argument(
         "--domains", nargs=2, metavar=("A", "B"), help="two folders of photos without pairs, to be translated both ways"

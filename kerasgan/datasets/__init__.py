@@ -9,6 +9,9 @@ from .load import load_arrays as load_arrays
 from .pairs import load_pair_arrays as load_pair_arrays
 from .pairs import load_pairs as load_pairs
 from .photos import num_photos as num_photos
+from .scale import ValueScale as ValueScale
+from .signals import load_signals as load_signals
+from .sounds import load_sounds as load_sounds
 from .toy import BELL_MEAN as BELL_MEAN
 from .toy import BELL_SIGMA as BELL_SIGMA
 from .toy import GRID_SIGMA as GRID_SIGMA

@@ -79,7 +79,7 @@ class Batches:
         return self.condition_range if is_label else None
 
     @property
-    def has_conditions(self) -> bool:
+    def has_condition(self) -> bool:
         """Whether batches are pairs (images, conditions), labels included, before `map`."""
         return self.condition_shape is not None
 
@@ -201,6 +201,7 @@ def make_batches(
     flip: bool = False,
     crop: tuple[int, int] | None = None,
     condition_channels: int | None = None,
+    value_range: tuple[float, float] | None = None,
     passes: int = 1,
     skip_batches: int = 0,
 ) -> Batches:
@@ -221,6 +222,7 @@ def make_batches(
         flip: whether to mirror images, each with probability 1/2 in each pass.
         crop: (height, width) of a part of each image, at another place in each pass; None for whole images.
         condition_channels: so many of the last channels of `values` are the conditions; None for `conditions`.
+        value_range: the pixels that become -1 and 1; None for the least and the greatest of their dtype.
         passes: passes through the data in one epoch.
         skip_batches: batches that training has had already.
     """
@@ -235,6 +237,7 @@ def make_batches(
         flip=flip,
         crop=crop,
         condition_channels=condition_channels,
+        value_range=value_range,
     )
     return Batches(source, passes * source.batches_per_pass, skip_batches)
 
@@ -246,7 +249,7 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     bilinear.
 
     Args:
-        images: array (n, height, width, channels), uint8 in [0, 255] or float32 in [-1, 1].
+        images: array (n, height, width, channels), uint8, uint16 or float32.
         size: (height, width), or None to keep the size.
         channels: 1 or 3, or None to keep the channels.
 

@@ -21,15 +21,18 @@ NAMED_IN_WARNING = 10
 Decode = Callable[[int], np.ndarray]
 
 
-def decode_rows(numbers: Sequence[int], shape: tuple[int, ...], decode: Decode) -> tuple[np.ndarray, list[str | None]]:
-    """Returns images uint8 (len(numbers), *shape), and for each None or the reason why it cannot be read.
+def decode_rows(
+    numbers: Sequence[int], shape: tuple[int, ...], decode: Decode, dtype: str = "uint8"
+) -> tuple[np.ndarray, list[str | None]]:
+    """Returns images (len(numbers), *shape), and for each None or the reason why it cannot be read.
 
     Args:
         numbers: the numbers of the images.
         shape: (height, width, channels) of one image.
-        decode: a function from the number of an image to the image, uint8, which runs in threads.
+        decode: a function from the number of an image to the image, which runs in threads.
+        dtype: that of the images.
     """
-    images = np.zeros((len(numbers), *shape), dtype="uint8")
+    images = np.zeros((len(numbers), *shape), dtype)
 
     def row(place):
         try:
@@ -45,7 +48,7 @@ def decode_rows(numbers: Sequence[int], shape: tuple[int, ...], decode: Decode) 
 
 
 def held(
-    name: str, key: Callable[[], Any], count: int, shape: tuple[int, ...], decode: Decode
+    name: str, key: Callable[[], Any], count: int, shape: tuple[int, ...], decode: Decode, dtype: str = "uint8"
 ) -> tuple[np.ndarray | None, list[str | None], str | None]:
     """Returns the readable images, for each None or why it cannot be read, and the fingerprint where it is known.
 
@@ -53,13 +56,16 @@ def held(
         name: name of the set, for people who look into the cache.
         key: a function that returns everything that determines the images, for `disk_cache.images`.
         count: number of images.
-        shape, decode: as for `decode_rows`.
+        shape, decode, dtype: as for `decode_rows`; on the disk there are only uint8 and uint16.
     """
-    if is_small(count, shape[:2], shape[2]):
-        images, reasons = decode_rows(range(count), shape, decode)
+    if is_small(count, shape[:2], shape[2] * np.dtype(dtype).itemsize):
+        images, reasons = decode_rows(range(count), shape, decode, dtype)
         return readable(images, reasons), reasons, None
-    chunk = lambda start, stop: decode_rows(range(start, stop), shape, decode)  # noqa: E731
-    return disk_cache.images(name, key(), (count, *shape), None, chunk)
+
+    def chunk(start, stop):
+        return decode_rows(range(start, stop), shape, decode, dtype)
+
+    return disk_cache.images(name, key(), (count, *shape), None, chunk, dtype)
 
 
 def readable(images: np.ndarray, reasons: Sequence[str | None]) -> np.ndarray:
@@ -82,7 +88,9 @@ def slug(path: pathlib.Path) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", path.resolve().name).strip("-")
 
 
-def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None], stacklevel: int) -> tuple[str, ...]:
+def unreadable(
+    source: Any, names: Sequence[str], reasons: Sequence[str | None], stacklevel: int, what: str = "image"
+) -> tuple[str, ...]:
     """Returns the names of the files that could not be read, after a warning.
 
     Args:
@@ -90,6 +98,7 @@ def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None],
         names: the names of all files.
         reasons: for each None, or why it could not be read.
         stacklevel: as of `warnings.warn`, as it would be in the caller.
+        what: what files hold.
 
     Raises:
         ValueError: if these are all.
@@ -97,13 +106,14 @@ def unreadable(source: Any, names: Sequence[str], reasons: Sequence[str | None],
     skipped = tuple(name for name, reason in zip(names, reasons, strict=True) if reason is not None)
     if len(skipped) == len(names):
         first = next(reason for reason in reasons if reason is not None)
+        kind, way_out = ("photo", "PNG or JPEG") if what == "image" else (what, "WAV")
         raise ValueError(
-            f"At least one photo must be readable. Received: source='{printable(source)}', with {len(names)} files "
+            f"At least one {kind} must be readable. Received: source='{printable(source)}', with {len(names)} files "
             f"that are not; the first, {printable(skipped[0])}, fails with: {printable(first)}. Convert them to "
-            "PNG or JPEG."
+            f"{way_out}."
         )
     if skipped:
-        message = f"Skipped {len(skipped)} of {len(names)} images that could not be read: {listed(skipped)}"
+        message = f"Skipped {len(skipped)} of {len(names)} {what}s that could not be read: {listed(skipped)}"
         warnings.warn(message, stacklevel=stacklevel + 1)
     return skipped
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasgan.conditions import Classes, Condition
 
+from .scale import ValueScale
 from .source import Source, fingerprint
 
 
@@ -25,6 +26,8 @@ class DatasetInfo:
         fingerprint: SHA-256 of all values and labels in memory; equal for equal data alone.
         condition: the value of `kerasgan.conditions` that batches have beside their images, for
             `kerasgan.GAN(..., condition=info.condition)`; None for images alone.
+        value_scale: the dtype, range and unit of the source's values, with `to_model` and `to_source`; None for points.
+        rate: samples a second of sounds, or None.
         condition_names: one name for each of several labels or numbers, or None when they have none.
     """
 
@@ -38,6 +41,8 @@ class DatasetInfo:
     fingerprint: str | None = None
     condition: Condition | None = None
     condition_names: tuple[str, ...] | None = None
+    value_scale: ValueScale | None = None
+    rate: int | None = None
 
 
 def info_of(data: Source, crop: tuple[int, int] | None = None, labels: bool = False) -> DatasetInfo:
@@ -66,6 +71,8 @@ def info_of(data: Source, crop: tuple[int, int] | None = None, labels: bool = Fa
         fingerprint=fingerprint_of(data),
         condition=condition,
         condition_names=data.condition_names,
+        value_scale=data.value_scale,
+        rate=data.rate,
     )
 
 

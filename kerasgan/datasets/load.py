@@ -1,23 +1,19 @@
 """Loading of data sets: `load` gives batches for training, `load_arrays` arrays for evaluation."""
 
-import dataclasses
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from kerasgan.validation import scalars
 
-from . import arrays, photos, stacked_mnist, tables, tfds_images, toy
-from .batches import Batches, make_batches, resize_array
+from . import stacked_mnist, tfds_images
+from .batches import Batches, make_batches
 from .derived import MakeCondition, with_derived
 from .info import DatasetInfo, info_of
+from .reading import OWN_NAMES, Values, checked_size, is_array_file, must_be_path, read, sizes
+from .scale import stored_to_model
 from .source import Source, check_memory
-
-OWN_NAMES = ("digits", *toy.NAMES, stacked_mnist.NAME)
-"""Names of sources that are not sets of TensorFlow Datasets."""
-SIDE_LIMIT = 2**20
 
 
 def load(
@@ -27,6 +23,9 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     crop_from: int | tuple[int, int] | None = None,
+    bits: int | None = None,
+    value_range: tuple[float, float] | str | None = None,
+    unit: str | None = None,
     split: str = "train",
     labels: bool = False,
     conditions: Any = None,
@@ -50,14 +49,20 @@ def load(
             `"stacked_mnist"`, three digits of MNIST as the colors of one image, 1,000 classes;
             the name of an image set of TensorFlow Datasets, such as `"mnist"`, searched for in `TFDS_DATA_DIR`;
             a folder of photos (write `"./digits"` for a folder with one of the names above);
-            an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8 in [0, 255] or
-            float in [-1, 1], or points (num_points[, dimensions]) float.
+            a `.npy` or `.npz` file, or a folder of these, with images of any number of channels;
+            an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8, uint16, int16,
+            float in [-1, 1] or, with `value_range`, any numbers; or points (num_points[, dimensions]) float.
         batch_size: images in a batch, at most as many as there are; an epoch leaves out what does not fill a batch.
         image_size: integer or (height, width): the center is cropped to that aspect ratio and resized. None keeps the
             size; for photos it means 64.
-        channels: 1 for gray or 3 for RGB. None keeps them; for photos it means 3.
+        channels: 1 for gray, 3 for RGB or, of photos, 4 for RGB and opacity. None keeps them; for photos of 8 bits it
+            means 3.
         crop_from: integer or (height, width), at least `image_size`: images are resized to it, and a part of
             `image_size`, at another place in each pass, is what batches hold. None for whole images.
+        bits: 8 or 16, the bits of pictures in a folder. None keeps 16 where all have as many.
+        value_range: (low, high), the values of the source that become -1 and 1; `"data"` for its least and greatest.
+            None for all that 8 or 16 bits hold, and [-1, 1] for floats. `info.value_scale` turns samples back.
+        unit: name of the unit of the source's values, for `info`, or None.
         split: `"train"` or a slice of it, such as `"train[:90%]"`; for TensorFlow Datasets any split of the set. Slices
             of the same source that do not overlap have no image in common.
         labels: whether batches are pairs (images, labels).
@@ -100,7 +105,7 @@ def load(
     skip_batches = scalars.whole_number("skip_batches", skip_batches, 0, below=2**62)
     size, crop = sizes(image_size, crop_from)
     _check_kinds(labels, conditions, condition_from)
-    data = read(source, size, channels, split, seed, conditions)
+    data = read(source, size, channels, split, seed, conditions, Values(bits, value_range, unit))
     _check_options(data, batch_size, labels, flip, crop)
     if condition_from is not None:
         data = with_derived(data, condition_from, seed)
@@ -123,7 +128,8 @@ def batches_of(
     """
     conditions = data.labels if labels else data.conditions
     channels = data.condition_channels
-    batches = make_batches(data.values, conditions, batch_size, crop=crop, condition_channels=channels, **options)
+    options |= {"crop": crop, "condition_channels": channels, "value_range": data.stored_range}
+    batches = make_batches(data.values, conditions, batch_size, **options)
     return batches, info_of(data, crop, labels)
 
 
@@ -133,6 +139,9 @@ def load_arrays(
     *,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    bits: int | None = None,
+    value_range: tuple[float, float] | str | None = None,
+    unit: str | None = None,
     split: str = "train",
     conditions: Any = None,
     condition_from: str | MakeCondition | None = None,
@@ -141,7 +150,7 @@ def load_arrays(
     """Returns images in [-1, 1] as one array, their labels or conditions, and facts of the data set: for evaluation.
 
     Args:
-        source, image_size, channels, split, conditions, condition_from: as for `load`.
+        source, image_size, channels, bits, value_range, unit, split, conditions, condition_from: as for `load`.
         n: how many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
         seed: non-negative integer that fixes the choice, the points drawn, and what is random in conditions.
 
@@ -161,7 +170,8 @@ def load_arrays(
     seed = scalars.whole_number("seed", seed, 0)
     n = n if n is None else scalars.whole_number("n", n, 1)
     _check_kinds(False, conditions, condition_from)
-    data = read(source, _checked_size(image_size), channels, split, seed, conditions)
+    values = Values(bits, value_range, unit)
+    data = read(source, checked_size(image_size), channels, split, seed, conditions, values)
     if condition_from is not None:
         data = with_derived(data, condition_from, seed)
     return arrays_of(data, n, seed)
@@ -180,8 +190,7 @@ def arrays_of(data: Source, n: int | None, seed: int) -> tuple[np.ndarray, np.nd
         images, conditions = images[chosen], None if conditions is None else conditions[chosen]
     if isinstance(images, np.memmap):
         check_memory(len(images), images.shape[1:3], images.shape[3] * np.float32().itemsize)
-    if images.dtype == np.uint8:
-        images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
+    images = stored_to_model(images, data.stored_range)
     if data.condition_channels is not None:
         channels = images.shape[-1] - data.condition_channels
         images, conditions = images[..., :channels], images[..., channels:]
@@ -201,13 +210,13 @@ def has_test_split(source: Any) -> bool:
     """
     if not isinstance(source, str) or source in OWN_NAMES:
         return isinstance(source, str) and source == stacked_mnist.NAME
-    if os.path.isdir(os.path.expanduser(source)) or _must_be_path(source):
+    if os.path.isdir(os.path.expanduser(source)) or is_array_file(source) or must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
 
 def absolute_source(source: Any) -> Any:
-    """Returns a source that means the same in every working directory: the absolute path of a folder that exists.
+    """Returns a source that means the same in every working directory: the absolute path of a folder or a file.
 
     Anything else, such as the name of a set, is returned as it is.
 
@@ -218,8 +227,8 @@ def absolute_source(source: Any) -> Any:
     """
     if not isinstance(source, str) or source in OWN_NAMES:
         return source
-    folder = os.path.expanduser(source)
-    return os.path.abspath(folder) if source and os.path.isdir(folder) else source
+    path = os.path.expanduser(source)
+    return os.path.abspath(path) if source and (os.path.isdir(path) or is_array_file(source)) else source
 
 
 def check_batch_size(batch_size: int, num_images: int, name: str = "images") -> None:
@@ -258,103 +267,3 @@ def _check_options(data, batch_size, labels, flip, crop):
         raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {data.name!r}. Use flip=False.")
     if crop is not None and data.values.ndim != 4:
         raise ValueError(f"Points cannot be cropped. Received: crop_from for {data.name!r}. Leave it None.")
-
-
-def read(
-    source: Any, size: tuple[int, int] | None, channels: int | None, split: str, seed: int, conditions: Any = None
-) -> Source:
-    """Returns any source as `Source`, with size, channels, split and conditions applied."""
-    if isinstance(source, str | os.PathLike) and source not in OWN_NAMES:
-        return _read_named(source, size, channels, split, conditions)
-    if isinstance(source, str):
-        _check_no_conditions(source, conditions)
-        data = _read_own(source, split, seed)
-    elif isinstance(source, tuple) or hasattr(source, "__array__"):
-        data = arrays.read_arrays(source)
-        if conditions is not None:
-            values, condition = tables.condition_of(conditions, len(data.values))
-            data = dataclasses.replace(data, conditions=values, condition=condition)
-        data = data.part(split)
-    else:
-        raise ValueError(
-            f"A source must be a name, a folder or an array. Received: source=<{type(source).__name__}>. "
-            "Use np.asarray for a list of images; a tf.data.Dataset goes to fit without load."
-        )
-    if data.values.ndim != 2:
-        return dataclasses.replace(data, values=resize_array(data.values, size, channels))
-    if size is not None or channels is not None:
-        raise ValueError(
-            f"Points have neither size nor channels. Received: image_size={size}, channels={channels} "
-            f"for {data.name!r}. Leave both None."
-        )
-    return data
-
-
-def _check_no_conditions(source, conditions):
-    if conditions is not None:
-        raise ValueError(
-            f"conditions are given for an array or a folder. Received: conditions for source={source!r}. Load its "
-            "images with kerasgan.datasets.load_arrays, and pass these."
-        )
-
-
-def _read_own(name, split, seed):
-    """Returns a source of `OWN_NAMES`, with the split applied."""
-    if name == stacked_mnist.NAME:
-        return stacked_mnist.read_stacked(split, OWN_NAMES)
-    data = arrays.read_digits() if name == "digits" else toy.read_points(name, seed)
-    return data.part(split)
-
-
-def _read_named(source, size, channels, split, conditions):
-    """Returns a folder or, failing that, a set of TensorFlow Datasets as `Source`."""
-    name = os.fspath(source)
-    folder = pathlib.Path(os.path.expanduser(name))  # pathlib's own fails for a user that does not exist
-    if name and os.path.isdir(folder):  # and for a name that no file could have
-        return photos.read_folder(folder, size, channels, split, conditions)
-    if _must_be_path(source):
-        kind = "is a file" if os.path.isfile(folder) else "does not exist"
-        raise ValueError(f"A folder must exist. Received: source={name!r}, which {kind}. Check the path.")
-    _check_no_conditions(name, conditions)
-    return tfds_images.read_tfds(name, size, channels, split, OWN_NAMES)
-
-
-def _must_be_path(source):
-    """Returns whether a source that is no folder cannot be the name of a set either."""
-    name = os.fspath(source)
-    starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
-    has_separator = "/" in name or os.sep in name
-    return not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name))
-
-
-def sizes(
-    image_size: int | tuple[int, int] | None, crop_from: int | tuple[int, int] | None
-) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Returns the (height, width) to which images are resized, and that of their random crops, each or None.
-
-    Raises:
-        ValueError: if they are no sizes, or crops are larger than the images.
-    """
-    size, larger = _checked_size(image_size), _checked_size(crop_from, "crop_from")
-    if larger is None:
-        return size, None
-    if size is None or size[0] > larger[0] or size[1] > larger[1]:
-        raise ValueError(
-            "Random crops of image_size are taken from images of crop_from, which is at least as large. Received: "
-            f"image_size={image_size!r}, crop_from={crop_from!r}. Use image_size=256, crop_from=286, for example."
-        )
-    return larger, size
-
-
-def _checked_size(image_size, name="image_size"):
-    """Returns (height, width), or None when `image_size` is None."""
-    if image_size is None:
-        return None
-    pair = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
-    if len(pair) != 2:
-        raise ValueError(
-            "An image size must be a whole number or (height, width). Received: "
-            f"{name}={image_size!r}. Use {name}=64, for example."
-        )
-    height, width = (scalars.whole_number(name, side, 1, below=SIDE_LIMIT) for side in pair)
-    return height, width

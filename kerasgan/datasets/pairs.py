@@ -17,7 +17,8 @@ from kerasgan.validation.printable import printable
 from . import arrays, decoding, photos
 from .batches import Batches, resize_array
 from .info import DatasetInfo
-from .load import arrays_of, batches_of, check_batch_size, sizes
+from .load import arrays_of, batches_of, check_batch_size
+from .reading import sizes
 from .source import Source, split_indices
 
 SIDES = ("left", "right")

@@ -26,11 +26,19 @@ LARGE_PIXELS = 2**25
 
 """Photos of more pixels are decoded one at a time."""
 
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's names of images with so many channels."""
+
 _one_large = threading.Lock()
 
 
 def read_folder(
-    folder: pathlib.Path, size: tuple[int, int] | None, channels: int | None, split: str, conditions: Any = None
+    folder: pathlib.Path,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    split: str,
+    conditions: Any = None,
+    deep: Callable[[pathlib.Path, list[str]], Any] | None = None,
 ) -> Source:
     """Returns the photos of a folder as `Source`: center-cropped, resized, and labeled by first-level sub-folder.
 
@@ -48,24 +56,30 @@ def read_folder(
     Args:
         folder: `pathlib.Path` of an existing folder, searched recursively.
         size: (height, width), or None for 64x64.
-        channels: 3 for RGB, 1 for gray, or None for 3.
+        channels: 3 for RGB, 1 for gray, 4 for RGB and opacity, or None for 3.
         split: `"train"` or a slice of it; only its files are decoded.
         conditions: path of a CSV file of conditions, or None.
+        deep: a function from the folder and the names of files to the images, the reasons and the fingerprint, where
+            these have more than 8 bits, or to None; None for 8 bits.
 
     Raises:
-        ValueError: when there is no photo, or none that can be read, `channels` is neither 1 nor 3, or there is no
+        ValueError: when there is no photo, or none that can be read, `channels` is not 1, 3 or 4, or there is no
             space on the disk for photos that are kept there.
     """
-    if channels not in (None, 1, 3):
-        raise ValueError(f"Photos can be read with 1 or 3 channels. Received: channels={channels!r}. Use 1 or 3.")
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(
+            f"Photos can be read with 1, 3 or 4 channels. Received: channels={channels!r}. Use 1 for gray, 3 for RGB "
+            "or 4 for RGB and opacity."
+        )
     paths = photos_of_others(folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
     table = _Table.read(conditions, names, folder)
     names = names if table is None else [names[row] for row in table.kept]
-    chosen, (labels, class_names) = split_indices(split, len(names)), _labels(names)
+    chosen, (labels, class_names) = split_indices(split, len(names)), labels_of(names)
     names, labels = [names[i] for i in chosen], None if labels is None else labels[chosen]
-    mode = "L" if channels == 1 else "RGB"
-    images, reasons, fingerprint = _images(folder, names, labels, size or DEFAULT_SIZE, mode)
+    found = None if deep is None else deep(folder, names)
+    mode = MODES[channels or 3]
+    images, reasons, fingerprint = found or _images(folder, names, labels, size or DEFAULT_SIZE, mode)
     skipped = decoding.unreadable(folder, names, reasons, stacklevel=5)
     readable = np.array([reason is None for reason in reasons])
     num_classes, labels = (
@@ -122,7 +136,7 @@ def read_photo(path: str | os.PathLike[str], size: tuple[int, int], channels: in
     Raises:
         ValueError: if it cannot be read.
     """
-    images, reasons = _decode_all([pathlib.Path(path)], size, "L" if channels == 1 else "RGB")
+    images, reasons = _decode_all([pathlib.Path(path)], size, MODES[channels])
     if reasons[0] is not None:
         raise ValueError(
             f"A picture must be a file that Pillow reads. Received: '{printable(path)}', which fails with: "
@@ -182,7 +196,7 @@ def _photo_paths(folder):
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
 
 
-def _labels(names):
+def labels_of(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """Returns labels int32 (len(names),) and the sorted class names, or (None, None) when a photo is in no class."""
     parents = [name.split("/")[0] if "/" in name else None for name in names]
     if None in parents:
@@ -226,7 +240,7 @@ def decode_part(path: pathlib.Path, size: tuple[int, int], mode: str, box: Calla
     Raises:
         Exception: of any kind, where it cannot be read.
     """
-    with _opened(path) as photo:
+    with opened(path) as photo:
         if box is None:
             # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; twice the target size is left for the better filter.
             photo.draft(None, (2 * max(size), 2 * max(size)))
@@ -239,13 +253,14 @@ def shown_size(path: pathlib.Path) -> tuple[int, int]:
     """Returns the (width, height) of a photo as it is shown, from its header. Raises as `decode_part` does."""
     from PIL import ExifTags
 
-    with _opened(path) as photo:
+    with opened(path) as photo:
         width, height = photo.size
         turned = photo.getexif().get(ExifTags.Base.Orientation, 1) > 4
         return (height, width) if turned else (width, height)
 
 
-def _opened(path):
+def opened(path: pathlib.Path) -> Any:
+    """Returns a photo of Pillow's, opened and not decoded yet. Raises an exception of any kind where it cannot be."""
     from PIL import Image
 
     if not path.is_file():  # opening a pipe would wait forever
@@ -254,17 +269,23 @@ def _opened(path):
 
 
 def _cropped(photo, size, mode, box=None):
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    height, width = size
     photo = ImageOps.exif_transpose(photo)
     photo = _as_mode(photo if box is None else photo.crop(box(photo)), mode)
+    return np.asarray(center(photo, size)).reshape(*size, len(mode))
+
+
+def center(photo: Any, size: tuple[int, int]) -> Any:
+    """Returns the center of an image of Pillow's, in the ratio of `size` (height, width), resized to it."""
+    from PIL import Image
+
+    height, width = size
     scale = min(photo.width / width, photo.height / height)
     left, top = max(0.0, (photo.width - scale * width) / 2), max(0.0, (photo.height - scale * height) / 2)
     # min: Pillow refuses a box that rounding has moved over the edge
     box = (left, top, min(photo.width, left + scale * width), min(photo.height, top + scale * height))
-    photo = photo.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return np.asarray(photo).reshape(height, width, len(mode))
+    return photo.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
 def _as_mode(photo, mode):
@@ -274,7 +295,7 @@ def _as_mode(photo, mode):
         photo = Image.fromarray((np.asarray(photo).astype("uint16") >> 8).astype("uint8"))
     if photo.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {photo.mode!r} have no known range")
-    if photo.has_transparency_data:
+    if photo.has_transparency_data and mode != "RGBA":
         photo = photo.convert("RGBA")
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
     return photo.convert(mode)

@@ -229,7 +229,7 @@ def _arrays(images, labels=None):
     if labels is None:
         return images, None
     labels = np.asarray(labels)
-    return images, labels.astype("float32" if labels.ndim > 1 or labels.dtype.kind == "f" else "int32")
+    return images, labels.astype("int32" if labels.dtype.kind in "iu" else "float32")
 
 
 def _joined(parts):

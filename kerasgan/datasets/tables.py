@@ -136,6 +136,6 @@ def rows_of(
         warnings.warn(
             f"Left out {len(alone)} files without a row in the table of conditions, and {len(without_file)} rows "
             f"without a file: {listed([*alone, *without_file])}",
-            stacklevel=6,
+            stacklevel=7,
         )
     return kept, np.stack([rows[keys[index]] for index in kept]), (*alone, *without_file)

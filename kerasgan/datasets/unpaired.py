@@ -12,7 +12,8 @@ from kerasgan.validation import scalars
 
 from .batches import Batches
 from .info import DatasetInfo, info_of, joined_fingerprint
-from .load import batches_of, check_batch_size, read, sizes
+from .load import batches_of, check_batch_size
+from .reading import read, sizes
 
 SECOND_ORDER = 2**61
 """Changes the seed of the second set: two sets of one size would else have the same order, which makes pairs."""

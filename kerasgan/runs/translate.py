@@ -226,8 +226,8 @@ def _say_skipped(names, reasons):
     listed += f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
     if len(reasons) == len(names):
         raise ValueError(
-            f"At least one photo must be translated. Received: {len(names)} files that cannot be; the first fails with: "
-            f"{first}"
+            f"At least one photo must be translated. Received: {len(names)} files that cannot be; the first fails "
+            f"with: {first}"
         )
     warnings.warn(
         f"Skipped {len(reasons)} of {len(names)} files that could not be translated: {listed}. The first: {first}",

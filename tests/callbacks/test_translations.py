@@ -70,7 +70,7 @@ def test_a_grid_shows_input_translation_and_truth(tmp_path):
     assert len(grid.real) == 4 and {image.tobytes() for image in grid.real} == found
     assert all(
         (B[np.where((A == each).all((1, 2, 3)))[0][0]] == truth).all()
-        for each, truth in zip(grid.real_labels, grid.real)
+        for each, truth in zip(grid.real_labels, grid.real, strict=True)
     )
 
 

@@ -49,7 +49,7 @@ def test_any_array_stays_with_its_image(kind):
     conditions = CONDITIONS[kind]
     batches = made(places(), conditions)
     assert (batches.condition_shape, batches.condition_dtype, batches.condition_range) == FACTS[kind]
-    assert batches.has_conditions and batches.has_labels == (kind == "labels")
+    assert batches.has_condition and batches.has_labels == (kind == "labels")
     for number, skip in ((0, 0), (3, 2)):
         images, found = read(batches.epoch(number, skip=skip))
         assert found.dtype == batches.condition_dtype and found.shape[1:] == batches.condition_shape
@@ -59,7 +59,7 @@ def test_any_array_stays_with_its_image(kind):
 def test_images_alone_have_no_condition():
     batches = made(places())
     facts = (batches.condition_shape, batches.condition_dtype, batches.condition_range, batches.label_range)
-    assert facts == (None, None, None, None) and not batches.has_conditions
+    assert facts == (None, None, None, None) and not batches.has_condition
 
 
 def test_conditions_change_no_order():

@@ -58,8 +58,8 @@ class ArrayEpochs(Epochs):
     """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
 
     Args:
-        values, conditions, batch_size, shuffle, seed, flip, crop: as for `make_batches`.
-        condition_channels: so many of the last channels of `values` are the condition, which is then an image.
+        values, conditions, batch_size, shuffle, seed, flip, crop, condition_channels, value_range: as for
+            `make_batches`.
         read: a function from indices, int64 (batch,), to those values, (batch, ...), where they are on disk; None where
             they are in memory.
 
@@ -80,6 +80,7 @@ class ArrayEpochs(Epochs):
         flip: bool,
         crop: tuple[int, int] | None = None,
         condition_channels: int | None = None,
+        value_range: tuple[float, float] | None = None,
     ):
         self.batch_size: int = batch_size
         self.batches_per_pass: int = len(values) // batch_size
@@ -90,6 +91,7 @@ class ArrayEpochs(Epochs):
         self.condition_range: tuple[float, float] | None = facts.condition_range
         self._num_images, self._sides, self._conditions = len(values), values.shape[1:3], conditions
         self._shuffle, self._seed, self._split = shuffle, seed, facts.split
+        self._value_range = value_range
         self.flip: bool = flip
         self.crop: tuple[int, int] | None = crop
         self.random_crops: bool = True
@@ -137,8 +139,8 @@ class ArrayEpochs(Epochs):
             conditions = self._conditions[picked["indices"]]
             conditions = self._augmented(conditions, picked) if len(self.condition_shape) == 3 else conditions
         else:
-            return _scaled(images)
-        return _scaled(images), _scaled(conditions)
+            return _scaled(images, self._value_range)
+        return _scaled(images, self._value_range), _scaled(conditions, self._split and self._value_range)
 
     def _augmented(self, batch, picked):
         """Images, mirrored and cropped as they were picked."""
@@ -204,11 +206,12 @@ class _Batches:
         return batch
 
 
-def _scaled(batch):
-    """Pixels of 8 or 16 bits as float32 in [-1, 1]; other values as they are."""
+def _scaled(batch, value_range=None):
+    """Pixels of 8 or 16 bits as float32 in [-1, 1], from a range or all of their dtype; other values as they are."""
     if batch.dtype not in (np.uint8, np.uint16):
         return batch
-    return batch.astype("float32") / np.float32(np.iinfo(batch.dtype).max / 2) - np.float32(1.0)
+    low, high = value_range or (0, np.iinfo(batch.dtype).max)
+    return (batch.astype("float32") - np.float32(low)) / np.float32((high - low) / 2) - np.float32(1.0)
 
 
 def _always(number):
@@ -221,12 +224,25 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     Raises:
         ValueError: where it is not.
     """
+    received = f"image_size={size}, channels={channels}"
+    return _resize("Arrays and named sets of images are resized", received).resize_array(images, size, channels)
+
+
+def decode_png(content: bytes) -> np.ndarray:
+    """Returns a PNG of 16 bits, uint16 (height, width, channels), through TensorFlow where it is installed.
+
+    Raises:
+        ValueError: where it is not, or the PNG is damaged.
+    """
+    return _resize("PNGs of 16 bits in color are read", "one").decode_png(content)
+
+
+def _resize(what, received):
     try:
         from kerasgan.backend.tensorflow import resize
     except ImportError:
         raise ValueError(
-            "Arrays and named sets of images are resized by TensorFlow. Received: "
-            f"image_size={size}, channels={channels} without it. Resize them before they are loaded, or install "
-            "tensorflow; folders of photos need neither."
+            f"{what} by TensorFlow. Received: {received} without it. Convert them before they are loaded, or install "
+            "tensorflow; folders of other photos need neither."
         ) from None
-    return resize.resize_array(images, size, channels)
+    return resize

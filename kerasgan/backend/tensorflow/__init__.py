@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from .data import ArrayEpochs, PairedEpochs, resize_array
+from .data import ArrayEpochs, PairedEpochs, decode_png, resize_array
 from .events import EventFile, summaries
 from .exports import FREE_SIZE_ERRORS, SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
@@ -25,6 +25,7 @@ __all__ = [
     "call_network",
     "compiled",
     "cond",
+    "decode_png",
     "devices",
     "draw_labels",
     "gather",

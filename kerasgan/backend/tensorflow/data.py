@@ -124,8 +124,8 @@ class ArrayEpochs(Epochs):
     The order of a pass is a pure function of the seed and of the number of the pass: no global seed, no shuffle buffer.
 
     Args:
-        values, conditions, batch_size, shuffle, seed, flip, crop: as for `make_batches`.
-        condition_channels: so many of the last channels of `values` are the condition, which is then an image.
+        values, conditions, batch_size, shuffle, seed, flip, crop, condition_channels, value_range: as for
+            `make_batches`.
         read: a function from indices, int64 (batch,), to those values, NumPy (batch, ...), where they are on disk; None
             where they are in memory.
 
@@ -146,6 +146,7 @@ class ArrayEpochs(Epochs):
         flip: bool,
         crop: tuple[int, int] | None = None,
         condition_channels: int | None = None,
+        value_range: tuple[float, float] | None = None,
     ):
         self.batch_size: int = batch_size
         self.batches_per_pass: int = len(values) // batch_size
@@ -156,6 +157,7 @@ class ArrayEpochs(Epochs):
         self.condition_range: tuple[float, float] | None = facts.condition_range
         self._num_images, self._sides = len(values), values.shape[1:3]
         self._shuffle, self._seed, self._split = shuffle, seed, facts.split
+        self._value_range = value_range
         self.flip: bool = flip
         self.crop: tuple[int, int] | None = crop
         self.random_crops: bool = True
@@ -213,8 +215,8 @@ class ArrayEpochs(Epochs):
             conditions = self._conditions_at(picked["indices"])
             conditions = self._augmented(conditions, picked) if len(self.condition_shape) == 3 else conditions
         else:
-            return _scaled(images)
-        return _scaled(images), _scaled(conditions)
+            return _scaled(images, self._value_range)
+        return _scaled(images, self._value_range), _scaled(conditions, self._split and self._value_range)
 
     def _augmented(self, batch, picked):
         """Images, mirrored and cropped as they were picked."""
@@ -340,11 +342,14 @@ def _cropped(batch, corners, size):
     return batch
 
 
-def _scaled(batch):
-    """Pixels of 8 or 16 bits as float32 in [-1, 1]; other values as they are."""
-    if batch.dtype == tf.uint8:
-        return tf.cast(batch, tf.float32) / 127.5 - 1.0
-    return tf.cast(batch, tf.float32) / 32767.5 - 1.0 if batch.dtype == tf.uint16 else batch
+def _scaled(batch, value_range=None):
+    """Pixels of 8 or 16 bits as float32 in [-1, 1], from a range or all of their dtype; other values as they are."""
+    if batch.dtype not in (tf.uint8, tf.uint16):
+        return batch
+    low, high = value_range or (0, batch.dtype.max)
+    batch = tf.cast(batch, tf.float32)
+    batch = batch - low if low else batch
+    return batch / ((high - low) / 2) - 1.0
 
 
 def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
@@ -352,3 +357,10 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     from . import resize
 
     return resize.resize_array(images, size, channels)
+
+
+def decode_png(content: bytes) -> np.ndarray:
+    """Returns a PNG of 16 bits: see `kerasgan.backend.tensorflow.resize`."""
+    from . import resize
+
+    return resize.decode_png(content)
