@@ -102,9 +102,9 @@ def _checked_batches(batches, gan, required_images, multiple_of):
 def _check_loaded(batches, gan):
     """Checks batches as they were loaded: their values have been checked then, and they are not looked at again."""
     image_shape, condition = gan.data_spec
-    if condition is None and batches.has_conditions:
+    if condition is None and batches.has_condition:
         raise ValueError(_no_labels("batches of images and labels"))
-    if condition is not None and not batches.has_conditions:
+    if condition is not None and not batches.has_condition:
         raise ValueError(_condition_needed(condition, "batches of images alone"))
     image_checks.check_image_spec((batches.batch_size, *batches.image_shape), "float32", image_shape)
     if condition is not None:
