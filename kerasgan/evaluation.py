@@ -243,7 +243,7 @@ def evaluate(
         training = extract_real(training_images, real.extractor)
         values["copies"] = _copying(generated.features, training, real, seed)
     if "l1" in names and truth is not None:
-        values["l1"] = _l1(truth, generated_images)
+        values["l1"] = mean_difference(truth, generated_images)
     values = {field: value for field, value in values.items() if field.removesuffix("_spread") in names}
     n, width = real.features.features.shape
     return Evaluation(real.extractor.name, n, len(generated.features), k, width, **values)
@@ -275,7 +275,15 @@ def _copying(generated, training, real, seed):
     return metrics.copying(generated, training.features.features, real.features.features, seed)
 
 
-def _l1(truth, generated):
+def mean_difference(truth: ArrayLike, generated: ArrayLike) -> float:
+    """Returns the mean absolute difference between generated images and the real ones of their pairs.
+
+    Args:
+        truth, generated: float (n, ...) in [-1, 1], in the same order.
+
+    Raises:
+        ValueError: if their shapes differ.
+    """
     if np.shape(truth) != np.shape(generated):
         raise ValueError(
             "Each generated image has a true one of its shape. Received: generated images of shape "

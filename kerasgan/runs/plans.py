@@ -97,8 +97,9 @@ def _recipe_for(what):
         recipe = recipes.get(what)
         is_folder = os.path.isdir(what)
         if recipe.source is None and not is_folder:
+            way_out = {"pix2pix": "--pairs INPUTS TARGETS", "cyclegan": "--domains A B"}.get(what, "FOLDER")
             raise ValueError(
-                f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train FOLDER"
+                f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train {way_out}"
             )
         if recipe.source is not None:
             if is_folder:
