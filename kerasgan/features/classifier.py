@@ -8,6 +8,7 @@ import pathlib
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras

@@ -75,6 +75,7 @@ def load_arrays(
         )
         count = min(len(a), len(b))
         facts = {"name": f"{info.name} and {other.name}", "condition": conditions.Image(b.shape[1:])}
+        facts |= {"num_classes": None, "class_names": None}
         return a[:count], b[:count], dataclasses.replace(info, **facts)
     if recipe.targets is not None or recipe.input_side is not None:
         side = recipe.input_side or "left"

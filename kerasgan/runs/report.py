@@ -98,10 +98,9 @@ def samples(gan: GAN, real: RealImages, seeds: Sequence[int]) -> list[np.ndarray
         if real.to is not None:
             return [gan.translate(real.conditions, to=real.to)]
         seeds = seeds if gan.latent_dim else seeds[:1]
-        draw = gan.translate if translations.translates(gan) else None
-        return [
-            draw(real.conditions, seed=s) if draw else gan.generate(seed=s, condition=real.conditions) for s in seeds
-        ]
+        if translations.translates(gan):
+            return [gan.translate(real.conditions, seed=seed) for seed in seeds]
+        return [gan.generate(seed=seed, condition=real.conditions) for seed in seeds]
     labels = None if gan.num_classes is None else real.labels
     return [gan.generate(len(real.images), seed=seed, labels=labels) for seed in seeds]
 
