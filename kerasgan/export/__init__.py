@@ -76,15 +76,17 @@ def export(
     format = format_of(os.fspath(filepath)) if format is None else format
     if format not in FORMATS:
         raise errors.unknown_name("format", format, FORMATS)
-    what, precision = what or FORMATS[format].what[0], precision or next(iter(FORMATS[format].precisions))
+    precision = precision or next(iter(FORMATS[format].precisions))
     return _write(gan, filepath, format, what, precision, check, options)
 
 
 def _write(gan, filepath, format, what, precision, checked, options):
-    chosen = FORMATS[format]
-    place.check_choices(format, what, precision, options)
+    chosen, module = FORMATS[format], place.module_of(format)
+    if hasattr(module, "check_gan"):
+        module.check_gan(gan)
+    place.check_choices(format, what or chosen.what[0], precision, options)
     path = place.checked_path(filepath, format)
-    module = place.module_of(format)
+    what = _checked_what(gan, what, chosen)
     subject = network.exported(gan, what, in_policy=chosen.is_folder)
     vectors = checks.test_vectors(subject)
     found = card.contents(subject, format, precision) | {"test": checks.encoded(vectors)}
@@ -103,6 +105,17 @@ def _write(gan, filepath, format, what, precision, checked, options):
     return found
 
 
+def _checked_what(gan, what, chosen):
+    """Returns what is exported, of what a format holds and a GAN has."""
+    known = network.choices(gan, several=chosen.is_folder)
+    if what is not None and what not in known:
+        kind = "a CycleGAN" if network.has_domains(gan) else "a GAN of one generator"
+        raise ValueError(
+            f"{chosen.title} of {kind} is written with what one of {', '.join(known)}. Received: what={what!r}."
+        )
+    return known[0] if what is None else what
+
+
 def _converted(module, subject, path, found, options):
     """Calls a format's `write`; converters have errors of their own for networks that they do not know."""
     try:
@@ -112,6 +125,6 @@ def _converted(module, subject, path, found, options):
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{FORMATS[found['format']].title} cannot hold this network. Received: a {subject.what} with which its "
+            f"{FORMATS[found['format']].title} cannot hold this network. Received: a {subject.role} with which its "
             f"converter ends in an error ({reason}). Choose another format, or replace the layer that it names."
         ) from error

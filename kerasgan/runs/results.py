@@ -5,24 +5,36 @@ import pathlib
 import platform
 import warnings
 
+import numpy as np
+
 from kerasgan import backend, files, pictures
+from kerasgan.callbacks import translations
 from kerasgan.export import CheckFailed
 from kerasgan.gan import GAN
 from kerasgan.runs import jobs, progress, run_folder
 from kerasgan.validation.printable import printable, quoted
 
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Images and inputs of a translation, as `kerasgan.runs.data.pairs` returns them."""
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
+def finish(gan: GAN, run: pathlib.Path, job: jobs.Job, pairs: Pairs | None = None) -> None:
     """Writes the results of a run and prints where they are. If this fails, resuming the run does it again.
+
+    Args:
+        gan: the trained model.
+        run: the run's folder.
+        job: the job with the devices.
+        pairs: images and inputs, for a picture of translations; None for samples.
 
     Raises:
         OSError: if something cannot be written.
     """
     try:
         with job.together(how_to_resume(run, job)):
-            write(gan, run)  # on every worker: reading some of the weights takes all of them
+            write(gan, run, pairs)  # on every worker: reading some of the weights takes all of them
     except backend.WRITE_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
         way_out = "Make room" if getattr(error, "errno", None) in NO_ROOM else "Mend this"
@@ -31,7 +43,7 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
             f"{quoted(run)}"
         ) from error
     if job.chief:
-        _print_paths(run, has_page=len(gan.image_shape) == 3)
+        _print_paths(run, gan, has_page=len(gan.image_shape) == 3 and pairs is None)
 
 
 def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
@@ -40,14 +52,15 @@ def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
     return f"Resume with as many workers, or another number: kerasgan train --resume {path}"
 
 
-def write(gan: GAN, run: pathlib.Path) -> None:
+def write(gan: GAN, run: pathlib.Path, pairs: Pairs | None = None) -> None:
     """Writes the model, the exported generator and the samples. The samples come last: they mark a finished run."""
     with files.written_whole(run / run_folder.MODEL) as unfinished:
         gan.save(unfinished)
     if backend.EXPORTS_RUNS:
         with progress.saying("writing the SavedModel"):
             export(gan, run / run_folder.EXPORT)
-    pictures.save_png(run / run_folder.SAMPLES, _samples_picture(gan), durable=True)
+    picture = _samples_picture(gan) if pairs is None else translations.translation_picture(gan, *pairs)
+    pictures.save_png(run / run_folder.SAMPLES, picture, durable=True)
 
 
 def export(gan: GAN, folder: pathlib.Path) -> None:
@@ -69,7 +82,7 @@ def _samples_picture(gan):
     return pictures.picture_of(gan.generate(64, seed=0))
 
 
-def _print_paths(run, has_page):
+def _print_paths(run, gan, has_page):
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -77,17 +90,21 @@ samples      {printable(run / run_folder.SAMPLES)}
              {opens} {quoted(run / run_folder.SAMPLES)}
 logs         {printable(run)}
              tensorboard --host localhost --logdir {quoted(run.parent)}
-SavedModel   {_where_exported(run / run_folder.EXPORT)}
+SavedModel   {_where_exported(run / run_folder.EXPORT, gan)}
 more         kerasgan sample {quoted(run)}"""
     )
+    if translations.translates(gan):
+        print(f"translate    kerasgan translate {quoted(run)} FOLDER --out FOLDER")
     if has_page:
         print(f"page         kerasgan export {quoted(run)} --format html   # one file that anybody can open")
 
 
-def _where_exported(folder):
+def _where_exported(folder, gan):
     if not backend.EXPORTS_RUNS:
         command = f"KERAS_BACKEND=tensorflow kerasgan export {quoted(folder.parent)} --out {quoted(folder)}"
         return f"not written on JAX; TensorFlow writes it from the model of this run\n             {command}"
+    if translations.translates(gan):
+        return printable(folder)
     return f"""{printable(folder)}
              python -c "import sys, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); \\
              print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['images'].shape)" \\
