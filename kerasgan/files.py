@@ -1,11 +1,16 @@
 """Files and folders that are written whole or not at all."""
 
 import contextlib
+import io
 import os
 import pathlib
 import shutil
 import stat
+import wave
 from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 
 KINDS: dict[int, str] = {
     stat.S_IFLNK: "a link",
@@ -206,3 +211,20 @@ def _remove(path):
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def wav_bytes(sound: Any, rate: int) -> bytes:
+    """Returns a sound as the content of a WAV file of 16 bits.
+
+    Args:
+        sound: floats (length, channels) in [-1, 1]; values outside are clipped.
+        rate: samples a second.
+    """
+    values = np.round(np.clip(np.nan_to_num(np.asarray(sound, "float64")), -1.0, 1.0) * 32767).astype("<i2")
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(values.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(values.tobytes())
+    return content.getvalue()

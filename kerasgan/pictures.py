@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import files
+from kerasgan import files, signal_pictures
 
 READABLE_PIXELS: int = 256
 """Pictures of small images are enlarged until their short side has about this many pixels."""
@@ -167,10 +167,11 @@ def points_picture(points: Any, real: Any = None) -> np.ndarray:
 
 
 def picture_of(samples: Any, real: Any = None) -> np.ndarray:
-    """Returns a picture of samples: images (rank 4) as a grid, points (rank 1 or 2) as a plot.
+    """Returns a picture of samples: images as a grid, points as a plot, signals as lines, volumes as slices.
 
     Args:
-        samples: as for `tile` or `points_picture`; None for a picture of the real data.
+        samples: as for `tile` (rank 4), `points_picture` (rank 1 or 2), or `lines_picture` (rank 3) and `slices` (rank
+            5) of `kerasgan.signal_pictures`; None for a picture of the real data.
         real: data to draw behind generated points, or None. A grid of generated images does not show it.
 
     Returns:
@@ -184,9 +185,13 @@ def picture_of(samples: Any, real: Any = None) -> np.ndarray:
         return tile(shown)
     if shown.ndim in (1, 2):
         return points_picture(samples, real)
+    if shown.ndim == 3:
+        return signal_pictures.lines_picture(shown)
+    if shown.ndim == 5:
+        return tile(signal_pictures.slices(shown))
     raise ValueError(
-        f"Samples are images (n, height, width, channels) or points (n, d). Received: shape {shown.shape}. "
-        "Give gray images a channel axis of length 1."
+        f"Samples are images (n, height, width, channels) or points (n, d), signals (n, length, channels) or volumes "
+        f"(n, depth, height, width, channels). Received: shape {shown.shape}. Give gray images a channel axis of length 1."
     )
 
 

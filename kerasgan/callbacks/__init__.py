@@ -8,6 +8,7 @@ from .history_csv import HistoryCSV
 from .image_grid import ImageGrid
 from .latent_walk import LatentWalk
 from .progress import Progress
+from .sample_grid import SampleGrid
 from .tensorboard import TensorBoard
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "ImageGrid",
     "LatentWalk",
     "Progress",
+    "SampleGrid",
     "TensorBoard",
 ]

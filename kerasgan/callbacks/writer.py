@@ -43,6 +43,10 @@ class SummaryWriter:
         """Writes a picture, uint8 (height, width, 1 or 3), of a training step."""
         self._open().image(tag, picture, step)
 
+    def audio(self, tag: str, sounds: np.ndarray, rate: int, step: int) -> None:
+        """Writes sounds, float (n, length, channels) in [-1, 1], of a training step."""
+        self._open().audio(tag, sounds, rate, step)
+
     def scalar(self, tag: str, value: float, step: int) -> None:
         """Writes a number of a training step."""
         self._open().scalar(tag, value, step)
@@ -116,6 +120,12 @@ class PictureLog:
             pictures.save_png(path, picture)
         with warn_of_write_errors(self.folder):
             self._writer.image(f"{SAMPLES}/{name}", picture, step)
+            self._writer.flush()
+
+    def write_audio(self, name: str, sounds: np.ndarray, rate: int, step: int) -> None:
+        """Writes sounds, float (n, length, channels) in [-1, 1], for TensorBoard's audio tab, and flushes."""
+        with warn_of_write_errors(self.folder):
+            self._writer.audio(f"{SAMPLES}/{name}", sounds, rate, step)
             self._writer.flush()
 
     def close(self) -> None:

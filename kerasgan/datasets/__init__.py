@@ -19,3 +19,5 @@ from .toy import RING_SIGMA as RING_SIGMA
 from .toy import grid_centers as grid_centers
 from .toy import ring_centers as ring_centers
 from .unpaired import load_unpaired as load_unpaired
+from .volumes import array_of_file as array_of_file
+from .volumes import load_volumes as load_volumes

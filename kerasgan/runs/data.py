@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasgan import conditions, datasets
 from kerasgan.datasets import Batches, DatasetInfo
-from kerasgan.runs import recipes
+from kerasgan.runs import other_data, recipes
 from kerasgan.runs.recipes import Recipe
 
 PICTURE_PAIRS = 24
@@ -42,6 +42,8 @@ def load(recipe: Recipe, split: str, seed: int, **options: Any) -> tuple[Batches
         ValueError: as `kerasgan.datasets.load`, `load_pairs` and `load_unpaired` do.
     """
     check(recipe)
+    if recipe.kind != "images":
+        return other_data.load(recipe, split, seed, **options)
     options |= {"image_size": recipe.image_size, "split": split, "flip": recipe.flip, "seed": seed}
     if recipe.domain_b is not None:
         return datasets.load_unpaired(recipe.source, recipe.domain_b, recipe.batch_size, **options)
@@ -68,6 +70,8 @@ def load_arrays(
         ValueError: as `load` does.
     """
     check(recipe)
+    if recipe.kind != "images":
+        return other_data.load_arrays(recipe, n, split, seed)
     options = {"image_size": recipe.image_size, "split": split, "seed": seed}
     if recipe.domain_b is not None:
         (a, _, info), (b, _, other) = (

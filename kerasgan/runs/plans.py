@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasgan import datasets
 from kerasgan.callbacks import guard as guard_callback
-from kerasgan.runs import overrides, photo_settings, recipes
+from kerasgan.runs import kinds, overrides, photo_settings, recipes
 
 GUARDS: tuple[str, ...] = ("off", *guard_callback.POLICIES)
 
@@ -57,7 +57,10 @@ def make_plan(
     if recipe.conditions is not None:
         sources["conditions"] = os.path.abspath(os.path.expanduser(recipe.conditions))
     recipe = dataclasses.replace(recipe, **sources)
-    if "what" in settings and str(settings["what"]) not in recipes.RECIPES and os.path.isdir(recipe.source):
+    if recipe.kind != "images":
+        num = max(1, round((1 - recipe.held_out) * kinds.count(recipe.source, recipe.kind)))
+        recipe = kinds.fitted(recipe, num, {*changes, *settings.get("recipe", ())}) if "what" in settings else recipe
+    elif "what" in settings and str(settings["what"]) not in recipes.RECIPES and os.path.isdir(recipe.source):
         recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
     elif "what" in settings and recipe.translates and "flip" not in {*changes, *settings.get("recipe", ())}:
         recipe = dataclasses.replace(recipe, flip=False)  # of a named set nobody knows whether left and right differ
@@ -110,7 +113,8 @@ def _recipe_for(what):
                 )
             return what, recipe
     if os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path("."):
-        return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipes.get("photos"), source=what)
+        recipe = recipes.get(kinds.RECIPES[kinds.of_source(what)])
+        return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipe, source=what)
     return what, dataclasses.replace(recipes.get("mnist"), source=what)
 
 

@@ -20,6 +20,7 @@ from kerasgan import updates as update_rules
 from kerasgan.cycle_gan import CycleGAN
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
+from kerasgan.runs import kinds
 from kerasgan.schedules import Cosine
 from kerasgan.validation import errors
 
@@ -54,6 +55,10 @@ class Recipe:
             one set.
         conditions: a CSV file of labels or numbers for the photos in `source`, as for `kerasgan.datasets.load`; None
             for none.
+        kind: what the source holds: "images", "signals", "sounds" or "volumes".
+        rate: samples a second of sounds, to which files of other rates are brought; None for images.
+        length: values of a signal, or samples of a sound: longer ones are cut, shorter ones padded; None for the
+            signals' own.
         network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext"; for images of images
             "pix2pix", or "translator" with a discriminator of patches.
         network_options: its other arguments, such as the width.
@@ -104,6 +109,9 @@ class Recipe:
     condition_from: str | None = None
     domain_b: str | None = None
     conditions: str | None = None
+    kind: str = "images"
+    rate: int | None = None
+    length: int | None = None
     network: str = "dcgan"
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
@@ -143,6 +151,8 @@ class Recipe:
             _check_field(field, getattr(self, field.name))
         if self.precision not in PRECISIONS:
             raise errors.unknown_name("precision", self.precision, PRECISIONS)
+        if self.kind not in kinds.KINDS:
+            raise errors.unknown_name("kind", self.kind, kinds.KINDS)
         size = self.image_size if isinstance(self.image_size, tuple) else (1, 1)
         if len(size) != 2 or not all(type(side) is int and 0 < side <= 2**31 for side in size):
             raise ValueError(
@@ -217,10 +227,14 @@ def splits(recipe: Recipe) -> tuple[str, str | None]:
     if all(map(datasets.has_test_split, sources)):
         return "train", "test"
     percent = round(100 * recipe.held_out)
-    counts = [datasets.num_photos(source) for source in sources if os.path.isdir(str(source))]
+    counts = [_count(recipe, source) for source in sources if recipe.kind != "images" or os.path.isdir(str(source))]
     if percent == 0 or (counts and min(counts) * percent < 100 * MIN_HELD_OUT):
         return "train", None
     return f"train[:{100 - percent}%]", f"train[{100 - percent}%:]"
+
+
+def _count(recipe, source):
+    return datasets.num_photos(source) if recipe.kind == "images" else kinds.count(source, recipe.kind)
 
 
 def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:

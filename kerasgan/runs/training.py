@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerasgan import backend, callbacks, datasets
+from kerasgan.callbacks import sample_grid
 from kerasgan.resume import checkpoint_files, interrupts
 from kerasgan.runs import (
     advice,
@@ -85,7 +86,7 @@ def train(
         try:
             begun = {} if start is None else {"from": start}
             run_folder.write_settings(run, dataclasses.asdict(plan) | begun | record.facts(info, job))
-            _fit(gan, batches, plan, run, real, _checkpoint(plan, run, resume=False), job)
+            _fit(gan, batches, plan, info, run, real, _checkpoint(plan, run, resume=False), job)
         except Exception:
             epochs = getattr(getattr(gan, "history", None), "epoch", None)
             saved = checkpoint_files.files(run / run_folder.CHECKPOINTS)
@@ -130,7 +131,7 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
             extension.begin(folder, settings, plan, longer, info, job)
             plan = longer
         real = _real_images(batches, plan.recipe)
-        _fit(gan, batches, plan, folder, real, checkpoint, job)
+        _fit(gan, batches, plan, info, folder, real, checkpoint, job)
         results.finish(gan, folder, job, real if plan.recipe.translates else None)
 
 
@@ -151,8 +152,8 @@ def _set_up(plan, skip_batches, job):
     with job.scope():
         gan = recipes.build(plan.recipe, info, plan.seed)
     if job.chief:
-        print(f"{info.num_images:,} images of shape {info.image_shape} from {printable(info.name)}")
-        if len(info.image_shape) == 3:
+        print(f"{info.num_images:,} {plan.recipe.kind} of shape {info.image_shape} from {printable(info.name)}")
+        if len(info.image_shape) == 3 or plan.recipe.kind != "images":
             print(photo_settings.described(plan.recipe, info.num_images))
     return gan, batches, info
 
@@ -194,7 +195,7 @@ def _checkpoint(plan, run, resume):
     )
 
 
-def _fit(gan, batches, plan, run, real, checkpoint, job):
+def _fit(gan, batches, plan, info, run, real, checkpoint, job):
     recipe, in_terminal = plan.recipe, sys.stdout.isatty()
     # The guard comes before TensorBoard, which writes the logs that the guard adds.
     guard = [] if plan.guard == "off" else [callbacks.Guard(plan.guard, checkpoint, log_dir=run)]
@@ -203,12 +204,12 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
         *([] if plan.guard == "rollback" else [keras.callbacks.TerminateOnNaN()]),
         callbacks.TensorBoard(run, write_graph=False),
         callbacks.HistoryCSV(run / run_folder.HISTORY),
-        callbacks.ImageGrid(run, real=real),
-        *([callbacks.LatentWalk(run)] if gan.latent_dim else []),
+        sample_grid.sample_grid(run, info, real),
+        *([callbacks.LatentWalk(run)] if gan.latent_dim and recipe.kind == "images" else []),
         *([progress.Compiling(), callbacks.Progress(None if in_terminal else PROGRESS_SECONDS)] if job.chief else []),
     ]
     held_out = _held_out(recipe, job)
-    sized = {"validation_batch_size": recipe.batch_size} if isinstance(held_out, tuple) else {}
+    sized = {"validation_batch_size": recipe.batch_size} if isinstance(held_out, tuple | np.ndarray) else {}
     try:
         with interrupts.deferred(checkpoint.request_stop), job.together(results.how_to_resume(run, job)):
             gan.fit(
@@ -239,7 +240,9 @@ def _held_out(recipe, job):
         return None
     if recipe.translates:
         return datasets.load_pairs(labels, arrays, batch_size, shuffle=False)[0]
-    if recipe.conditions is not None:
+    if recipe.conditions is not None or (recipe.kind != "images" and recipe.conditional):
         return arrays, labels
+    if recipe.kind != "images":
+        return arrays
     held_out = (arrays, labels) if recipe.conditional else arrays
     return datasets.load(held_out, batch_size, labels=recipe.conditional, shuffle=False)[0]

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kerasgan.files import wav_bytes
+
 _FLOAT, _STRING = 1, 7  # of TensorBoard's enumeration of dtypes
 
 
@@ -41,7 +43,7 @@ def is_installed() -> bool:
 
 
 class EventFile:
-    """An event file of scalars and pictures, each written at once; a disk that is full raises OSError.
+    """An event file of scalars, pictures and sounds, each written at once; a disk that is full raises OSError.
 
     Args:
         folder: the folder of the file; made if it is not there.
@@ -87,6 +89,21 @@ class EventFile:
         shape = {"dim": [{"size": len(strings)}]}
         tensor = TensorProto(dtype=_STRING, string_val=strings, tensor_shape=shape)
         self._write(name, tensor, metadata.create_summary_metadata(display_name=None, description=None), step)
+
+    def audio(self, name: str, sounds: np.ndarray, rate: int, step: int) -> None:
+        """Writes sounds, float (n, length, channels) in [-1, 1], as the audio `name` of a step."""
+        if self._file is None:
+            return
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.plugins.audio import metadata
+
+        # TensorBoard's form: for each sound its WAV file and a label, which is empty.
+        strings = [part for each in sounds for part in (wav_bytes(each, rate), b"")]
+        shape = {"dim": [{"size": len(sounds)}, {"size": 2}]}
+        tensor = TensorProto(dtype=_STRING, string_val=strings, tensor_shape=shape)
+        encoding = metadata.Encoding.Value("WAV")
+        described = metadata.create_summary_metadata(display_name=None, description=None, encoding=encoding)
+        self._write(name, tensor, described, step)
 
     def flush(self) -> None:
         """Makes everything written so far readable."""

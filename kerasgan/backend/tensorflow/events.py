@@ -13,7 +13,7 @@ def summaries() -> Any:
 
 
 class EventFile:
-    """An event file of scalars and pictures.
+    """An event file of scalars, pictures and sounds.
 
     Args:
         folder: the folder of the file; made if it is not there.
@@ -31,6 +31,12 @@ class EventFile:
         """Writes a picture, uint8 (height, width, 1 or 3), as the image `name` of a step."""
         with self._writer.as_default():
             tf.summary.image(name, np.asarray(picture)[None], step=step)
+
+    def audio(self, name: str, sounds: np.ndarray, rate: int, step: int) -> None:
+        """Writes sounds, float (n, length, channels) in [-1, 1], as the audio `name` of a step."""
+        with self._writer.as_default():
+            sounds = np.clip(np.asarray(sounds, "float32"), -1.0, 1.0)
+            tf.summary.audio(name, sounds, rate, step=step, max_outputs=len(sounds), encoding="wav")
 
     def flush(self) -> None:
         """Makes everything written so far readable."""
