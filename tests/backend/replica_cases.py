@@ -66,8 +66,8 @@ def quick():
     yield "regularized", compared(network=regularized, updates="simultaneous")
     yield "global_clipnorm", compared(clip={"global_clipnorm": 0.05})
     yield "diagnostics", diagnostics()
-    yield "translation", translation(pix2pix)
-    yield "cycle", translation(cycle_gan)
+    yield "translation", translation(translators.pix2pix)
+    yield "cycle", translation(translators.cycle_gan)
 
 
 def features():
@@ -177,24 +177,6 @@ def compared(**options):
         "logs": max(abs(a - b) for name in logs for a, b in zip(logs[name], theirs[name], strict=True)),
         "names": sorted(logs) == sorted(theirs),
     }
-
-
-def pix2pix():
-    """A translation of pairs."""
-    condition = kerasgan.conditions.Image((8, 8, 1))
-    networks = translators.translator(), translators.patches(condition=True)
-    gan = kerasgan.GAN(*networks, latent_dim=0, condition=condition, seed=0)
-    optimizers = (keras.optimizers.SGD(0.1) for _ in "dg")
-    gan.compile(*optimizers, updates=Alternating(same_samples=True), reconstruction=kerasgan.reconstruction.L1(1.0))
-    return gan
-
-
-def cycle_gan():
-    """A translation without pairs, with a pool that is full, and changes, in the second epoch."""
-    makes = (translators.translator, translators.translator, translators.patches, translators.patches)
-    gan = kerasgan.CycleGAN(*(make() for make in makes), seed=0)
-    gan.compile(*(keras.optimizers.SGD(0.1) for _ in "dg"), cycle=1.0, pool_images=20)
-    return gan
 
 
 def translation(make):
