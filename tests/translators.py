@@ -28,11 +28,11 @@ def pix2pix():
     networks = translator(), patches(condition=True)
     gan = kerasgan.GAN(*networks, latent_dim=0, condition=condition, seed=0)
     optimizers = (keras.optimizers.SGD(0.1) for _ in "dg")
-    gan.compile(
-        *optimizers,
-        updates=kerasgan.updates.Alternating(same_samples=True),
-        reconstruction=kerasgan.reconstruction.L1(1.0),
-    )
+    options = {
+        "updates": kerasgan.updates.Alternating(same_samples=True),
+        "reconstruction": kerasgan.reconstruction.L1(1.0),
+    }
+    gan.compile(*optimizers, **options)
     return gan
 
 
