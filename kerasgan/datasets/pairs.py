@@ -19,6 +19,7 @@ from .batches import Batches, resize_array
 from .info import DatasetInfo
 from .load import arrays_of, batches_of, check_batch_size
 from .reading import sizes
+from .scale import ValueScale, stored_to_model
 from .source import Source, split_indices
 
 SIDES = ("left", "right")
@@ -177,16 +178,18 @@ def _kind(name, value):
 def _of_arrays(inputs, targets, size, channels):
     if targets is None:
         raise ValueError("Arrays of pairs are two. Received: inputs alone. Pass load_pairs(inputs, targets).")
-    both = [arrays.read_arrays(np.asarray(each)).values for each in (targets, inputs)]
+    sides = [arrays.read_arrays(np.asarray(each)) for each in (targets, inputs)]
+    both = [each.values for each in sides]
     if any(each.ndim != 4 for each in both) or both[0].shape[:3] != both[1].shape[:3]:
         raise ValueError(
             "Each target has an input of its size. Received: inputs of shape "
             f"{np.shape(inputs)}, targets of shape {np.shape(targets)}. Resize or pick them first."
         )
     if both[0].dtype != both[1].dtype:
-        both = [each.astype("float32") / 127.5 - 1 if each.dtype == np.uint8 else each for each in both]
+        both = [stored_to_model(each.values, each.stored_range) for each in sides]
     both = [resize_array(each, size, number) for each, number in zip(both, channels, strict=True)]
-    return _joined("pairs", np.concatenate(both, axis=-1), both[1].shape[-1])
+    # Pixels as they are held, or floats: in both cases of the whole range of their dtype.
+    return _joined("pairs", np.concatenate(both, axis=-1), both[1].shape[-1], value_scale=sides[0].value_scale)
 
 
 def _joined(name, values, input_channels, **options):
@@ -298,7 +301,8 @@ def _of_files(pairs, split, size, channels):
     images, reasons, fingerprint = decoding.held(name, key, len(pairs.names), shape, decode_both)
     skipped = decoding.unreadable(pairs.folder, pairs.names, reasons, stacklevel=4)
     name = printable(pairs.folder.resolve().name)
-    return _joined(name, images, channels[1], skipped=(*skipped, *pairs.alone), fingerprint=fingerprint)
+    options = {"skipped": (*skipped, *pairs.alone), "fingerprint": fingerprint}
+    return _joined(name, images, channels[1], value_scale=ValueScale("uint8", 0, 255), **options)
 
 
 def _check_sizes(pairs):

@@ -127,4 +127,5 @@ def _info(both: list[Any], crop: tuple[int, int] | None) -> DatasetInfo:
         skipped=tuple(f"{each.name}/{name}" for each in (first, second) for name in each.skipped),
         fingerprint=joined_fingerprint(first.fingerprint, second.fingerprint),
         condition=Image(second.image_shape),
+        value_scale=first.value_scale,
     )

@@ -6,7 +6,7 @@ from dataset_helpers import noise, save
 from PIL import Image
 
 from kerasgan import conditions
-from kerasgan.datasets import load_pair_arrays, load_pairs, load_unpaired, photos, source
+from kerasgan.datasets import load_arrays, load_pair_arrays, load_pairs, load_unpaired, photos, source
 
 COUNT = 6
 
@@ -82,6 +82,22 @@ def test_arrays_folders_and_halves_are_the_same_data(pairs):
     some = load_pair_arrays(inputs, targets, n=2, seed=3)
     assert some[0].shape == (2, 8, 8, 3)
     check_partners(*some[:2])
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("uint16", "uint16"), ("uint8", "uint16"), ("uint16", "float32"), ("int16", "uint8")]
+)
+def test_arrays_of_pairs_may_have_any_pixels(dtypes):
+    """Each side is what it is alone."""
+    targets, inputs = (array() if each == "uint8" else (array() * 100).astype(each) for each in dtypes)
+    inputs = inputs / np.float32(1e5) if dtypes[1] == "float32" else inputs
+    found = load_pair_arrays(inputs, targets)
+    for part, alone in zip(found[:2], (targets, inputs), strict=True):
+        np.testing.assert_allclose(part, load_arrays(alone)[0], atol=1e-6)
+    assert found[2].value_scale == load_arrays(targets)[2].value_scale
+    (batch,) = load_pairs(inputs, targets, 9, shuffle=False)[0]
+    for part, expected in zip(batch, found[:2], strict=True):
+        np.testing.assert_array_equal(part, expected)
 
 
 def test_slices_of_pairs_share_none(pairs):
