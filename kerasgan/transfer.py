@@ -172,7 +172,7 @@ class _Part:
     """One of the two networks, of both GANs.
 
     The layer of the class is the generator's first layer, which takes the latents and the one-hot label, or the
-    discriminator's embedding. See `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
+    discriminator's embedding. See `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Parts that several pairs of networks share: checks of sizes, inputs for labels, and the two ends of a network."""
+"""Parts that several pairs of networks share: checks of sizes, conditions, and the two ends of a network."""
 
 import sys
 from collections.abc import Sequence
@@ -7,26 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerasgan import conditions
+from kerasgan.conditions import Classes, Condition, Image, Vector
+from kerasgan.networks import shapes
 from kerasgan.validation import scalars
-
-SMALLEST = 8
-
-
-def whole_sides(image_shape: Sequence[int]) -> tuple[int, ...]:
-    """Returns the shape of an image as a tuple of ints.
-
-    Raises:
-        ValueError: if a side is not a whole number.
-    """
-    return tuple(scalars.whole_number(f"image_shape[{axis}]", side, 0) for axis, side in enumerate(image_shape))
-
-
-def _near_sizes(shape):
-    """Returns the sizes next to the shorter side of an image that the networks take; nothing for what is no image."""
-    if len(shape) != 3:
-        return []
-    below = max(SMALLEST, min(shape[:2]) // 4 * 4)
-    return [below] if below >= min(shape[:2]) else [below, below + 4]
 
 
 def halvings(image_shape: Sequence[int], depth: int | None) -> tuple[tuple[int, ...], int]:
@@ -39,32 +23,8 @@ def halvings(image_shape: Sequence[int], depth: int | None) -> tuple[tuple[int, 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times.
     """
-    shape = whole_sides(image_shape)
-    if len(shape) != 3 or any(side < SMALLEST or side % 4 for side in shape[:2]) or shape[2] < 1:
-        near = " or ".join(str(side) for side in _near_sizes(shape))
-        raise ValueError(
-            "image_shape must be (height, width, channels) with a height and width that are multiples of 4 and at "
-            f"least {SMALLEST}. Received: image_shape={shape}. Resize or pad the images, photos with "
-            f"{f'image_size={near}' if near else 'image_size='}; for points use mlp."
-        )
-    if depth is None:
-        return shape, _natural_depth(shape)
-    depth = scalars.whole_number("depth", depth, 1)
-    if any(side % 2**depth for side in shape[:2]):
-        raise ValueError(
-            f"The image must halve `depth` times. Received: depth={depth} for image_shape={shape}. "
-            f"depth=None takes {_natural_depth(shape)}."
-        )
-    return shape, depth
-
-
-def _natural_depth(image_shape):
-    """Returns how many times an image halves while the result is at least 4 on both sides."""
-    height, width, _ = image_shape
-    depth = 0
-    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
-        height, width, depth = height // 2, width // 2, depth + 1
-    return depth
+    sizes = shapes.read(image_shape, depth)
+    return sizes.shape, sizes.depth
 
 
 def classes(num_classes: int | None) -> int | None:
@@ -83,30 +43,70 @@ def classes(num_classes: int | None) -> int | None:
         ) from None
 
 
-def generator(latent_dim: int, num_classes: int | None, stack: Sequence[Any]) -> keras.Model:
-    """Returns the model of a stack of layers, from latents (and labels, for a number of classes) to images."""
-    z = keras.Input((latent_dim,), name="z")
-    if num_classes is None:
-        return keras.Sequential([z, *stack], name="generator")
-    labels = label_input()
-    images = keras.Sequential(stack, name="images")(join_label(z, labels, num_classes))
-    return keras.Model([z, labels], images, name="generator")
+def condition_of(num_classes: int | None, condition: Condition | None) -> Condition | None:
+    """Returns the condition of a pair that draws images of classes, labels or numbers; None for no condition.
+
+    Raises:
+        ValueError: if there are two conditions or fewer than two classes, or the condition is an image.
+    """
+    found = conditions.resolve(classes(num_classes), condition)
+    if isinstance(found, Classes):
+        classes(found.num_classes)
+    if isinstance(found, Image):
+        raise ValueError(
+            "These networks take classes, labels or numbers as their condition. Received: "
+            f"condition={found!r}. From image to image use kerasgan.networks.unet and kerasgan.networks.patchgan, or "
+            "kerasgan.networks.pix2pix for both."
+        )
+    return found
+
+
+def generator_inputs(latent_dim: int, condition: Condition | None) -> tuple[list[Any], Any]:
+    """Returns the symbolic inputs of a generator, and what its first layer takes.
+
+    Raises:
+        ValueError: if there are neither latents nor a condition.
+    """
+    latent_dim = scalars.whole_number("latent_dim", latent_dim, 0)
+    if not latent_dim and condition is None:
+        raise ValueError(
+            "A generator takes latents, a condition, or both. Received: latent_dim=0 and no condition. Use "
+            "latent_dim=64, or give a condition."
+        )
+    z = keras.Input((latent_dim,), name="z") if latent_dim else None
+    if condition is None:
+        return [z], z
+    given = condition.input()
+    return ([given] if z is None else [z, given]), join_condition(z, given, condition)
+
+
+def model(inputs: Sequence[Any], output: Any, name: str) -> keras.Model:
+    """Returns the model of some inputs; a single one is taken as a tensor, not as a list."""
+    return keras.Model(inputs[0] if len(inputs) == 1 else list(inputs), output, name=name)
+
+
+def generator(latent_dim: int, condition: Condition | None, stack: Sequence[Any]) -> keras.Model:
+    """Returns the model of a stack of layers, from latents and a condition, or one of them, to images."""
+    inputs, x = generator_inputs(latent_dim, condition)
+    if condition is None:
+        return keras.Sequential([*inputs, *stack], name="generator")
+    return model(inputs, keras.Sequential(stack, name="images")(x), "generator")
 
 
 def discriminator(
     image_shape: Sequence[int],
-    num_classes: int | None,
+    condition: Condition | None,
     stack: Sequence[Any],
     kernel_initializer: Any = "glorot_uniform",
 ) -> keras.Model:
-    """Returns the model of a stack of layers, from images (and labels) to features, with the logit of `project`."""
+    """Returns the model of a stack of layers, from images (and a condition) to features, and the logit of `project`."""
     image = keras.Input(image_shape, name="image")
-    if num_classes is None:
+    if condition is None:
         logit = layers.Dense(1, dtype="float32", kernel_initializer=kernel_initializer, name="logit")
         return keras.Sequential([image, *stack, logit], name="discriminator")
-    labels = label_input()
-    logit = project(keras.Sequential(stack, name="features")(image), labels, num_classes, kernel_initializer)
-    return keras.Model([image, labels], logit, name="discriminator")
+    given = condition.input()
+    logit = project(keras.Sequential(stack, name="features")(image), given, condition, kernel_initializer)
+    return keras.Model([image, given], logit, name="discriminator")
 
 
 def batch_norm(name: str | None = None) -> Any:
@@ -123,51 +123,73 @@ def _has_strategy():
     return keras.backend.backend() == "tensorflow" and tensorflow.distribute.has_strategy()
 
 
-def label_input() -> Any:
-    """Returns the symbolic input of class numbers in [0, num_classes), int32 (batch,), named `labels`."""
-    return keras.Input((), dtype="int32", name="labels")
+def encode(given: Any, condition: Condition) -> Any:
+    """Returns a condition as numbers of about unit size, float (batch, size).
 
-
-def join_label(z: Any, labels: Any, num_classes: int) -> Any:
-    """Returns the latents concatenated with the one-hot label, (batch, latent_dim + num_classes).
-
-    A learned embedding with the variance of the latents was tried and given up: it grows faster than all other weights,
-    and the generator soon ignores the latents and produces one image for each class (on the digits the variety within a
-    class fell to a twentieth of the variety of real images).
+    Classes are encoded as one-hot labels. Numbers are standardized, in float32, so that they are given in their own
+    unit. Labels, 0 or 1, stay as they are.
 
     Args:
-        z: symbolic latents, (batch, latent_dim).
-        labels: symbolic class numbers, int32 (batch,).
-        num_classes: the number of classes.
+        given: the symbolic condition.
+        condition: what it is.
+    """
+    if isinstance(condition, Classes):
+        return layers.CategoryEncoding(condition.num_classes, output_mode="one_hot", name="label")(given)
+    if isinstance(condition, Vector) and (condition.mean, condition.std) != (None, None):
+        mean, std = (each.astype("float64") for each in condition.scale)
+        standardize = layers.Rescaling((1 / std).tolist(), (-mean / std).tolist(), dtype="float32", name="standardized")
+        return standardize(given)
+    return given
+
+
+def join_condition(z: Any, given: Any, condition: Condition) -> Any:
+    """Returns the latents concatenated with the condition, (batch, latent_dim + its size).
+
+    A learned embedding with the variance of the latents was tried for classes and given up: it grows faster than all
+    other weights, and the generator soon ignores the latents and produces one image for each class (on the digits the
+    variety within a class fell to a twentieth of the variety of real images).
+
+    Args:
+        z: symbolic latents, (batch, latent_dim); None for the condition alone.
+        given: the symbolic condition; see `encode`.
+        condition: what it is.
 
     Reference: Mirza and Osindero, 2014, arXiv:1411.1784.
     """
-    one_hot = layers.CategoryEncoding(num_classes, output_mode="one_hot", name="label")(labels)
-    return layers.Concatenate(name="z_and_label")([z, one_hot])
+    encoded = encode(given, condition)
+    if z is None:
+        return encoded
+    name = "z_and_label" if isinstance(condition, Classes) else "z_and_condition"
+    return layers.Concatenate(name=name)([z, encoded])
 
 
-def project(h: Any, labels: Any, num_classes: int | None, kernel_initializer: Any = "glorot_uniform") -> Any:
+def project(h: Any, given: Any, condition: Condition | None, kernel_initializer: Any = "glorot_uniform") -> Any:
     """Returns the logit of a discriminator, float32 (batch, 1), from the last features of an image.
 
-    Without labels: logit = w . h + b. With labels, the projection: logit = w . h + b + <embedding(label), h>. The
-    embedding starts from 0, so that labels have no influence at the start; its gradient, h, is not 0 there.
+    Without a condition: logit = w . h + b. With one, the projection: logit = w . h + b + <V c, h>, of which the column
+    of a class is its embedding. V starts from 0, so that the condition has no influence at the start; the gradient,
+    h c', is not 0 there.
 
     Args:
         h: symbolic features, (batch, features).
-        labels: symbolic class numbers, int32 (batch,), or None without labels.
-        num_classes: the number of classes, or None without labels.
+        given: the symbolic condition, or None without one; see `encode`.
+        condition: what it is, or None.
         kernel_initializer: of w.
 
     Reference: Miyato and Koyama, 2018, arXiv:1802.05637 (equation 4).
     """
     logit = layers.Dense(1, dtype="float32", kernel_initializer=kernel_initializer, name="logit")(h)
-    if labels is None:
+    if condition is None:
         return logit
     # In float32, as the logit: the sum over the features is long.
-    embedding = layers.Embedding(
-        num_classes, h.shape[-1], embeddings_initializer="zeros", dtype="float32", name="label"
-    )
-    fit = layers.Dot(axes=1, dtype="float32", name="projection")([embedding(labels), h])
+    options = {"dtype": "float32", "name": "label" if isinstance(condition, Classes) else "embedding"}
+    if isinstance(condition, Classes):
+        embedding = layers.Embedding(condition.num_classes, h.shape[-1], embeddings_initializer="zeros", **options)
+        embedded = embedding(given)
+    else:
+        embedding = layers.Dense(h.shape[-1], use_bias=False, kernel_initializer="zeros", **options)
+        embedded = embedding(encode(given, condition))
+    fit = layers.Dot(axes=1, dtype="float32", name="projection")([embedded, h])
     return layers.Add(dtype="float32", name="conditional_logit")([logit, fit])
 
 

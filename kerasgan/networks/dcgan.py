@@ -1,11 +1,13 @@
-"""The convolutional pair of Radford et al., for images of any size that halves."""
+"""The convolutional pair of Radford et al., for images, signals and volumes of any size that halves."""
 
+import math
 from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from kerasgan.networks import blocks
+from kerasgan.conditions import Condition
+from kerasgan.networks import blocks, shapes
 from kerasgan.validation import scalars
 
 
@@ -15,6 +17,9 @@ def dcgan(
     width: int = 64,
     depth: int | None = None,
     num_classes: int | None = None,
+    condition: Condition | None = None,
+    stride: int | None = None,
+    kernel: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a convolutional generator and discriminator that mirror each other.
 
@@ -23,24 +28,35 @@ def dcgan(
     convolutions with LeakyReLU(0.2) and ends in one logit. Widths double with every halving, from `width` next to the
     image. Weights start from N(0, 0.02).
 
+    The kind of the data is read off `image_shape`. Volumes have convolutions in three dimensions. Signals have the
+    convolutions of an image laid out in one row: instead of halving, they divide the length by 4, with kernels of 16.
+    See `kerasgan.networks.shapes.Axes`; `kernel=25` is that of WaveGAN.
+
     Deviation from the paper: the discriminator has no batch norm, so that it evaluates each image by itself, which
     gradient penalties and one-stage updates need.
 
     Args:
-        image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
-        latent_dim: width of the latents.
+        image_shape: (height, width, channels), all sides multiples of 4 and at least 8; (length, channels) of signals,
+            the length a multiple of 4 and at least 32; or (depth, height, width, channels) of volumes, as images.
+        latent_dim: width of the latents; 0 for a generator of its condition alone.
         width: channels of the layer next to the image.
-        depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
-        num_classes: an int for a conditional pair: the generator takes the one-hot label together with the latents, and
-            the discriminator's logit gains its projection (`kerasgan.networks.blocks`). None for no labels.
+        depth: how many times the size is halved; None halves while the result is at least 4 on all sides. Signals are
+            divided by 4, while the result is at least 8.
+        num_classes: short for `condition=kerasgan.conditions.Classes(num_classes)`; None for no labels.
+        condition: classes, labels or numbers of `kerasgan.conditions` for a conditional pair: the generator takes them
+            together with the latents, and the discriminator's logit gains their projection
+            (`kerasgan.networks.blocks`). None for no condition.
+        stride, kernel: of the convolutions; None for 2 and 4, and for 4 and 16 in signals.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
-        (batch, *image_shape) -> (batch, 1); a conditional pair takes labels, int32 (batch,), as second input.
+        (batch, *image_shape) -> (batch, 1). A conditional pair takes the condition as second input, `labels`, int32
+        (batch,), for classes, and `condition`, float32 (batch, size), for others.
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; if a size is
-            not a whole number of at least 1, or num_classes is below 2.
+            not a whole number of at least 1, num_classes is below 2, the condition is an image, or there are neither
+            latents nor a condition.
 
     Example:
 
@@ -51,44 +67,41 @@ def dcgan(
     gan = kerasgan.GAN(generator, discriminator, latent_dim=64)
     ```
 
-    Reference: Radford et al., 2016, arXiv:1511.06434.
+    Reference: Radford et al., 2016, arXiv:1511.06434; Donahue et al., 2019 (WaveGAN), arXiv:1802.04208.
     """
-    latent_dim = scalars.whole_number("latent_dim", latent_dim, 1)
     width = scalars.whole_number("width", width, 1)
-    image_shape, depth = blocks.halvings(image_shape, depth)
-    num_classes = blocks.classes(num_classes)
-    widths = [width * 2**level for level in range(depth)]
-    generator = blocks.generator(latent_dim, num_classes, _generator(image_shape, widths))
-    return generator, blocks.discriminator(image_shape, num_classes, _discriminator(widths), _normal())
+    sizes = shapes.read(image_shape, depth, (shapes.IMAGES, shapes.SIGNALS, shapes.VOLUMES), stride, kernel)
+    condition = blocks.condition_of(num_classes, condition)
+    widths = [width * 2**level for level in range(sizes.depth)]
+    generator = blocks.generator(latent_dim, condition, _generator(sizes, widths))
+    return generator, blocks.discriminator(sizes.shape, condition, _discriminator(sizes.axes, widths), _normal())
 
 
 def _normal():
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def _generator(image_shape, widths):
-    height, width, channels = image_shape
-    smallest = (height // 2 ** len(widths), width // 2 ** len(widths), widths[-1] * 2)
+def _generator(sizes, widths):
+    smallest = (*sizes.smallest, widths[-1] * 2)
     stack = [
-        layers.Dense(smallest[0] * smallest[1] * smallest[2], use_bias=False, kernel_initializer=_normal()),
+        layers.Dense(math.prod(smallest), use_bias=False, kernel_initializer=_normal()),
         layers.Reshape(smallest),
         blocks.batch_norm(),
         layers.ReLU(),
     ]
     for filters in reversed(widths[:-1]):
-        stack += [_doubling(filters * 2, use_bias=False), blocks.batch_norm(), layers.ReLU()]
-    return [*stack, _doubling(channels), layers.Activation("tanh", dtype="float32")]
+        stack += [_doubling(sizes.axes, filters * 2, use_bias=False), blocks.batch_norm(), layers.ReLU()]
+    return [*stack, _doubling(sizes.axes, sizes.shape[-1]), layers.Activation("tanh", dtype="float32")]
 
 
-def _doubling(filters, use_bias=True):
-    return layers.Conv2DTranspose(
-        filters, 4, strides=2, padding="same", use_bias=use_bias, kernel_initializer=_normal()
-    )
+def _doubling(axes, filters, use_bias=True):
+    options = {"strides": axes.stride, "use_bias": use_bias, "kernel_initializer": _normal()}
+    return axes.transposed_conv(filters, axes.kernel, **options)
 
 
-def _discriminator(widths):
+def _discriminator(axes, widths):
     stack = []
     for filters in widths:
-        halving = layers.Conv2D(filters, 4, strides=2, padding="same", kernel_initializer=_normal())
+        halving = axes.conv(filters, axes.kernel, strides=axes.stride, kernel_initializer=_normal())
         stack += [halving, layers.LeakyReLU(negative_slope=0.2)]
     return [*stack, layers.Flatten()]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kerasgan.networks import blocks
+from kerasgan.conditions import Condition
+from kerasgan.networks import blocks, shapes
 from kerasgan.validation import scalars
 
 
@@ -17,6 +18,7 @@ def mlp(
     depth: int = 3,
     scale: float = 1.0,
     num_classes: int | None = None,
+    condition: Condition | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a fully connected generator and discriminator.
 
@@ -26,19 +28,21 @@ def mlp(
 
     Args:
         image_shape: shape of one image (height, width, channels), or of one point (dimension,).
-        latent_dim: width of the latents.
+        latent_dim: width of the latents; 0 for a generator of its condition alone.
         width: units in each hidden layer.
         depth: hidden layers in each network, at least 1.
         scale: standard deviation of the data. Points are divided by it before the discriminator and multiplied after
             the generator, so that both networks work on data of unit variance. 1.0 for images.
-        num_classes: an int for a conditional pair, None for no labels: see `dcgan`.
+        num_classes: an int for a pair that is conditional on classes, None for no labels: see `dcgan`.
+        condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1);
-        a conditional pair takes labels, int32 (batch,), as second input.
+        a conditional pair takes the condition, such as labels, int32 (batch,), as second input.
 
     Raises:
-        ValueError: if a size is not a whole number of at least 1, or num_classes is below 2.
+        ValueError: if a size is not a whole number of at least 1, num_classes is below 2, the condition is an image, or
+            there are neither latents nor a condition.
 
     Example:
 
@@ -49,20 +53,17 @@ def mlp(
     gan = kerasgan.GAN(generator, discriminator, latent_dim=2)
     ```
     """
-    latent_dim, width, depth = (
-        scalars.whole_number(name, size, 1)
-        for name, size in (("latent_dim", latent_dim), ("width", width), ("depth", depth))
-    )
-    image_shape = blocks.whole_sides(image_shape)
+    width, depth = (scalars.whole_number(name, size, 1) for name, size in (("width", width), ("depth", depth)))
+    image_shape = shapes.whole_sides(image_shape)
     if not image_shape or min(image_shape) < 1:
         raise ValueError(
             f"All sides must be at least 1. Received: image_shape={image_shape}. Use (dimension,) for points."
         )
     if not scale > 0:
         raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
-    num_classes = blocks.classes(num_classes)
-    generator = blocks.generator(latent_dim, num_classes, _generator(image_shape, width, depth, scale))
-    return generator, blocks.discriminator(image_shape, num_classes, _discriminator(width, depth, scale))
+    condition = blocks.condition_of(num_classes, condition)
+    generator = blocks.generator(latent_dim, condition, _generator(image_shape, width, depth, scale))
+    return generator, blocks.discriminator(image_shape, condition, _discriminator(width, depth, scale))
 
 
 def _generator(image_shape, width, depth, scale):

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kerasgan.conditions import Condition
-from kerasgan.networks import blocks, free_size
+from kerasgan.networks import free_size, shapes
 from kerasgan.validation import scalars
 
 MAX_WIDTH_FACTOR = 8
@@ -58,7 +58,7 @@ def patchgan(
     """
     width = scalars.whole_number("width", width, 1)
     depth = scalars.whole_number("depth", depth, 1)
-    image_shape = blocks.whole_sides(image_shape)
+    image_shape = shapes.whole_sides(image_shape)
     if len(image_shape) != 3 or min(image_shape[:2]) < 2 * SMALLEST or image_shape[2] < 1:
         raise ValueError(
             f"image_shape must be (height, width, channels) of at least {2 * SMALLEST} pixels. Received: "

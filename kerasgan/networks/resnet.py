@@ -1,11 +1,13 @@
-"""The residual pair, for images of any size that halves."""
+"""The residual pair, for images and signals of any size that halves."""
 
+import math
 from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from kerasgan.networks import blocks
+from kerasgan.conditions import Condition
+from kerasgan.networks import blocks, shapes
 from kerasgan.validation import scalars
 
 NEGATIVE_SLOPE = 0.2
@@ -20,6 +22,7 @@ def resnet(
     depth: int | None = None,
     num_classes: int | None = None,
     norm: str | None = "batch",
+    condition: Condition | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator that mirror each other.
 
@@ -39,27 +42,35 @@ def resnet(
     of -1 drives whole images into saturation of tanh within about 30 steps: on MNIST, R1 and R2 of 10 and a rate of
     2e-4 brought it back, with a weight of 1 and a rate of 5e-4 it stayed there.
 
+    For signals, of an `image_shape` of (length, channels), all is done in one dimension: sizes are divided by 4 instead
+    of halved, and kernels of 9 and 16 stand for those of 3x3 and 4x4. See `kerasgan.networks.shapes.Axes`.
+
     Deviations from R3GAN: there is no block at the size of the image, which on a CPU made a step 1.6 times as long;
     blocks of two 3x3 convolutions instead of a grouped one between two of 1x1; shorter resampling filters.
 
     Args:
-        image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
-        latent_dim: width of the latents.
+        image_shape: (height, width, channels), where height and width are multiples of 4 and at least 8; or (length,
+            channels) of signals, where the length is a multiple of 4 and at least 32.
+        latent_dim: width of the latents; 0 for a generator of its condition alone.
         width: channels of the layer next to the image.
-        depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
+        depth: how many times the size is halved; None halves while the result is at least 4 on both sides. Signals
+            are divided by 4, while the result is at least 8.
         num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
             latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
-            see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
+            see `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
         norm: `"batch"` for a generator with batch norm before the activations, whose blocks start from random weights
             (Miyato et al., 2018, arXiv:1802.05957); None for one whose blocks start as the identity.
+        condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
-        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and `labels`.
+        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and, with a condition, `labels` for
+        classes and `condition` for others.
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
-            width or number of classes; for another norm.
+            width or number of classes; for another norm; if the condition is an image, or there are neither latents nor
+            a condition.
 
     Example:
 
@@ -72,54 +83,50 @@ def resnet(
 
     Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441.
     """
-    latent_dim = scalars.whole_number("latent_dim", latent_dim, 1)
     width = scalars.whole_number("width", width, 1)
-    image_shape, depth = blocks.halvings(image_shape, depth)
-    num_classes = blocks.classes(num_classes)
+    sizes = shapes.read(image_shape, depth, (shapes.IMAGES, shapes.SIGNALS))
+    condition = blocks.condition_of(num_classes, condition)
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
-    widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(depth)]
-    generator = _generator(image_shape, latent_dim, widths, num_classes, norm)
-    return generator, _discriminator(image_shape, widths, num_classes)
+    widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(sizes.depth)]
+    return _generator(sizes, latent_dim, widths, condition, norm), _discriminator(sizes, widths, condition)
 
 
-def _generator(image_shape, latent_dim, widths, num_classes, norm):
-    height, width, channels = image_shape
-    z = keras.Input((latent_dim,), name="z")
-    labels = None if num_classes is None else blocks.label_input()
-    x = z if labels is None else blocks.join_label(z, labels, num_classes)
-    smallest = (height // 2 ** len(widths), width // 2 ** len(widths), widths[-1])
-    x = layers.Dense(smallest[0] * smallest[1] * smallest[2], kernel_initializer=blocks.scaled(1.0))(x)
+def _generator(sizes, latent_dim, widths, condition, norm):
+    axes, smallest = sizes.axes, (*sizes.smallest, widths[-1])
+    inputs, x = blocks.generator_inputs(latent_dim, condition)
+    x = layers.Dense(math.prod(smallest), kernel_initializer=blocks.scaled(1.0))(x)
     x = layers.Reshape(smallest)(x)
     for level in reversed(range(len(widths))):
-        x = _residual(x, len(widths), norm)
+        x = _residual(axes, x, len(widths), norm)
         if level:
             # A 1x1 convolution commutes with repeating pixels, and is cheaper before it.
-            x = layers.UpSampling2D(2)(_conv1x1(x, widths[level - 1]))
+            x = axes.repeat()(_conv1x1(axes, x, widths[level - 1]))
     x = _activated(x, norm)
     # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
     pixels = blocks.scaled(4.0, mode="fan_out")
-    x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", kernel_initializer=pixels)(x)
-    images = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(z if labels is None else [z, labels], images, name="generator")
+    x = axes.transposed_conv(sizes.shape[-1], axes.kernel, strides=axes.stride, kernel_initializer=pixels)(x)
+    return blocks.model(inputs, layers.Activation("tanh", dtype="float32")(x), "generator")
 
 
-def _discriminator(image_shape, widths, num_classes):
-    image = keras.Input(image_shape, name="image")
-    labels = None if num_classes is None else blocks.label_input()
-    x = layers.Conv2D(widths[0], 4, strides=2, padding="same", kernel_initializer=blocks.scaled(1.0))(image)
+def _discriminator(sizes, widths, condition):
+    axes = sizes.axes
+    image = keras.Input(sizes.shape, name="image")
+    given = None if condition is None else condition.input()
+    x = axes.conv(widths[0], axes.kernel, strides=axes.stride, kernel_initializer=blocks.scaled(1.0))(image)
     for level in range(len(widths)):
         if level:
-            x = _conv1x1(layers.AveragePooling2D(2)(x), widths[level])
-        x = _residual(x, len(widths))
+            x = _conv1x1(axes, axes.average()(x), widths[level])
+        x = _residual(axes, x, len(widths))
     x = layers.LeakyReLU(NEGATIVE_SLOPE)(x)
     # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
-    x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=blocks.scaled(1.0, mode="fan_out"))(x)
-    logit = blocks.project(layers.Flatten()(x), labels, num_classes)
-    return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
+    whole = blocks.scaled(1.0, mode="fan_out")
+    x = axes.depthwise_conv(x.shape[1:-1], depthwise_initializer=whole)(x)
+    logit = blocks.project(layers.Flatten()(x), given, condition)
+    return blocks.model([image] if given is None else [image, given], logit, "discriminator")
 
 
-def _residual(x, count, norm=None):
+def _residual(axes, x, count, norm=None):
     """Returns one of `count` blocks of a network: x plus two convolutions, each after its activation."""
     # A LeakyReLU keeps (1 + slope^2) / 2 of the variance.
     gain = 2 / (1 + NEGATIVE_SLOPE**2)
@@ -128,7 +135,7 @@ def _residual(x, count, norm=None):
     for initializer in (first, last):
         # A following batch norm subtracts every bias.
         options = {"use_bias": norm is None, "kernel_initializer": initializer}
-        branch = layers.Conv2D(x.shape[-1], 3, padding="same", **options)(_activated(branch, norm))
+        branch = axes.conv(x.shape[-1], axes.inner_kernel, **options)(_activated(branch, norm))
     return layers.Add()([x, branch])
 
 
@@ -138,5 +145,5 @@ def _activated(x, norm):
     return layers.LeakyReLU(NEGATIVE_SLOPE)(x)
 
 
-def _conv1x1(x, filters):
-    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=blocks.scaled(1.0))(x)
+def _conv1x1(axes, x, filters):
+    return axes.conv(filters, 1, padding="valid", use_bias=False, kernel_initializer=blocks.scaled(1.0))(x)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerasgan.conditions import Condition
 from kerasgan.networks import blocks
 from kerasgan.validation import scalars
 
@@ -47,6 +48,7 @@ def resnext(
     expansion: float = 1.0,
     num_classes: int | None = None,
     norm: str | None = "batch",
+    condition: Condition | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator with grouped convolutions that mirror each other.
 
@@ -70,7 +72,7 @@ def resnext(
 
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4 and at least 8.
-        latent_dim: width of the latents.
+        latent_dim: width of the latents; 0 for a generator of its condition alone.
         width: channels of the two smallest maps.
         depth: how many times the size is halved; None halves while the result is at least 4 on both sides.
         blocks_per_stage: blocks at each size.
@@ -80,18 +82,21 @@ def resnext(
             as long and learned no more from the same images.
         num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
             latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
-            see `kerasgan.networks.blocks.join_label` and `kerasgan.networks.blocks.project`.
+            see `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
         norm: `"batch"` for a generator with batch norm before the activations; None for one whose blocks start as the
             identity.
+        condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
-        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and `labels`. Layers are named after
+        (batch, *image_shape) -> (batch, 1). The inputs are named `z`, `image` and, with a condition, `labels` for
+        classes and `condition` for others. Layers are named after
         their network and size, such as `g_8x8_block0_expand`: a stage has the same name in a pair for larger images.
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
-            width, number of blocks or classes, or stages without a channel; for another norm.
+            width, number of blocks or classes, or stages without a channel; for another norm; if the condition is an
+            image, or there are neither latents nor a condition.
 
     Example:
 
@@ -104,16 +109,15 @@ def resnext(
 
     Reference: Huang et al., 2024 (R3GAN), arXiv:2501.05441; Xie et al., 2017 (ResNeXt), arXiv:1611.05431.
     """
-    latent_dim = scalars.whole_number("latent_dim", latent_dim, 1)
     width = scalars.whole_number("width", width, 1)
     blocks_per_stage = scalars.whole_number("blocks_per_stage", blocks_per_stage, 1)
     group_width = scalars.whole_number("group_width", group_width, 1)
     image_shape, depth = blocks.halvings(image_shape, depth)
-    num_classes = blocks.classes(num_classes)
+    condition = blocks.condition_of(num_classes, condition)
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
     stages = _Stages(image_shape, depth, width, blocks_per_stage, group_width, expansion)
-    return _generator(stages, latent_dim, num_classes, norm), _discriminator(stages, num_classes)
+    return _generator(stages, latent_dim, condition, norm), _discriminator(stages, condition)
 
 
 class _Stages:
@@ -171,10 +175,8 @@ class _Stages:
         return layers.Add(name=f"{name}_add")([x, branch])
 
 
-def _generator(stages, latent_dim, num_classes, norm):
-    z = keras.Input((latent_dim,), name="z")
-    labels = None if num_classes is None else blocks.label_input()
-    x = z if labels is None else blocks.join_label(z, labels, num_classes)
+def _generator(stages, latent_dim, condition, norm):
+    inputs, x = blocks.generator_inputs(latent_dim, condition)
     height, width, channels = stages.sizes[-1]
     x = layers.Dense(height * width * channels, kernel_initializer=blocks.scaled(1.0), name="g_basis")(x)
     x = layers.Reshape((height, width, channels))(x)
@@ -190,12 +192,12 @@ def _generator(stages, latent_dim, num_classes, norm):
         stages.image_shape[-1], 4, strides=2, padding="same", kernel_initializer=pixels, name="g_to_image"
     )
     images = layers.Activation("tanh", dtype="float32")(to_image(x))
-    return keras.Model(z if labels is None else [z, labels], images, name="generator")
+    return blocks.model(inputs, images, "generator")
 
 
-def _discriminator(stages, num_classes):
+def _discriminator(stages, condition):
     image = keras.Input(stages.image_shape, name="image")
-    labels = None if num_classes is None else blocks.label_input()
+    given = None if condition is None else condition.input()
     from_image = layers.Conv2D(
         stages.sizes[0][-1], 4, strides=2, padding="same", kernel_initializer=blocks.scaled(1.0), name="d_from_image"
     )
@@ -209,8 +211,8 @@ def _discriminator(stages, num_classes):
     # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
     whole = blocks.scaled(1.0, mode="fan_out")
     x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=whole, name="d_basis")(x)
-    logit = blocks.project(layers.Flatten()(x), labels, num_classes)
-    return keras.Model(image if labels is None else [image, labels], logit, name="discriminator")
+    logit = blocks.project(layers.Flatten()(x), given, condition)
+    return blocks.model([image] if given is None else [image, given], logit, "discriminator")
 
 
 def _activated(x, norm, name):

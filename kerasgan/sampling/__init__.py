@@ -2,7 +2,11 @@
 other way: the latents of given images."""
 
 from .anomaly import AnomalyScores, anomaly_scores
-from .generate import check_size, class_grid, generate, images_to_translate, in_batches, translate
+from .generate import check_size as check_size
+from .generate import class_grid, generate
+from .generate import images_to_translate as images_to_translate
+from .generate import in_batches as in_batches
+from .generate import translate as translate
 from .inversion import Inversion, Search, invert
 from .latent_directions import Directions, direction_samples, directions
 from .methods import SamplingMethods
@@ -14,13 +18,9 @@ __all__ = [
     "SamplingMethods",
     "Search",
     "anomaly_scores",
-    "check_size",
     "class_grid",
     "direction_samples",
     "directions",
     "generate",
-    "images_to_translate",
-    "in_batches",
     "invert",
-    "translate",
 ]

@@ -9,14 +9,16 @@ import keras
 import numpy as np
 import own_values
 from keras import layers
+from translators import patches, translator
 
 import kerasgan
-from kerasgan import augment, backend, ema, objectives, penalties, updates
+from kerasgan import augment, backend, conditions, ema, objectives, penalties, reconstruction, updates
 
 LATENT_DIM = 4
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0], "int32")
+CONDITIONS = np.random.default_rng(2).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 
 
 def in_words(name):
@@ -25,7 +27,10 @@ def in_words(name):
 
 # All that kerasgan has by name, so that a new one is compared, too.
 RULES = {in_words(name): make() for name, make in updates.UPDATES.items()}
-UPDATES = RULES | {"alternating, two": updates.Alternating(2)}
+UPDATES = RULES | {
+    "alternating, two": updates.Alternating(2),
+    "alternating, same samples": updates.Alternating(same_samples=True),
+}
 PENALTIES = {
     "none": (),
     **{in_words(name): (make(0.3),) for name, make in penalties.PENALTIES.items()},
@@ -104,6 +109,11 @@ def cases():
         found[f"{rule}; classes"] = "classes", {"num_classes": 3, "ema": ema.EMA(50)}, options
         for name, each in AUGMENTATIONS.items():
             found[f"{rule}; {name}"] = "dense", {}, options | {"augment": each}
+    for rule in set(UPDATES) - {"one stage"}:
+        options = {"updates": UPDATES[rule], "reconstruction": reconstruction.L1(10.0)}
+        found[f"{rule}; translation"] = "translation", {"ema": ema.EMA(50)}, options
+    found["cycle, pool"] = "cycle", {}, {"pool_images": 10}
+    found["cycle, simultaneous"] = "cycle", {}, {"pool_images": 0, "updates": "simultaneous", "identity": 0.0}
     found["own values"] = "dense", {}, own_values.OPTIONS
     return found
 
@@ -111,7 +121,14 @@ def cases():
 def make_case(name, **changes):
     """Returns a compiled GAN, the same at each call and on each engine."""
     networks, options, compile_options = cases()[name]
-    if networks == "classes":
+    generator, discriminator, latent_dim = None, None, LATENT_DIM
+    if networks == "cycle":
+        gan = kerasgan.CycleGAN(*(make() for make in (translator, translator, patches, patches)), seed=0)
+        generator, discriminator = gan.generator, gan.discriminator
+    elif networks == "translation":
+        generator, discriminator, latent_dim = translator(), patches(condition=True), 0
+        options = options | {"condition": conditions.Image((8, 8, 1))}
+    elif networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
     else:
         for_generator, for_discriminator = NETWORKS[networks]
@@ -121,7 +138,8 @@ def make_case(name, **changes):
     for weight in (*generator.weights, *discriminator.weights):
         if weight.trainable or weight.name == "vector_u":
             weight.assign(random.normal(0, 0.3, weight.shape).astype("float32"))
-    gan = kerasgan.GAN(generator, discriminator, LATENT_DIM, seed=0, **options)
+    if networks != "cycle":
+        gan = kerasgan.GAN(generator, discriminator, latent_dim, seed=0, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some objectives have no total loss
         optimizers = {f"{network}_optimizer": keras.optimizers.SGD(0.1) for network in "dg"}
@@ -151,7 +169,7 @@ def same_random_numbers():
 def trained(name):
     """Returns the logs and all weights of a case after `STEPS` steps, a dict of arrays."""
     gan = make_case(name, run_eagerly=backend.NAME == "tensorflow")  # compiling is slower there
-    data = (IMAGES,) if gan.num_classes is None else (IMAGES, LABELS)
+    data = (IMAGES,) if gan.condition is None else (IMAGES, CONDITIONS if gan.num_classes is None else LABELS)
     for _ in range(STEPS):
         logs = gan.train_on_batch(*data, return_dict=True)
     found = {f"log {key}": np.asarray(value) for key, value in logs.items()}
@@ -169,6 +187,8 @@ ORDINARY = [
     "simultaneous; ada",
     "one stage; r1 at every second step",
     "one stage; classes",
+    "alternating, same samples; translation",
+    "cycle, pool",
     "own values",
 ]
 """Cases that are compared each time; the others are slow tests."""

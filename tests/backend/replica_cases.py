@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import own_values
 import tensorflow as tf
+import translators
 
 import kerasgan
 from kerasgan import backend
@@ -65,6 +66,8 @@ def quick():
     yield "regularized", compared(network=regularized, updates="simultaneous")
     yield "global_clipnorm", compared(clip={"global_clipnorm": 0.05})
     yield "diagnostics", diagnostics()
+    yield "translation", translation(pix2pix)
+    yield "cycle", translation(cycle_gan)
 
 
 def features():
@@ -173,6 +176,47 @@ def compared(**options):
         "weights": difference(one, several),
         "logs": max(abs(a - b) for name in logs for a, b in zip(logs[name], theirs[name], strict=True)),
         "names": sorted(logs) == sorted(theirs),
+    }
+
+
+def pix2pix():
+    """A translation of pairs."""
+    condition = kerasgan.conditions.Image((8, 8, 1))
+    networks = translators.translator(), translators.patches(condition=True)
+    gan = kerasgan.GAN(*networks, latent_dim=0, condition=condition, seed=0)
+    optimizers = (keras.optimizers.SGD(0.1) for _ in "dg")
+    gan.compile(*optimizers, updates=Alternating(same_samples=True), reconstruction=kerasgan.reconstruction.L1(1.0))
+    return gan
+
+
+def cycle_gan():
+    """A translation without pairs, with a pool that is full, and changes, in the second epoch."""
+    makes = (translators.translator, translators.translator, translators.patches, translators.patches)
+    gan = kerasgan.CycleGAN(*(make() for make in makes), seed=0)
+    gan.compile(*(keras.optimizers.SGD(0.1) for _ in "dg"), cycle=1.0, pool_images=20)
+    return gan
+
+
+def translation(make):
+    """The same as `compared`, of a GAN whose condition is an image, and of its pool."""
+    gans, logs = [], []
+    for strategy in (None, STRATEGY):
+        with contextlib.nullcontext() if strategy is None else strategy.scope():
+            keras.utils.set_random_seed(0)
+            gans.append(make())
+        start = gans[-1].get_weights()
+        options = {"epochs": 3, "batch_size": BATCH, "shuffle": False, "verbose": 0}
+        logs.append(gans[-1].fit(IMAGES, IMAGES[::-1].copy(), **options).history)
+    one, several = gans
+    pools = [[] if gan.pool is None else gan.pool.variables for gan in gans]
+    return {
+        "moved": max(float(np.abs(a - b).max()) for a, b in zip(start, several.get_weights(), strict=True)),
+        "weights": max(
+            [difference(one, several)]
+            + [float(np.abs(np.array(a) - np.array(b)).max()) for a, b in zip(*pools, strict=True)]
+        ),
+        "logs": max(abs(a - b) for name in logs[0] for a, b in zip(logs[0][name], logs[1][name], strict=True)),
+        "names": sorted(logs[0]) == sorted(logs[1]),
     }
 
 

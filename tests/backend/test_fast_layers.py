@@ -75,6 +75,20 @@ def test_batch_norm_of_points():
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(6, 3), (4, 2, 6, 3)], ids=["signals", "volumes"])
+def test_batch_norm_of_signals_and_volumes(shape):
+    data = tf.constant(np.random.default_rng(0).normal(2.0, 3.0, size=(5, *shape)).astype("float32"))
+    one, other = (keras.Sequential([keras.Input(shape), layers.BatchNormalization(momentum=0.5)]) for _ in range(2))
+    expected = outputs_and_gradients(other, data, by_keras)
+    by_shape = tf.function(by_fast_layers, autograph=False)  # of any number of signals
+    by_shape = by_shape.get_concrete_function(one, tf.TensorSpec((None, *shape)))
+    assert by_shape.output_shapes.as_list() == [None, *shape]
+    for found, wanted in zip(outputs_and_gradients(one, data, by_fast_layers), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    for found, wanted in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
 def test_inference_is_keras_own(images):
     network = network_of("batch norm")
     batch = tf.zeros((2, 8, 12, 4))

@@ -83,7 +83,7 @@ FEATURES = (
     "rmsprop",
     "adam",
 )
-QUICK = ("batch norm, averaged", "labels", "adaptive", "regularized", "global_clipnorm")
+QUICK = ("batch norm, averaged", "labels", "adaptive", "regularized", "global_clipnorm", "translation", "cycle")
 
 
 @pytest.mark.parametrize("feature", QUICK)

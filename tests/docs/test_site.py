@@ -21,8 +21,9 @@ README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT / "README.md", *DOCS.rglob("*.md")]}
 
 MODULES = (
-    *("objectives", "penalties", "updates", "augment", "ema", "networks", "datasets", "callbacks", "metrics"),
-    *("features", "evaluation", "pictures", "sampling", "schedules", "step", "theory", "transfer"),
+    *("objectives", "penalties", "updates", "augment", "ema", "conditions", "networks", "datasets", "callbacks"),
+    *("metrics", "features", "evaluation", "pictures", "reconstruction", "sampling", "schedules", "step", "theory"),
+    "transfer",
 )
 """The public modules, each with a page of the reference."""
 

@@ -201,7 +201,7 @@ def test_subclassed_networks_train(images):
 
 
 def test_no_latents_and_no_condition():
-    with pytest.raises(ValueError, match="needs latents or a condition.*latent_dim=0"):
+    with pytest.raises(ValueError, match=r"needs latents or a condition.*latent_dim=0"):
         kerasgan.GAN(generator(), discriminator(layers.Dense(1)), latent_dim=0)
 
 

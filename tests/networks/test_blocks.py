@@ -2,14 +2,15 @@ import keras
 import numpy as np
 import pytest
 
+from kerasgan.conditions import Classes
 from kerasgan.networks import blocks
 
 RNG = np.random.default_rng(0)
 
 
 def test_the_one_hot_label_follows_the_latents():
-    z, labels = keras.Input((3,)), blocks.label_input()
-    joined = keras.Model([z, labels], blocks.join_label(z, labels, num_classes=5))
+    z, labels = keras.Input((3,)), Classes(5).input()
+    joined = keras.Model([z, labels], blocks.join_condition(z, labels, Classes(5)))
     latents = RNG.normal(size=(4, 3)).astype("float32")
     out = keras.ops.convert_to_numpy(joined([latents, np.array([0, 4, 4, 2], "int32")]))
     np.testing.assert_array_equal(out, np.concatenate([latents, np.eye(5)[[0, 4, 4, 2]]], axis=1).astype("float32"))
@@ -19,9 +20,9 @@ def test_the_one_hot_label_follows_the_latents():
 def test_the_projection_by_hand(policy):
     keras.config.set_dtype_policy(policy)
     try:
-        h, labels = keras.Input((6,)), blocks.label_input()
+        h, labels = keras.Input((6,)), Classes(3).input()
         features = keras.layers.Activation("linear")(h)
-        model = keras.Model([h, labels], blocks.project(features, labels, num_classes=3))
+        model = keras.Model([h, labels], blocks.project(features, labels, Classes(3)))
     finally:
         keras.config.set_dtype_policy("float32")
     x = (RNG.integers(-8, 8, size=(4, 6)) / 4).astype("float32")  # exact in bfloat16 as well

@@ -44,7 +44,7 @@ def numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-@pytest.mark.parametrize("size", [(32, 48), (16, 16), (24, 8)], ids=str)
+@pytest.mark.parametrize("size", [(32, 48), (24, 8)], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_take_images_of_other_sizes(kind, size):
     network = make(kind)
@@ -119,7 +119,7 @@ def test_the_unet_halves_down_to_about_four_pixels(shape, depth, smallest):
     assert free_size.size_multiple(network) == 2 ** len(halvings)
 
 
-@pytest.mark.parametrize(("size", "depth", "count"), [(32, 3, 0), (64, 4, 0), (128, 5, 1), (512, 7, 3), (1024, 8, 3)])
+@pytest.mark.parametrize(("size", "depth", "count"), [(64, 4, 0), (128, 5, 1), (1024, 8, 3)])
 def test_dropout_is_where_maps_have_all_channels(size, depth, count):
     network = networks.unet((size, size, 3), Image((size, size, 1)), width=1)
     dropped = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
@@ -190,7 +190,7 @@ def test_norms_of_patchgan():
 # translator and the parts
 
 
-@pytest.mark.parametrize(("size", "blocks", "count"), [(128, None, 6), (132, None, 9), (32, 2, 2), (32, 0, 0)])
+@pytest.mark.parametrize(("size", "blocks", "count"), [(128, None, 6), (132, None, 9), (32, 2, 2)])
 def test_the_blocks_of_the_translator(size, blocks, count):
     network = networks.translator((size, size, 3), width=1, blocks=blocks)
     assert sum(isinstance(layer, keras.layers.Add) for layer in network.layers) == count

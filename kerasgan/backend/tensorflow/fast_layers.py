@@ -111,7 +111,7 @@ def _with_bias_and_activation(layer, images, add=tf.nn.bias_add):
 
 def _batch_norm(layer, images):
     rank = len(images.shape)
-    known = rank in (2, 4) and layer.axis in (-1, rank - 1) and (not layer.synchronized or replicas.replica()[0] == 1)
+    known = rank >= 2 and layer.axis in (-1, rank - 1) and (not layer.synchronized or replicas.replica()[0] == 1)
     dtype = layer.compute_dtype
     if not layer.trainable or not known or dtype not in ("float32", "bfloat16"):
         return layer(images, training=True)
@@ -119,7 +119,7 @@ def _batch_norm(layer, images):
     channels = images.shape[-1]
     scale = tf.cast(layer.gamma, tf.float32) if layer.scale else tf.ones([channels])
     offset = tf.cast(layer.beta, tf.float32) if layer.center else tf.zeros([channels])
-    maps = images if rank == 4 else images[:, None, None, :]
+    maps = images if rank == 4 else tf.reshape(images, [tf.shape(images)[0], -1, 1, channels])
     result = tf.raw_ops.FusedBatchNormV3(
         x=maps, scale=scale, offset=offset, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
     )
@@ -127,7 +127,7 @@ def _batch_norm(layer, images):
     # The kernel divides the variance by n - 1; Keras divides it by n.
     _move(layer.moving_mean, result.batch_mean, layer.momentum)
     _move(layer.moving_variance, result.batch_variance * (count - 1.0) / count, layer.momentum)
-    return result.y if rank == 4 else result.y[:, 0, 0, :]
+    return result.y if rank == 4 else tf.reshape(result.y, tf.shape(images))
 
 
 def _move(average, value, momentum):
