@@ -221,6 +221,33 @@ def test_an_export_that_is_wrong_at_another_size_fails_its_check(tmp_path, monke
         make("pairs").export(tmp_path / "gan.onnx")
 
 
+def test_a_difference_of_rounding_passes_where_the_network_itself_rounds_as_much(tmp_path, monkeypatch):
+    gan, run = make("labels"), onnx_format.run
+    monkeypatch.setattr(onnx_format, "run", lambda *given: [each + 2e-5 for each in run(*given)])
+    with pytest.raises(CheckFailed, match="to 1e-05"):
+        gan.export(tmp_path / "gan.onnx")  # it rounds by less than 1e-6
+    monkeypatch.setattr(network.Exported, "rounding", lambda *given: 8e-6)
+    check = gan.export(tmp_path / "gan.onnx")["check"]
+    assert check["rounding"] == 8e-6 and check["tolerance"] == pytest.approx(2.4e-5)
+
+
+def test_the_rounding_is_the_distance_to_float64():
+    """Of 1 + 2**-30, minus 1, times 2**20, float32 keeps nothing."""
+    z = keras.Input((1,))
+    x = layers.Dense(1, kernel_initializer="ones", bias_initializer="ones")(z)
+    x = layers.Dense(1, kernel_initializer="ones", bias_initializer=keras.initializers.Constant(-1.0))(x)
+    x = layers.Dense(1, kernel_initializer=keras.initializers.Constant(2.0**20))(x)
+    model = keras.Model(z, x)
+    subject = network.Exported(None, "generator", "serving_default", model, (port("z", 1),), port("images", 1), (1,))
+    inputs = {"z": np.full((1, 1), 2.0**-30, "float32")}
+    assert subject.expected(inputs) == 0
+    assert subject.rounding(inputs, subject.expected(inputs)) == 2.0**-10
+
+
+def port(name, width):
+    return network.Tensor(name, "float32", (width,))
+
+
 @pytest.mark.parametrize("halvings", [0, 1, 3])
 def test_the_multiple_is_that_of_all_halvings(halvings):
     condition = conditions.Image((40, 24, 1))
