@@ -137,7 +137,9 @@ def test_inputs_are_made_of_photos(tmp_path):
     hidden = np.asarray(Image.open(tmp_path / "b.png"))[..., 3] < 128
     network = networks.unet((16, 16, 3), kerasgan.conditions.Image((16, 16, 4)), width=2, depth=2)
     masked, _ = translate._Inputs(network, 0, "mask", False, 0).of(tmp_path / "b.png", 0)
-    assert np.array_equal(masked[..., 3] == 1, hidden) and np.allclose(masked[hidden][:, :3], 128 / 127.5 - 1, atol=1e-6)
+    assert np.array_equal(masked[..., 3] == 1, hidden) and np.allclose(
+        masked[hidden][:, :3], 128 / 127.5 - 1, atol=1e-6
+    )
 
 
 # -- what a training is asked for --
