@@ -207,8 +207,10 @@ class Evaluate(keras.callbacks.Callback):
         """Returns samples with the labels of the real images, where these are known."""
         if translations.translates(self.model):
             return self.model.translate(self.conditions)
-        given = self.conditions if self.model.num_classes is None else self.real.labels
-        return self.model.generate(len(self.real.features.features), seed=self.seed, condition=given)
+        given = {"condition": self.conditions}
+        if self.model.num_classes is not None:
+            given = {"labels": self.real.labels}
+        return self.model.generate(len(self.real.features.features), seed=self.seed, **given)
 
     def _evaluate(self):
         samples = self._samples()

@@ -142,6 +142,17 @@ class Exported:
         given = (keras.ops.convert_to_tensor(inputs[each.name], each.dtype) for each in self.inputs)
         return keras.ops.convert_to_numpy(self.call(*given))
 
+    def rounding(self, inputs: Mapping[str, np.ndarray], expected: np.ndarray) -> float:
+        """Returns how far the output in float32 is from that in float64, which is exact beside it.
+
+        It is 0 where that is not known: for layers that cannot be copied, or an engine without float64.
+        """
+        try:
+            exact = dataclasses.replace(self, network=_copied(self.network, _in_float64)).expected(inputs)
+        except Exception:  # of layers that a user has written; the check then keeps to its own tolerance
+            return 0.0
+        return float(np.max(np.abs(exact - expected), initial=0))
+
     def of_fixed_size(self) -> "Exported":
         """Returns the same for images of the size of training alone, for formats that need it."""
         if not any(each.is_free for each in self.all):
@@ -288,9 +299,23 @@ def in_float32(network: keras.Model) -> keras.Model:
     """Returns a network with the same weights that computes in float32; the same network if it already does."""
     if not is_mixed(network):
         return network
-    copy = keras.saving.deserialize_keras_object(_without_mixed(keras.saving.serialize_keras_object(network)))
+    return _copied(network, _without_mixed)
+
+
+def _copied(network, changed):
+    """Returns a network with the same weights, of a config that a function has changed."""
+    copy = keras.saving.deserialize_keras_object(changed(keras.saving.serialize_keras_object(network)))
     copy.set_weights(network.get_weights())
     return copy
+
+
+def _in_float64(config):
+    """Returns the config of a network with float64 in place of each float32."""
+    if isinstance(config, dict):
+        return {name: _in_float64(each) for name, each in config.items()}
+    if isinstance(config, list | tuple):
+        return [_in_float64(each) for each in config]
+    return "float64" if isinstance(config, str) and config == "float32" else config
 
 
 def _without_mixed(config):

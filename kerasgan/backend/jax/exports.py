@@ -53,8 +53,9 @@ def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str
         archive.track(network)
     for name, each in endpoints.items():
         shapes = [_symbolic(port, each.multiple or 1) for port in each.inputs]
+        options = {"polymorphic_shapes": shapes, "with_gradient": not each.is_free}
         specs = [_spec(port) for port in each.inputs]
-        archive.add_endpoint(name, _named(each), specs, jax2tf_kwargs={"polymorphic_shapes": shapes})
+        archive.add_endpoint(name, _named(each), specs, jax2tf_kwargs=options)
     archive.write_out(str(folder), verbose=False)
     return list(endpoints)
 

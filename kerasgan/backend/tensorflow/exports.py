@@ -99,14 +99,15 @@ def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str
     endpoints = {"serving_default": (_named(exported), _specs(exported.inputs))}
     if exported.drawn_from:
         endpoints["generate"] = _generate(exported)
-    for each in exported.all:
-        endpoints.setdefault(each.endpoint, (_named(each), _specs(each.inputs)))
+    endpoints |= {each.endpoint: (_named(each), _specs(each.inputs)) for each in exported.others}
     # The archive keeps the variables that its endpoints use. Tracking the networks would keep each a second time
     # (keras-team/keras#23553).
-    for name, (function, specs) in endpoints.items():
-        archive.add_endpoint(name, function, specs)
+    functions = {name: archive.add_endpoint(name, *endpoint) for name, endpoint in endpoints.items()}
+    if exported.endpoint not in endpoints:  # a second name for the same graph
+        functions["serving_default"].get_concrete_function()
+        archive.add_endpoint(exported.endpoint, functions["serving_default"])
     archive.write_out(str(folder), verbose=False)
-    return list(endpoints)
+    return list({**endpoints, exported.endpoint: None})
 
 
 def _generate(exported):
