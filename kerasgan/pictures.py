@@ -190,8 +190,9 @@ def picture_of(samples: Any, real: Any = None) -> np.ndarray:
     if shown.ndim == 5:
         return tile(signal_pictures.slices(shown))
     raise ValueError(
-        f"Samples are images (n, height, width, channels) or points (n, d), signals (n, length, channels) or volumes "
-        f"(n, depth, height, width, channels). Received: shape {shown.shape}. Give gray images a channel axis of length 1."
+        "Samples are images (n, height, width, channels), points (n, d), signals (n, length, channels) or volumes "
+        f"(n, depth, height, width, channels). Received: shape {shown.shape}. Give gray images a channel axis of length "
+        "1."
     )
 
 

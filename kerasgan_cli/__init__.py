@@ -123,7 +123,11 @@ def _add_train(train):
         "what",
         nargs="?",
         metavar="DATA",
-        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos (default: digits)",
+        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos, sounds, signals or volumes (default: "
+        "digits)",
+    )
+    train.add_argument(
+        "--recipe", metavar="RECIPE", help="the recipe for DATA, such as sound (default: that of what DATA holds)"
     )
     train.add_argument("--epochs", type=_positive, help="number of epochs (default: the recipe's)")
     train.add_argument("--batch-size", type=_positive, help="images in a batch (default: the recipe's)")
@@ -224,7 +228,13 @@ def _add_sample(sample):
     sample.add_argument("--n", type=_positive, default=64, help="number of samples (default: %(default)s)")
     sample.add_argument("--seed", type=_seed, help="the same samples every time (default: new samples)")
     sample.add_argument("--label", type=int, help="only samples of one class, counted from 0")
-    sample.add_argument("--out", metavar="FILE", default="samples.png", help="the PNG to write (default: %(default)s)")
+    sample.add_argument(
+        "--out",
+        metavar="PATH",
+        default="samples.png",
+        help="a .png file for one picture, a .npy file for values in the data's own dtype and range, or a folder: WAV "
+        "files of sounds, PNG or .npy files of others (default: %(default)s)",
+    )
 
 
 def _add_evaluate(evaluate):

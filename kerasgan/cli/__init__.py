@@ -11,6 +11,7 @@ from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
+from kerasgan.runs import samples as run_samples
 from kerasgan.validation.printable import printable, quoted
 
 from . import hub, look_inside, translation
@@ -56,6 +57,8 @@ def _plans(options, job):
         settings |= {"what": what or "digits"}
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())
+    if options.recipe is not None:
+        settings = {"recipe": {"base": options.recipe}} | settings
     if source is not None:
         changes = starts.fitting_width(settings, changes)
     first = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
@@ -108,7 +111,7 @@ def _resume(options):
 
 def sample(options: argparse.Namespace) -> None:
     """Writes a picture of samples from a finished run."""
-    out = files.output(options.out)
+    out = files.output(options.out, folder=not pathlib.Path(options.out).suffix)
     if options.label is not None:
         _check_label(options)
     gan = models.load(options.run)
@@ -116,7 +119,7 @@ def sample(options: argparse.Namespace) -> None:
         return translation.sample(options, gan, out)
     sizes.check_samples(options.n, gan.image_shape)
     samples = gan.generate(options.n, options.seed, labels=options.label)
-    pictures.save_png(out, pictures.picture_of(samples))
+    run_samples.write(options.run, gan, samples, out, options.label)
     print(f"{options.n} samples: {printable(options.out)}")
 
 

@@ -140,7 +140,8 @@ def _check(volumes, name, value_range):
     num_bytes = volumes.size * min(volumes.dtype.itemsize, 4)
     if not memory.fits(num_bytes):
         raise ValueError(
-            f"The whole data set must fit into memory. {received}, which take {num_bytes / 2**30:,.0f} GiB. Pass a part."
+            f"The whole data set must fit into memory. {received}, which take {num_bytes / 2**30:,.0f} GiB. Pass a "
+            "part."
         )
     if volumes.dtype.kind == "f" and value_range is None and np.isfinite(volumes).all():
         low, high = float(volumes.min()), float(volumes.max())

@@ -8,10 +8,11 @@ import warnings
 import numpy as np
 
 from kerasgan import backend, files, pictures
-from kerasgan.callbacks import translations
+from kerasgan.callbacks import sample_grid, translations
 from kerasgan.export import CheckFailed
 from kerasgan.gan import GAN
 from kerasgan.runs import jobs, progress, run_folder
+from kerasgan.runs import samples as run_samples
 from kerasgan.validation.printable import printable, quoted
 
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -59,7 +60,7 @@ def write(gan: GAN, run: pathlib.Path, pairs: Pairs | None = None) -> None:
     if backend.EXPORTS_RUNS:
         with progress.saying("writing the SavedModel"):
             export(gan, run / run_folder.EXPORT)
-    picture = _samples_picture(gan) if pairs is None else translations.translation_picture(gan, *pairs)
+    picture = _samples_picture(gan, run) if pairs is None else translations.translation_picture(gan, *pairs)
     pictures.save_png(run / run_folder.SAMPLES, picture, durable=True)
 
 
@@ -76,9 +77,11 @@ def export(gan: GAN, folder: pathlib.Path) -> None:
         warnings.warn(f"The SavedModel was written, but use it with care. {error}", stacklevel=2)
 
 
-def _samples_picture(gan):
+def _samples_picture(gan, run):
     if gan.num_classes is not None and len(gan.image_shape) == 3:
         return pictures.tile(gan.class_grid(columns=10, seed=0, most=20), columns=10)
+    if len(gan.image_shape) in (2, 4):
+        return sample_grid.sample_picture(gan.generate(16, seed=0), run_samples.rate_of(run))
     return pictures.picture_of(gan.generate(64, seed=0))
 
 
@@ -93,6 +96,8 @@ logs         {printable(run)}
 SavedModel   {_where_exported(run / run_folder.EXPORT, _draws_alone(gan))}
 more         kerasgan sample {quoted(run)}"""
     )
+    if run_samples.rate_of(run) is not None:
+        print(f"sounds       kerasgan sample {quoted(run)} --n 8 --out sounds")
     if translations.translates(gan):
         print(f"translate    kerasgan translate {quoted(run)} FOLDER --out FOLDER")
     if len(gan.image_shape) == 3 and _draws_alone(gan):
