@@ -191,8 +191,8 @@ def picture_of(samples: Any, real: Any = None) -> np.ndarray:
         return tile(signal_pictures.slices(shown))
     raise ValueError(
         "Samples are images (n, height, width, channels), points (n, d), signals (n, length, channels) or volumes "
-        f"(n, depth, height, width, channels). Received: shape {shown.shape}. Give gray images a channel axis of length "
-        "1."
+        f"(n, depth, height, width, channels). Received: shape {shown.shape}. Give gray images a channel axis of "
+        "length 1."
     )
 
 

@@ -123,8 +123,8 @@ def _add_train(train):
         "what",
         nargs="?",
         metavar="DATA",
-        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos, sounds, signals or volumes (default: "
-        "digits)",
+        help="a recipe, an image set of TensorFlow Datasets, or a folder of photos, sounds, signals or volumes "
+        "(default: digits)",
     )
     train.add_argument(
         "--recipe", metavar="RECIPE", help="the recipe for DATA, such as sound (default: that of what DATA holds)"

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from kerasgan import files, pictures
+from kerasgan import files
 from kerasgan.callbacks import translations
 from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs

@@ -14,3 +14,7 @@ from .modes import mode_coverage as mode_coverage
 from .neighbors import density_coverage as density_coverage
 from .neighbors import precision_recall as precision_recall
 from .sample_size import too_few as too_few
+from .spectra import Marginals as Marginals
+from .spectra import log_spectral_distance as log_spectral_distance
+from .spectra import marginal_distances as marginal_distances
+from .spectra import mean_spectrum as mean_spectrum

@@ -12,7 +12,17 @@ import numpy as np
 
 from kerasgan import datasets, evaluation, files, metrics, pictures
 from kerasgan.callbacks import history_csv
-from kerasgan.runs import attributes, classification, models, plans, progress, recipes, report, run_folder
+from kerasgan.runs import (
+    attributes,
+    classification,
+    models,
+    plans,
+    progress,
+    recipes,
+    report,
+    run_folder,
+    signal_figures,
+)
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
@@ -74,6 +84,7 @@ def evaluate(
             f"Figures need at least {MIN_SAMPLES} samples, and thousands to mean something. Received: n={n}. Leave it "
             "out for 10,000, or for as many as there are real images to compare with."
         )
+    signal_figures.check_not_volumes(recipe, run)
     if classifier:
         classification.check(recipe)
     samples_path, json_path = _outputs(samples, json_file)
@@ -163,6 +174,8 @@ def _figures(
     recipe: recipes.Recipe, real: report.RealImages, generated: Sequence[np.ndarray], extractor: str | None, seed: int
 ) -> tuple[str, dict[str, Any]]:
     """Returns a table for people, and a dict for JSON."""
+    if extractor is None and recipe.kind in ("signals", "sounds"):
+        return signal_figures.of_signals(real, generated)
     if extractor is None and recipe.source in MIXTURES:
         return _modes(recipe.source, generated[0])
     return report.report(recipe, real, generated, extractor or _default_features(real.info), seed)

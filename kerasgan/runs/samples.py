@@ -64,8 +64,8 @@ def write(run: Any, gan: GAN, samples: np.ndarray, out: str | pathlib.Path, labe
     path = pathlib.Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(
-            f"Samples go into a .png, .npy or .npz file, or into a folder. Received: {str(out)!r}. Use --out samples.npy "
-            "for values, --out samples/ for a file of each."
+            f"Samples go into a .png, .npy or .npz file, or into a folder. Received: {str(out)!r}. Use --out "
+            "samples.npy for values, --out samples/ for a file of each."
         )
     if path.suffix.lower() == ".png":
         return pictures.save_png(path, sample_picture(samples, rate_of(run)))
