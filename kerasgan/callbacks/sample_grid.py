@@ -1,24 +1,27 @@
 """Pictures and sounds of samples while training goes on: signals as lines, sounds to be heard, volumes as slices."""
 
 import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasgan import pictures, signal_pictures
 from kerasgan.datasets import DatasetInfo
 from kerasgan.sampling.generate import grid_classes
+from kerasgan.validation.scalars import whole_number
 
 from .image_grid import ImageGrid
-from .writer import is_due, training_step
+from .writer import PictureLog, is_due, training_step, warn_of_write_errors
 
 SHOWN = 8
 """Signals that are drawn, and sounds that are written, at a time."""
 
 
-class SampleGrid(ImageGrid):
+class SampleGrid(keras.callbacks.Callback):
     """Draws signals, sounds or volumes every few epochs, always from the same latents: `ImageGrid` for other shapes.
 
     Signals (length, channels) are drawn as lines with axes; the tags and files are those of `ImageGrid`:
@@ -61,29 +64,48 @@ class SampleGrid(ImageGrid):
         rate: int | None = None,
         class_names: tuple[str, ...] | None = None,
     ):
-        self.rate = rate
-        self.class_names = class_names
-        super().__init__(log_dir, n, every_epochs, seed, real)
+        super().__init__()
+        self.n: int = whole_number("n", n, 1)
+        self.every_epochs: int | None = None if every_epochs is None else whole_number("every_epochs", every_epochs, 1)
+        self.seed: int = seed
+        self.rate: int | None = rate
+        self.class_names: tuple[str, ...] | None = class_names
+        images, labels = real if isinstance(real, tuple) else (real, None)
+        self.real: np.ndarray | None = None if images is None else np.asarray(images)[: self.n]
+        self.real_labels: np.ndarray | None = None if labels is None else np.asarray(labels)[: self.n]
+        self._real_picture = None if self.real is None else self._draw_real(self.real)
+        self._log = PictureLog(pathlib.Path(log_dir) / "images")
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        is_first = self._real_picture is not None
-        super().on_train_begin(logs)
-        if is_first and self.rate is not None:
-            self._log.write_audio("real_sounds", self.real[: self.n], self.rate, training_step(self.model))
+        if self._real_picture is None:
+            return
+        step = training_step(self.model)
+        self._log.write("real", self._real_picture, step, "real.png")
+        self._real_picture = None  # once, also if other fits follow
+        if self.rate is not None:
+            self._log.write_audio("real_sounds", self.real, self.rate, step)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if not is_due(epoch, self.params["epochs"], self.every_epochs):
             return
         step, (samples, titles) = training_step(self.model), self._samples()
-        picture = sample_picture(samples, self.rate, titles)
-        self._log.write("grid", picture, step, f"samples-{step:08d}.png")
+        self._log.write("grid", sample_picture(samples, self.rate, titles), step, f"samples-{step:08d}.png")
         if self.rate is not None:
             self._log.write_audio("sounds", samples, self.rate, step)
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self._log.close()
+        folder = self._log.folder
+        with warn_of_write_errors(folder / "samples.gif"):
+            pictures.save_animation(folder / "samples.gif", sorted(folder.glob("samples-*.png")))
 
     def _samples(self):
         """Returns samples and their titles, of one class each where there are classes."""
         if self.model.num_classes is None:
-            return self._draw_with_conditions(), None
+            has_conditions = self.model.condition is not None and self.real_labels is not None
+            given = self.real_labels if has_conditions else None
+            n = self.n if given is None else len(given)
+            return self.model.generate(n, seed=self.seed, condition=given), None
         chosen = grid_classes(self.model.num_classes, min(self.n, self.model.num_classes))
         names = self.class_names or [str(number) for number in range(self.model.num_classes)]
         samples = self.model.generate(len(chosen), seed=self.seed, labels=np.asarray(chosen))
@@ -92,8 +114,8 @@ class SampleGrid(ImageGrid):
     def _draw_real(self, real):
         titles = None
         if self.real_labels is not None and self.real_labels.ndim == 1 and self.class_names is not None:
-            titles = [self.class_names[number] for number in self.real_labels[: self.n]]
-        return sample_picture(real[: self.n], self.rate, titles)
+            titles = [self.class_names[number] for number in self.real_labels]
+        return sample_picture(real, self.rate, titles)
 
 
 def sample_picture(samples: Any, rate: int | None = None, titles: Any = None) -> np.ndarray:
@@ -119,7 +141,7 @@ def sample_picture(samples: Any, rate: int | None = None, titles: Any = None) ->
     return np.concatenate(parts)
 
 
-def sample_grid(log_dir: str | os.PathLike, info: DatasetInfo, real: Any = None) -> ImageGrid:
+def sample_grid(log_dir: str | os.PathLike, info: DatasetInfo, real: Any = None) -> ImageGrid | SampleGrid:
     """Returns the callback that draws samples of a data set: `SampleGrid` for signals and volumes, else `ImageGrid`.
 
     Args:

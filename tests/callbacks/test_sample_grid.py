@@ -28,8 +28,9 @@ def test_both_writers_write_the_same_sounds(tmp_path):
         file.audio("samples/sounds", sounds(), 4000, step=3)
         file.close()
         [(tag, strings)] = list(events(tmp_path / name))
-        assert tag == "samples/sounds" and len(strings) == 6
-        assert all(part.startswith(b"RIFF") and len(part) == len(wav_bytes(sounds()[0], 4000)) for part in strings[::2])
+        found = [part for part in strings if part]  # without the labels, which are empty
+        assert tag == "samples/sounds" and len(found) == 3
+        assert all(part.startswith(b"RIFF") and len(part) == len(wav_bytes(sounds()[0], 4000)) for part in found)
 
 
 def test_sounds_are_drawn_and_heard_and_training_is_the_same(tmp_path):
