@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from kerasgan.datasets import DatasetInfo
-from kerasgan.networks import blocks
+from kerasgan.networks import blocks, shapes
 from kerasgan.runs.recipes import Recipe
 from kerasgan.validation import memory
 
@@ -58,6 +58,8 @@ def check_networks(recipe: Recipe, info: DatasetInfo) -> None:
         weights, values = _mlp(info.image_shape, recipe.latent_dim, width, depth)
     elif len(info.image_shape) == 3:
         weights, values = _convolutional(info.image_shape, recipe, width, options.get("depth"))
+    elif len(info.image_shape) in (2, 4):
+        weights, values = _other(info.image_shape, recipe, width, options.get("depth"))
     else:
         return  # networks for images refuse points themselves
     named = {"latent_dim": recipe.latent_dim, **options, "image_shape": info.image_shape}
@@ -94,6 +96,19 @@ def _convolutional(image_shape: Sequence[int], recipe: Recipe, width: int, depth
     else:
         weights += sum(2 * 2 * 9 * each**2 for each in widths)
     return weights, height * breadth * channels + (height // 2) * (breadth // 2) * width
+
+
+def _other(image_shape: Sequence[int], recipe: Recipe, width: int, depth: int | None) -> tuple[int, int]:
+    """Returns somewhat less than the true numbers for signals and volumes, as `_mlp`."""
+    found = shapes.read(image_shape, depth, (shapes.SIGNALS, shapes.VOLUMES))
+    stride, rank = found.axes.stride, found.axes.rank
+    most = found.depth if recipe.network == "dcgan" else 4
+    widths = [width * 2 ** min(level, most - 1) for level in range(found.depth)]
+    taps = (found.axes.kernel if recipe.network == "dcgan" else found.axes.inner_kernel) ** rank
+    weights = 2 * taps * sum(one * other for one, other in itertools.pairwise(widths))
+    weights += recipe.latent_dim * math.prod(found.smallest) * widths[-1]
+    sides = math.prod(image_shape[:-1])
+    return weights, sides * image_shape[-1] + sides // stride**rank * width
 
 
 def _resnext(image_shape: Sequence[int], latent_dim: int, width: int, depth: int) -> tuple[int, int]:

@@ -111,6 +111,8 @@ def test_kinds_are_read_off_the_files(tmp_path):
         (np.random.default_rng(0).normal(size=(8, 64, 1)), ("--conditional",), "must have labels"),
         (np.zeros((8, 8, 8, 8, 1), "uint8"), ("--set", "rate=100"), "not for volumes"),
         (np.full((8, 8, 8, 8, 1), 7.0), (), "must lie in"),
+        (np.zeros((8, 16, 16, 16, 1), "uint8"), ("--set", "network_options.width=100000"), "must fit into memory"),
+        (np.zeros((8, 10, 8, 8, 1), "uint8"), (), "multiples of 4"),
     ],
 )
 def test_bad_signals_and_volumes_are_one_clear_line(tmp_path, capsys, array, options, message):
