@@ -5,7 +5,7 @@ use. Everything else in the package is written once, with `keras.ops` and these 
 
 - the training step: `run_step`, `state_scope`, `vjp`, `cond`, `apply`, `call_network`;
 - replicas: `placement`, `replica`, `mean`, `mean_logs`, `gather`, `sync_statistics`;
-- data: `ArrayEpochs`, `resize_array`;
+- data: `ArrayEpochs`, `PairedEpochs`, `resize_array`, `decode_png`;
 - inference: `sampler`, `inference`, `compiled`, `draw_labels`;
 - TensorBoard: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `EXPORTS_RUNS`, `SEEDED_LATENTS`,
   `FREE_SIZE_ERRORS`, `traced`, `onnx_model`, `litert_model`, `write_saved_model`;

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasgan.validation import memory
 
+from .scale import PIXELS
 from .source import Source
 
 LARGEST_POINT = 1e18
@@ -37,12 +38,13 @@ def _digits():
     return load_digits(return_X_y=True)
 
 
-def read_arrays(source: Any) -> Source:
+def read_arrays(source: Any, value_range: Any = None, unit: str | None = None) -> Source:
     """Returns an array, or a pair (images, labels) of arrays, as `Source`.
 
     Args:
-        source: images uint8 in [0, 255] or float in [-1, 1], (num_images, height, width[, channels]); or float points
-            (num_images[, dimensions]) within 1e18 of 0; alone, or in a tuple with integer labels (num_images,).
+        source: images uint8, uint16 or int16, or float in [-1, 1], (num_images, height, width[, channels]); or float
+            points (num_images[, dimensions]) within 1e18 of 0; alone, or in a tuple with integer labels (num_images,).
+        value_range, unit: as for `Source.with_scale`; with a range, images may be any numbers.
 
     Raises:
         ValueError: for another shape, dtype, range or number of labels, or more than the memory of this machine holds.
@@ -50,15 +52,19 @@ def read_arrays(source: Any) -> Source:
     values, labels = _pair(source) if isinstance(source, tuple) else (source, None)
     values = np.asarray(values)
     _check_shape(values)
-    _check_values(values)
+    _check_values(values, value_range)
     if values.ndim in (1, 3):
         values = values[..., None]
-    if values.dtype != np.uint8:
+    if values.dtype.name not in PIXELS and (value_range is None or values.ndim == 2):
         values = values.astype("float32")
-    if labels is None:
-        return Source("array", values)
-    labels = _checked_labels(np.asarray(labels), len(values))
-    return Source("array", values, labels, num_classes=int(labels.max()) + 1)
+    data = Source("array", values).with_scale(value_range, unit)
+    return data if labels is None else with_labels(data, labels)
+
+
+def with_labels(data: Source, labels: Any) -> Source:
+    """Returns a source with labels, integers (n,). Raises a ValueError for others."""
+    labels = _checked_labels(np.asarray(labels), len(data.values))
+    return data.with_labels(labels, int(labels.max()) + 1)
 
 
 def _pair(source):
@@ -79,7 +85,7 @@ def _check_shape(values):
         )
     if values.size == 0:
         raise ValueError(f"An array must hold at least one image or point. {received}. Check where it comes from.")
-    num_bytes = values.size * (1 if values.dtype == np.uint8 else 4)
+    num_bytes = values.size * min(values.dtype.itemsize, 4)
     if not memory.fits(num_bytes):  # a view of a few values can have any shape
         raise ValueError(
             f"The whole data set must fit into memory. {received}, which takes {num_bytes / 2**30:,.0f} GiB. Pass a "
@@ -89,15 +95,17 @@ def _check_shape(values):
         raise ValueError(f"Channels must be the last axis. {received}. Use np.moveaxis(array, 1, -1).")
 
 
-def _check_values(values):
+def _check_values(values, value_range):
     points = values.ndim < 3
-    if not (np.issubdtype(values.dtype, np.floating) or (values.dtype == np.uint8 and not points)):
+    is_number = values.dtype.kind == "f" or (not points and values.dtype.kind in "iu")
+    if not is_number or not (values.dtype.kind == "f" or values.dtype.name in PIXELS or value_range is not None):
         raise ValueError(
-            f"Images must be uint8 in [0, 255] or float in [-1, 1], points float. Received: dtype={values.dtype}, "
-            f"shape={values.shape}. Use array.astype('uint8') or array.astype('float32')."
+            "Images must be uint8, uint16 or int16, or float in [-1, 1], points float. Received: "
+            f"dtype={values.dtype}, shape={values.shape}. Use array.astype('uint8') or array.astype('float32'), or "
+            "value_range=(low, high) for numbers in a unit of their own."
         )
-    if values.dtype == np.uint8:
-        return
+    if values.dtype.kind != "f" or (value_range is not None and not points):
+        return  # the scale checks what is left
     if not np.isfinite(values).all():
         bad = int(values.size - np.isfinite(values).sum())
         raise ValueError(f"All values must be finite. Received: {bad} NaN or infinite values. Remove or replace them.")
@@ -115,7 +123,8 @@ def _check_range(low, high):
     if low < -1.0 or high > 1.0:
         raise ValueError(
             f"Float images must lie in [-1, 1]. Received: values from {low:g} to {high:g}. "
-            "For pixels in [0, 255] use images / 127.5 - 1, or pass them as uint8."
+            "For pixels in [0, 255] use images / 127.5 - 1, or pass them as uint8; for a unit of their own use "
+            "value_range=(low, high)."
         )
     if low >= 0.0:
         warnings.warn(
@@ -128,11 +137,17 @@ def _check_range(low, high):
 def _checked_labels(labels, num_images):
     """Returns labels as int32 (num_images,); a last axis of size 1, as in Keras's CIFAR-10, is dropped."""
     received = f"Received: labels of shape={labels.shape}, dtype={labels.dtype} for {num_images} images"
+    if labels.ndim > 2 or labels.dtype.kind in "OSU":  # images, or the path of some
+        raise ValueError(
+            f"Labels must be one integer for each image. {received}. Load images that are made of others with "
+            "kerasgan.datasets.load_pairs(inputs, targets); encode words as integers."
+        )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"Labels must be one integer for each image. {received}. Use labels.argmax(axis=1) for one-hot labels."
+            f"Labels must be one integer for each image. {received}. Use labels.argmax(axis=1) for one-hot labels, and "
+            "load(images, conditions=labels) for several labels at once or numbers."
         )
     if labels.min() < 0:
         raise ValueError(

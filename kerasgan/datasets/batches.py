@@ -69,29 +69,37 @@ class Batches:
 
     @property
     def has_labels(self) -> bool:
-        """Whether batches are pairs (images, labels), before `map`."""
+        """Whether batches are pairs (images, labels) of one class for each image, before `map`."""
         return self.label_range is not None
-
-    @property
-    def has_condition(self) -> bool:
-        return self.label_range is not None
-
-    @property
-    def condition_shape(self) -> tuple[int, ...]:
-        return ()
-
-    @property
-    def condition_dtype(self) -> str:
-        return "int32"
-
-    @property
-    def condition_range(self) -> tuple[float, float]:
-        return self.label_range
 
     @property
     def label_range(self) -> tuple[int, int] | None:
-        """The least and the largest label, before `map`; None where batches are of images alone."""
-        return self.source.label_range
+        """The least and the largest label, before `map`; None where batches have no classes."""
+        is_label = self.condition_shape == () and self.condition_dtype == "int32"
+        return self.condition_range if is_label else None
+
+    @property
+    def has_condition(self) -> bool:
+        """Whether batches are pairs (images, conditions), labels included, before `map`."""
+        return self.condition_shape is not None
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Shape of the condition of one image, () for a label, before `map`; None where batches are of images alone."""
+        return self.source.condition_shape
+
+    @property
+    def condition_dtype(self) -> str | None:
+        """Dtype of the conditions in a batch, `"int32"` or `"float32"`, before `map`; None for images alone."""
+        return self.source.condition_dtype
+
+    @property
+    def condition_range(self) -> tuple[float, float] | None:
+        """Bounds of the conditions in all batches, before `map`; None for images alone.
+
+        Of labels and numbers these are the least and the greatest, NaN where one is NaN; of images -1 and 1.
+        """
+        return self.source.condition_range
 
     def epoch(self, number: int, skip: int = 0) -> Any:
         """Returns the batches of one epoch: always the same for the same number, in every process.
@@ -102,7 +110,7 @@ class Batches:
 
         Returns:
             On TensorFlow a `tf.data.Dataset`, on JAX an iterable of NumPy arrays: images float32 (batch, ...), or pairs
-            of images and int32 labels (batch,).
+            of images and their conditions: int32 labels (batch,), or float32 (batch, ...).
 
         Raises:
             ValueError: for numbers below 0, or more batches skipped than there are.
@@ -131,8 +139,8 @@ class Batches:
         """Returns batches to each of which a function is applied.
 
         Args:
-            function: from images, or from images and labels, to what the batch becomes. On TensorFlow it takes tensors
-                and is traced once, as by `tf.data.Dataset.map`; on JAX it takes NumPy arrays.
+            function: from images, or from images and conditions, to what the batch becomes. On TensorFlow it takes
+                tensors and is traced once, as by `tf.data.Dataset.map`; on JAX it takes NumPy arrays.
             per_image: True promises that the result of each image follows from this image alone. Batches are then
                 mapped in parallel, and each of several workers reads only its own images.
         """
@@ -185,33 +193,52 @@ def _is_kept(parts, number):
 
 def make_batches(
     values: np.ndarray,
-    labels: np.ndarray | None,
+    conditions: np.ndarray | None,
     batch_size: int,
     *,
     shuffle: bool,
     seed: int,
     flip: bool = False,
+    crop: tuple[int, int] | None = None,
+    condition_channels: int | None = None,
+    value_range: tuple[float, float] | None = None,
     passes: int = 1,
     skip_batches: int = 0,
 ) -> Batches:
     """Returns `Batches` of arrays; what does not fill a batch is left out of its pass.
 
-    The order of a pass, and which images are mirrored, are pure functions of the seed and of the number of the pass.
-    Each engine has orders of its own.
+    The order of a pass, which images are mirrored, and where they are cropped, are pure functions of the seed and of
+    the number of the pass. Each engine has orders of its own.
 
     Args:
-        values: uint8 images (num_images, height, width, channels) in [0, 255], scaled to [-1, 1] here; float32 values
+        values: uint8 or uint16 images (num_images, height, width, channels), scaled to [-1, 1] here; float32 values
             pass unchanged. A `np.memmap` stays on disk.
-        labels: int32 (num_images,), or None for batches without labels.
+        conditions: what is known of each image: int32 labels (num_images,), float32 values (num_images, ...), or uint8
+            or uint16 images, scaled as the others; None for batches of images alone. Those of shape (num_images,
+            height, width, channels) are mirrored and cropped with their images.
         batch_size: images in a batch.
         shuffle: whether each pass has an order of its own; False keeps the order of `values`.
-        seed: integer that fixes the order of all passes, and what is mirrored.
+        seed: integer that fixes the order of all passes, what is mirrored, and the crops.
         flip: whether to mirror images, each with probability 1/2 in each pass.
-        passes: how many passes through the data make an epoch.
+        crop: (height, width) of a part of each image, at another place in each pass; None for whole images.
+        condition_channels: so many of the last channels of `values` are the conditions; None for `conditions`.
+        value_range: the pixels that become -1 and 1; None for the least and the greatest of their dtype.
+        passes: passes through the data in one epoch.
         skip_batches: batches that training has had already.
     """
     read = disk_cache.rows_reader(values) if isinstance(values, np.memmap) else None
-    source = backend.ArrayEpochs(values, labels, batch_size, read=read, shuffle=shuffle, seed=seed, flip=flip)
+    source = backend.ArrayEpochs(
+        values,
+        conditions,
+        batch_size,
+        read=read,
+        shuffle=shuffle,
+        seed=seed,
+        flip=flip,
+        crop=crop,
+        condition_channels=condition_channels,
+        value_range=value_range,
+    )
     return Batches(source, passes * source.batches_per_pass, skip_batches)
 
 
@@ -222,7 +249,7 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     bilinear.
 
     Args:
-        images: array (n, height, width, channels), uint8 in [0, 255] or float32 in [-1, 1].
+        images: array (n, height, width, channels), uint8, uint16 or float32.
         size: (height, width), or None to keep the size.
         channels: 1 or 3, or None to keep the channels.
 

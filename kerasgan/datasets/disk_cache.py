@@ -36,13 +36,15 @@ CHUNK_BYTES = 64 * 2**20
 """Bytes of decoded photos that are held in memory while the file is made."""
 
 IMAGES, RECORD = "images.uint8", "note.json"
+"""The name of the first is that of 8 bits, whatever images have: it is in the caches of earlier versions."""
+
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 Decode = Callable[[int, int], tuple[np.ndarray, list[str | None]]]
 
 
 def images(
-    name: str, key: Any, shape: tuple[int, ...], labels: np.ndarray | None, decode: Decode
+    name: str, key: Any, shape: tuple[int, ...], labels: np.ndarray | None, decode: Decode, dtype: str = "uint8"
 ) -> tuple[np.ndarray | None, list[str | None], str | None]:
     """Returns decoded images from the cache, after decoding them into it if they are not there yet.
 
@@ -58,29 +60,31 @@ def images(
         labels: of all images, int32 (num_images,), or None.
         decode: a function from two positions, `start` and `stop`, to the images between them, uint8, and for each None
             or the reason why it cannot be decoded.
+        dtype: `"uint8"` or `"uint16"`, that of the images.
 
     Returns:
-        A tuple (values, reasons, fingerprint): the readable images, a read-only `np.memmap` of uint8 (num_readable,
+        A tuple (values, reasons, fingerprint): the readable images, a read-only `np.memmap` (num_readable,
         height, width, channels), or None where there are none; for each of all images None or the reason; and their
         `source.fingerprint`.
 
     Raises:
         ValueError: if there is no space for them, they cannot be written, or not to a folder of this user's own.
     """
+    key = key if dtype == "uint8" else (dtype, key)
     digest = hashlib.sha256(repr((VERSION, shape, key)).encode()).hexdigest()
     cache = _cache_folder()
     folder = cache / f"photos-{name}-{digest[:16]}"
-    found, _ = _read(folder, shape, digest)
+    found, _ = _read(folder, shape, digest, dtype)
     if found is not None:
         return found
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _lock(cache / f".{folder.name}.lock"):
-            found, problem = _read(folder, shape, digest)
+            found, problem = _read(folder, shape, digest, dtype)
             if problem is not None:
                 message = f"{printable(folder)} is not used: {problem}. The photos are decoded into it again."
                 warnings.warn(message, stacklevel=7)
-            return found or _make(folder, shape, labels, digest, decode)
+            return found or _make(folder, shape, labels, digest, decode, dtype)
     except OSError as error:
         raise _no_space(shape, f"they cannot be written to {cache} ({error.strerror or error})") from error
 
@@ -98,7 +102,7 @@ def _cache_folder():
 
 
 def rows_reader(values: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function from indices, int64 (batch,), to those images of a memory map, uint8 (batch, ...).
+    """Returns a function from indices, int64 (batch,), to those images of a memory map, (batch, ...).
 
     They are read from the file, not through the map: after random reads through a map, all its pages would soon count
     as memory of this process.
@@ -108,9 +112,9 @@ def rows_reader(values: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
     file = _open_own(pathlib.Path(values.filename))
 
     def read(indices):
-        batch = np.empty((len(indices), *values.shape[1:]), "uint8")
+        batch = np.empty((len(indices), *values.shape[1:]), values.dtype)
         for row, index in zip(batch, indices, strict=True):
-            if os.preadv(file, [row], int(index) * row.nbytes) != row.nbytes:
+            if os.preadv(file, [row.reshape(-1).view("uint8")], int(index) * row.nbytes) != row.nbytes:
                 raise OSError(f"{values.filename} has become shorter while it was read.")
         return batch
 
@@ -161,7 +165,7 @@ def _check_own(status, path):
         raise OSError(f"{printable(path.name)} can be written by other users")
 
 
-def _read(folder, shape, digest):
+def _read(folder, shape, digest, dtype="uint8"):
     """Returns what `images` does, or None where it cannot be used; and why, or None where the folder is not there."""
     if not os.path.lexists(folder):
         return None, None
@@ -176,8 +180,8 @@ def _read(folder, shape, digest):
         reasons = [content["reasons"].get(str(index)) for index in range(shape[0])]
         readable = (sum(reason is None for reason in reasons), *shape[1:])
         with open(folder / IMAGES, "rb", opener=lambda path, flags: _open_own(folder / IMAGES)) as file:
-            _check_chunks(file, content["chunks"], math.prod(readable))
-            values = np.memmap(file, "uint8", mode="r", shape=readable)
+            _check_chunks(file, content["chunks"], _num_bytes(readable, dtype))
+            values = np.memmap(file, dtype, mode="r", shape=readable)
         return (values, reasons, content["fingerprint"]), None
     except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError, UnicodeDecodeError):
         return None, f"{RECORD} is damaged"
@@ -196,6 +200,10 @@ def _check_chunks(file, chunks, num_bytes):
         raise ValueError(f"{IMAGES} is damaged, because it has another length")
 
 
+def _num_bytes(shape, dtype):
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
 def _checksum(content):
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
@@ -204,9 +212,9 @@ def _text(content):
     return json.dumps(content, sort_keys=True)
 
 
-def _make(folder, shape, labels, digest, decode):
+def _make(folder, shape, labels, digest, decode, dtype):
     """Writes the folder, and returns what `images` does. Only the holder of the lock does so."""
-    needed, free = math.prod(shape), shutil.disk_usage(folder.parent).free
+    needed, free = _num_bytes(shape, dtype), shutil.disk_usage(folder.parent).free
     if needed > free:
         raise _no_space(shape, f"{folder.parent} has {free / 2**30:,.1f} GiB left")
     files.remove_unfinished(folder.parent, folder.name)
@@ -216,12 +224,12 @@ def _make(folder, shape, labels, digest, decode):
     try:
         with files.written_whole(folder) as unfinished:
             unfinished.mkdir(mode=0o700)
-            reasons = _write(unfinished, shape, labels, digest, decode)
+            reasons = _write(unfinished, shape, labels, digest, decode, dtype)
             if all(reasons):
                 raise _NoneReadable
     except _NoneReadable:
         return None, reasons, None
-    found, problem = _read(folder, shape, digest)
+    found, problem = _read(folder, shape, digest, dtype)
     if found is None:
         raise _no_space(shape, f"{folder} cannot be used after it was written: {problem}")
     return found
@@ -231,12 +239,12 @@ class _NoneReadable(Exception):
     """No image could be decoded: the folder is not kept."""
 
 
-def _write(folder, shape, labels, digest, decode):
+def _write(folder, shape, labels, digest, decode, dtype):
     """Writes the readable images and their record into a folder; returns for each image None or the reason."""
-    reasons, chunks = _write_images(folder / IMAGES, shape, decode)
+    reasons, chunks = _write_images(folder / IMAGES, shape, decode, dtype)
     readable = [index for index, reason in enumerate(reasons) if reason is None]
     labels = None if labels is None else labels[readable]
-    fingerprint = _fingerprint(folder / IMAGES, (len(readable), *shape[1:]), labels)
+    fingerprint = _fingerprint(folder / IMAGES, (len(readable), *shape[1:]), labels, dtype)
     unreadable = {str(index): reason for index, reason in enumerate(reasons) if reason is not None}
     content = {"key": digest, "fingerprint": fingerprint, "reasons": unreadable, "chunks": chunks}
     with open(folder / RECORD, "w", opener=_private) as file:
@@ -244,16 +252,16 @@ def _write(folder, shape, labels, digest, decode):
     return reasons
 
 
-def _write_images(path, shape, decode):
+def _write_images(path, shape, decode, dtype):
     """Writes all readable images, one after another.
 
     Returns for each image None or the reason, and for each chunk its number of bytes and its checksum.
     """
-    step, reasons, chunks = max(1, CHUNK_BYTES // math.prod(shape[1:])), [], []
+    step, reasons, chunks = max(1, CHUNK_BYTES // _num_bytes(shape[1:], dtype)), [], []
     with open(path, "wb", opener=_private) as file:
         for start in range(0, shape[0], step):
             chunk, found = decode(start, min(start + step, shape[0]))
-            content = chunk[[reason is None for reason in found]].reshape(-1).data
+            content = chunk[[reason is None for reason in found]].reshape(-1).view("uint8").data
             file.write(content)
             chunks.append([content.nbytes, _checksum(content)])
             reasons += found
@@ -264,9 +272,9 @@ def _private(path, flags):
     return os.open(path, flags, 0o600)
 
 
-def _fingerprint(path, shape, labels):
+def _fingerprint(path, shape, labels, dtype):
     with open(path, "rb") as file:
-        return source.fingerprint("uint8", shape, iter(lambda: file.read(CHUNK_BYTES), b""), labels)
+        return source.fingerprint(dtype, shape, iter(lambda: file.read(CHUNK_BYTES), b""), labels)
 
 
 def _no_space(shape, reason):

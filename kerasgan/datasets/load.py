@@ -1,46 +1,19 @@
 """Loading of data sets: `load` gives batches for training, `load_arrays` arrays for evaluation."""
 
-import dataclasses
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from kerasgan.validation import scalars
 
-from . import arrays, photos, stacked_mnist, tfds_images, toy
-from .batches import Batches, make_batches, resize_array
-from .source import Source, check_memory, fingerprint
-
-OWN_NAMES = ("digits", *toy.NAMES, stacked_mnist.NAME)
-"""Names of sources that are not sets of TensorFlow Datasets."""
-SIDE_LIMIT = 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetInfo:
-    """Facts of a data set.
-
-    Attributes:
-        name: its name; the last part of the path for a folder.
-        image_shape: (height, width, channels), or the shape of a point, (dimensions,).
-        num_classes: number of classes, or None when there are no labels.
-        num_images: images, or points, in the split that was loaded, those included that do not fill a batch.
-        class_names: one name for each class, or None when the classes have no names.
-        skipped: names of the files that could not be read.
-        scale: standard deviation of the points, over all dimensions; 1.0 for images, whose range is fixed.
-        fingerprint: SHA-256 of all values and labels in memory; equal for equal data alone.
-    """
-
-    name: str
-    image_shape: tuple[int, ...]
-    num_classes: int | None
-    num_images: int
-    class_names: tuple[str, ...] | None
-    skipped: tuple[str, ...] = ()
-    scale: float = 1.0
-    fingerprint: str | None = None
+from . import stacked_mnist, tfds_images
+from .batches import Batches, make_batches
+from .derived import MakeCondition, with_derived
+from .info import DatasetInfo, info_of
+from .reading import OWN_NAMES, Values, checked_size, is_array_file, must_be_path, read, sizes
+from .scale import stored_to_model
+from .source import Source, check_memory
 
 
 def load(
@@ -49,8 +22,14 @@ def load(
     *,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    crop_from: int | tuple[int, int] | None = None,
+    bits: int | None = None,
+    value_range: tuple[float, float] | str | None = None,
+    unit: str | None = None,
     split: str = "train",
     labels: bool = False,
+    conditions: Any = None,
+    condition_from: str | MakeCondition | None = None,
     shuffle: bool = True,
     flip: bool = False,
     seed: int = 0,
@@ -70,15 +49,30 @@ def load(
             `"stacked_mnist"`, three digits of MNIST as the colors of one image, 1,000 classes;
             the name of an image set of TensorFlow Datasets, such as `"mnist"`, searched for in `TFDS_DATA_DIR`;
             a folder of photos (write `"./digits"` for a folder with one of the names above);
-            an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8 in [0, 255] or
-            float in [-1, 1], or points (num_points[, dimensions]) float.
+            a `.npy` or `.npz` file, or a folder of these, with images of any number of channels;
+            an array, or a tuple (images, labels): images (num_images, height, width[, channels]) uint8, uint16, int16,
+            float in [-1, 1] or, with `value_range`, any numbers; or points (num_points[, dimensions]) float.
         batch_size: images in a batch, at most as many as there are; an epoch leaves out what does not fill a batch.
         image_size: integer or (height, width): the center is cropped to that aspect ratio and resized. None keeps the
             size; for photos it means 64.
-        channels: 1 for gray or 3 for RGB. None keeps them; for photos it means 3.
+        channels: 1 for gray, 3 for RGB or, of photos, 4 for RGB and opacity. None keeps them; for photos of 8 bits it
+            means 3.
+        crop_from: integer or (height, width), at least `image_size`: images are resized to it, and a part of
+            `image_size`, at another place in each pass, is what batches hold. None for whole images.
+        bits: 8 or 16, the bits of pictures in a folder. None keeps 16 where all have as many.
+        value_range: (low, high), the values of the source that become -1 and 1; `"data"` for its least and greatest.
+            None for all that 8 or 16 bits hold, and [-1, 1] for floats. `info.value_scale` turns samples back.
+        unit: name of the unit of the source's values, for `info`, or None.
         split: `"train"` or a slice of it, such as `"train[:90%]"`; for TensorFlow Datasets any split of the set. Slices
             of the same source that do not overlap have no image in common.
         labels: whether batches are pairs (images, labels).
+        conditions: several labels or numbers for each image, with which batches are pairs (images, conditions). For
+            arrays an array (n, columns); for a folder a CSV file whose first line names the columns, and whose first
+            column holds file names. Values that are all 0 or 1, or -1 or 1, are labels, all others numbers.
+        condition_from: makes a condition of each image, with which batches are pairs (images, conditions): `"edges"`,
+            outlines as dark lines on light ground; `"gray"`, luma; `"small"`, a quarter of each side, each pixel
+            repeated to the size of the image; `"mask"`, the image with a random rectangle hidden, and a channel that
+            shows where; or a function from uint8 (height, width, channels) to uint8 (height, width, k).
         shuffle: whether each epoch has an order of its own; False keeps the order in which the data are stored.
         flip: whether to mirror images, left to right, each with probability 1/2 in each pass. Not for images in which
             left and right differ, such as digits and letters.
@@ -89,8 +83,8 @@ def load(
 
     Returns:
         A tuple (batches, info): `Batches` of float32 (batch_size, height, width, channels) in [-1, 1], or (batch_size,
-        dimensions) for points, as pairs with int32 (batch_size,) if `labels`; and a `DatasetInfo`. Epoch e of `fit` has
-        the order of epoch e.
+        dimensions) for points, as pairs with int32 (batch_size,) if `labels`, or float32 conditions; and a
+        `DatasetInfo`. Epoch e of `fit` has the order of epoch e.
 
     Raises:
         ValueError: when the source is unknown, cannot be read, or does not have what the other arguments ask of it.
@@ -109,19 +103,34 @@ def load(
     seed = scalars.whole_number("seed", seed, 0, below=2**63)
     passes = scalars.whole_number("passes", passes, 1, below=2**31)
     skip_batches = scalars.whole_number("skip_batches", skip_batches, 0, below=2**62)
-    data = _read(source, _checked_size(image_size), channels, split, seed)
-    _check_options(data, batch_size, labels, flip)
-    batches = make_batches(
-        data.values,
-        data.labels if labels else None,
-        batch_size,
-        shuffle=shuffle,
-        flip=flip,
-        seed=seed,
-        passes=passes,
-        skip_batches=skip_batches,
+    size, crop = sizes(image_size, crop_from)
+    _check_kinds(labels, conditions, condition_from)
+    data = read(source, size, channels, split, seed, conditions, Values(bits, value_range, unit))
+    _check_options(data, batch_size, labels, flip, crop)
+    if condition_from is not None:
+        data = with_derived(data, condition_from, seed)
+    return batches_of(
+        data, batch_size, labels, crop, shuffle=shuffle, flip=flip, seed=seed, passes=passes, skip_batches=skip_batches
     )
-    return batches, _info(data)
+
+
+def batches_of(
+    data: Source, batch_size: int, labels: bool = False, crop: tuple[int, int] | None = None, **options: Any
+) -> tuple[Batches, DatasetInfo]:
+    """Returns the batches of a source, and its facts.
+
+    Args:
+        data: the source.
+        batch_size: images in a batch.
+        labels: whether batches have its labels.
+        crop: (height, width) of a random part of each image, or None.
+        **options: the other arguments of `make_batches`.
+    """
+    conditions = data.labels if labels else data.conditions
+    channels = data.condition_channels
+    options |= {"crop": crop, "condition_channels": channels, "value_range": data.stored_range}
+    batches = make_batches(data.values, conditions, batch_size, **options)
+    return batches, info_of(data, crop, labels)
 
 
 def load_arrays(
@@ -130,19 +139,24 @@ def load_arrays(
     *,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    bits: int | None = None,
+    value_range: tuple[float, float] | str | None = None,
+    unit: str | None = None,
     split: str = "train",
+    conditions: Any = None,
+    condition_from: str | MakeCondition | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray | None, DatasetInfo]:
-    """Returns images in [-1, 1] as one array, with their labels and facts of the data set: for evaluation.
+    """Returns images in [-1, 1] as one array, their labels or conditions, and facts of the data set: for evaluation.
 
     Args:
-        source, image_size, channels, split: as for `load`.
+        source, image_size, channels, bits, value_range, unit, split, conditions, condition_from: as for `load`.
         n: how many, drawn without repetition, or all of them where there are fewer; None for all, as they are stored.
-        seed: non-negative integer that fixes the choice, and the points drawn.
+        seed: non-negative integer that fixes the choice, the points drawn, and what is random in conditions.
 
     Returns:
         A tuple (images, labels, info): float32 (n, height, width, channels) in [-1, 1] or points (n, dimensions); int32
-        (n,) or None; and the `DatasetInfo` of the whole split.
+        (n,) or None, or float32 conditions (n, ...) where they are asked for; and the `DatasetInfo` of the whole split.
 
     Raises:
         ValueError: as `load` does.
@@ -155,16 +169,32 @@ def load_arrays(
     """
     seed = scalars.whole_number("seed", seed, 0)
     n = n if n is None else scalars.whole_number("n", n, 1)
-    data = _read(source, _checked_size(image_size), channels, split, seed)
-    images, labels = data.values, data.labels
+    _check_kinds(False, conditions, condition_from)
+    values = Values(bits, value_range, unit)
+    data = read(source, checked_size(image_size), channels, split, seed, conditions, values)
+    if condition_from is not None:
+        data = with_derived(data, condition_from, seed)
+    return arrays_of(data, n, seed)
+
+
+def arrays_of(data: Source, n: int | None, seed: int) -> tuple[np.ndarray, np.ndarray | None, DatasetInfo]:
+    """Returns the images of a source in [-1, 1], its conditions or labels, and its facts.
+
+    Args:
+        data: the source.
+        n, seed: as for `load_arrays`.
+    """
+    images, conditions = data.values, data.labels if data.conditions is None else data.conditions
     if n is not None:
         chosen = np.random.default_rng(seed).permutation(len(images))[:n]
-        images, labels = images[chosen], None if labels is None else labels[chosen]
+        images, conditions = images[chosen], None if conditions is None else conditions[chosen]
     if isinstance(images, np.memmap):
         check_memory(len(images), images.shape[1:3], images.shape[3] * np.float32().itemsize)
-    if images.dtype == np.uint8:
-        images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
-    return images, labels, _info(data)
+    images = stored_to_model(images, data.stored_range)
+    if data.condition_channels is not None:
+        channels = images.shape[-1] - data.condition_channels
+        images, conditions = images[..., :channels], images[..., channels:]
+    return images, conditions, info_of(data)
 
 
 def has_test_split(source: Any) -> bool:
@@ -180,13 +210,13 @@ def has_test_split(source: Any) -> bool:
     """
     if not isinstance(source, str) or source in OWN_NAMES:
         return isinstance(source, str) and source == stacked_mnist.NAME
-    if os.path.isdir(os.path.expanduser(source)) or _must_be_path(source):
+    if os.path.isdir(os.path.expanduser(source)) or is_array_file(source) or must_be_path(source):
         return False
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
 
 def absolute_source(source: Any) -> Any:
-    """Returns a source that means the same in every working directory: the absolute path of a folder that exists.
+    """Returns a source that means the same in every working directory: the absolute path of a folder or a file.
 
     Anything else, such as the name of a set, is returned as it is.
 
@@ -197,17 +227,36 @@ def absolute_source(source: Any) -> Any:
     """
     if not isinstance(source, str) or source in OWN_NAMES:
         return source
-    folder = os.path.expanduser(source)
-    return os.path.abspath(folder) if source and os.path.isdir(folder) else source
+    path = os.path.expanduser(source)
+    return os.path.abspath(path) if source and (os.path.isdir(path) or is_array_file(source)) else source
 
 
-def _check_options(data, batch_size, labels, flip):
-    """Checks that a source has what the arguments of `load` ask of it."""
-    if batch_size > len(data.values):
+def check_batch_size(batch_size: int, num_images: int, name: str = "images") -> None:
+    """Checks that there are images for a batch. Raises a ValueError if there are not."""
+    if batch_size > num_images:
         raise ValueError(
-            f"A batch must not be larger than the data set. Received: batch_size={batch_size} for {len(data.values)} "
-            f"images. Use batch_size={len(data.values)} or less."
+            f"A batch must not be larger than the data set. Received: batch_size={batch_size} for {num_images} "
+            f"{name}. Use batch_size={num_images} or less."
         )
+
+
+def _check_kinds(labels, conditions, condition_from):
+    """Checks that there is one kind of condition."""
+    if not isinstance(labels, bool | np.bool_):
+        given = f"<{type(labels).__name__}>" if hasattr(labels, "shape") else repr(labels)
+        raise ValueError(
+            f"labels must be True or False. Received: labels={given}. Pass labels with their images, as a tuple "
+            "(images, labels); load two folders of images with kerasgan.datasets.load_pairs(inputs, targets)."
+        )
+    given = {"labels=True": labels, "conditions": conditions is not None, "condition_from": condition_from is not None}
+    if sum(map(bool, given.values())) > 1:
+        names = " and ".join(name for name, there in given.items() if there)
+        raise ValueError(f"Batches have one kind of condition. Received: {names}. Choose one of them.")
+
+
+def _check_options(data, batch_size, labels, flip, crop):
+    """Checks that a source has what the arguments of `load` ask of it."""
+    check_batch_size(batch_size, len(data.values))
     if labels and data.labels is None:
         raise ValueError(
             f"The source must have labels for labels=True. Received: labels=True for {data.name!r}, which has none. "
@@ -216,82 +265,5 @@ def _check_options(data, batch_size, labels, flip):
         )
     if flip and data.values.ndim != 4:
         raise ValueError(f"Points cannot be mirrored. Received: flip={flip!r} for {data.name!r}. Use flip=False.")
-
-
-def _info(data):
-    shape = tuple(data.values.shape[1:])
-    scale = float(data.values.std()) if len(shape) == 1 else 1.0
-    return DatasetInfo(
-        data.name, shape, data.num_classes, len(data.values), data.class_names, data.skipped, scale, _fingerprint(data)
-    )
-
-
-def _fingerprint(data):
-    if data.fingerprint is not None:
-        return data.fingerprint
-    return fingerprint(data.values.dtype, data.values.shape, [np.ascontiguousarray(data.values).data], data.labels)
-
-
-def _read(source: Any, size: tuple[int, int] | None, channels: int | None, split: str, seed: int) -> Source:
-    """Returns any source as `Source`, with size, channels and split applied."""
-    if isinstance(source, str) and source in OWN_NAMES:
-        data = _read_own(source, split, seed)
-    elif isinstance(source, str | os.PathLike):
-        return _read_named(source, size, channels, split)
-    elif isinstance(source, tuple) or hasattr(source, "__array__"):
-        data = arrays.read_arrays(source).part(split)
-    else:
-        raise ValueError(
-            f"A source must be a name, a folder or an array. Received: source=<{type(source).__name__}>. "
-            "Use np.asarray for a list of images; a tf.data.Dataset goes to fit without load."
-        )
-    if data.values.ndim != 2:
-        return dataclasses.replace(data, values=resize_array(data.values, size, channels))
-    if size is not None or channels is not None:
-        raise ValueError(
-            f"Points have neither size nor channels. Received: image_size={size}, channels={channels} "
-            f"for {data.name!r}. Leave both None."
-        )
-    return data
-
-
-def _read_own(name, split, seed):
-    """Returns a source of `OWN_NAMES`, with the split applied."""
-    if name == stacked_mnist.NAME:
-        return stacked_mnist.read_stacked(split, OWN_NAMES)
-    data = arrays.read_digits() if name == "digits" else toy.read_points(name, seed)
-    return data.part(split)
-
-
-def _read_named(source, size, channels, split):
-    """Returns a folder or, failing that, a set of TensorFlow Datasets as `Source`."""
-    name = os.fspath(source)
-    folder = pathlib.Path(os.path.expanduser(name))  # pathlib's own fails for a user that does not exist
-    if name and os.path.isdir(folder):  # and for a name that no file could have
-        return photos.read_folder(folder, size, channels, split)
-    if _must_be_path(source):
-        kind = "is a file" if os.path.isfile(folder) else "does not exist"
-        raise ValueError(f"A folder must exist. Received: source={name!r}, which {kind}. Check the path.")
-    return tfds_images.read_tfds(name, size, channels, split, OWN_NAMES)
-
-
-def _must_be_path(source):
-    """Returns whether a source that is no folder cannot be the name of a set either."""
-    name = os.fspath(source)
-    starts_like_path = isinstance(source, os.PathLike) or name.startswith((".", "~", os.sep))
-    has_separator = "/" in name or os.sep in name
-    return not name or starts_like_path or (has_separator and not tfds_images.is_tfds_name(name))
-
-
-def _checked_size(image_size):
-    """Returns (height, width), or None when `image_size` is None."""
-    if image_size is None:
-        return None
-    pair = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
-    if len(pair) != 2:
-        raise ValueError(
-            "An image size must be a whole number or (height, width). Received: "
-            f"image_size={image_size!r}. Use image_size=64, for example."
-        )
-    height, width = (scalars.whole_number("image_size", side, 1, below=SIDE_LIMIT) for side in pair)
-    return height, width
+    if crop is not None and data.values.ndim != 4:
+        raise ValueError(f"Points cannot be cropped. Received: crop_from for {data.name!r}. Leave it None.")

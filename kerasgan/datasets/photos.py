@@ -1,22 +1,23 @@
 """Folders of photos: any size, any format that Pillow reads, some files broken."""
 
-import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import pathlib
-import re
 import threading
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from kerasgan.conditions import Condition
 from kerasgan.validation.printable import printable
 
-from . import disk_cache, own_files
+from . import decoding, disk_cache, own_files, tables
 from .source import Source, is_small, split_indices
 
 DEFAULT_SIZE = (64, 64)
-NAMED_IN_WARNING = 10
 EXTERNAL_FORMATS = ("EPS", "WMF")
 """Formats for which Pillow starts another program: a file of unknown origin must not choose a program to run."""
 OTHER_EXTENSIONS = {".heic", ".heif", ".svg", ".svgz"}
@@ -25,10 +26,20 @@ LARGE_PIXELS = 2**25
 
 """Photos of more pixels are decoded one at a time."""
 
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's names of images with so many channels."""
+
 _one_large = threading.Lock()
 
 
-def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: int | None, split: str) -> Source:
+def read_folder(
+    folder: pathlib.Path,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    split: str,
+    conditions: Any = None,
+    deep: Callable[[pathlib.Path, list[str]], Any] | None = None,
+) -> Source:
     """Returns the photos of a folder as `Source`: center-cropped, resized, and labeled by first-level sub-folder.
 
     EXIF orientation is applied, transparent pixels are blended with white, and of an animation the first frame is
@@ -45,26 +56,67 @@ def read_folder(folder: pathlib.Path, size: tuple[int, int] | None, channels: in
     Args:
         folder: `pathlib.Path` of an existing folder, searched recursively.
         size: (height, width), or None for 64x64.
-        channels: 3 for RGB, 1 for gray, or None for 3.
+        channels: 3 for RGB, 1 for gray, 4 for RGB and opacity, or None for 3.
         split: `"train"` or a slice of it; only its files are decoded.
+        conditions: path of a CSV file of conditions, or None.
+        deep: a function from the folder and the names of files to the images, the reasons and the fingerprint, where
+            these have more than 8 bits, or to None; None for 8 bits.
 
     Raises:
-        ValueError: when there is no photo, or none that can be read, `channels` is neither 1 nor 3, or there is no
+        ValueError: when there is no photo, or none that can be read, `channels` is not 1, 3 or 4, or there is no
             space on the disk for photos that are kept there.
     """
-    if channels not in (None, 1, 3):
-        raise ValueError(f"Photos can be read with 1 or 3 channels. Received: channels={channels!r}. Use 1 or 3.")
-    paths = _photos_of_others(folder)
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(
+            f"Photos can be read with 1, 3 or 4 channels. Received: channels={channels!r}. Use 1 for gray, 3 for RGB "
+            "or 4 for RGB and opacity."
+        )
+    paths = photos_of_others(folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
-    chosen, (labels, class_names) = split_indices(split, len(paths)), _labels(names)
+    table = _Table.read(conditions, names, folder)
+    names = names if table is None else [names[row] for row in table.kept]
+    chosen, (labels, class_names) = split_indices(split, len(names)), labels_of(names)
     names, labels = [names[i] for i in chosen], None if labels is None else labels[chosen]
-    mode = "L" if channels == 1 else "RGB"
-    images, reasons, fingerprint = _images(folder, names, labels, size or DEFAULT_SIZE, mode)
-    skipped = _skipped(folder, names, reasons)
-    if skipped and labels is not None:
-        labels = labels[[reason is None for reason in reasons]]
-    num_classes = None if class_names is None else len(class_names)
-    return Source(printable(folder.resolve().name), images, labels, num_classes, class_names, skipped, fingerprint)
+    found = None if deep is None else deep(folder, names)
+    mode = MODES[channels or 3]
+    images, reasons, fingerprint = found or _images(folder, names, labels, size or DEFAULT_SIZE, mode)
+    skipped = decoding.unreadable(folder, names, reasons, stacklevel=5)
+    readable = np.array([reason is None for reason in reasons])
+    num_classes, labels = (
+        None if class_names is None else len(class_names),
+        None if labels is None else labels[readable],
+    )
+    data = Source(printable(folder.resolve().name), images, labels, num_classes, class_names, skipped, fingerprint)
+    return data if table is None else table.added_to(data, chosen[readable])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """The conditions of a folder's files, from a CSV file."""
+
+    kept: list[int]
+    values: np.ndarray
+    condition: Condition
+    columns: tuple[str, ...]
+    alone: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path, names, folder):
+        if path is None:
+            return None
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(
+                "The conditions of a folder are a CSV file of file names and numbers. Received: "
+                f"conditions=<{type(path).__name__}>. Write one, or load the photos as an array."
+            )
+        rows, columns = tables.read_table(path)
+        kept, values, alone = tables.rows_of(names, rows, folder)
+        return cls(kept, *tables.condition_of(values, len(kept)), columns, alone)
+
+    def added_to(self, data, rows):
+        skipped, values = (*data.skipped, *self.alone), self.values[rows]
+        changed = {"conditions": values, "condition": self.condition, "condition_names": self.columns}
+        return dataclasses.replace(data, skipped=skipped, **changed)
 
 
 def num_photos(folder: str | os.PathLike[str]) -> int:
@@ -84,7 +136,7 @@ def read_photo(path: str | os.PathLike[str], size: tuple[int, int], channels: in
     Raises:
         ValueError: if it cannot be read.
     """
-    images, reasons = _decode_all([pathlib.Path(path)], size, "L" if channels == 1 else "RGB")
+    images, reasons = _decode_all([pathlib.Path(path)], size, MODES[channels])
     if reasons[0] is not None:
         raise ValueError(
             f"A picture must be a file that Pillow reads. Received: '{printable(path)}', which fails with: "
@@ -93,7 +145,7 @@ def read_photo(path: str | os.PathLike[str], size: tuple[int, int], channels: in
     return images[0]
 
 
-def _photos_of_others(folder):
+def photos_of_others(folder: pathlib.Path, stacklevel: int = 6) -> list[pathlib.Path]:
     """Returns the paths of all photos below `folder`, after a warning of what kerasgan wrote there itself.
 
     Raises:
@@ -106,7 +158,7 @@ def _photos_of_others(folder):
     if paths:
         if left_out:
             message = f"Left out of {printable(folder)}, because kerasgan wrote it: {described}"
-            warnings.warn(message, stacklevel=6)
+            warnings.warn(message, stacklevel=stacklevel)
         return paths
     received = f"Received: source='{printable(folder)}', which has none"
     if left_out:
@@ -119,28 +171,6 @@ def _photos_of_others(folder):
         f"The folder must hold photos, directly or in sub-folders. {received}. Check the path, and that the files "
         "have an extension such as .jpg or .png."
     )
-
-
-def _skipped(folder, names, reasons):
-    """Returns the names of the files that could not be read, after a warning.
-
-    Raises:
-        ValueError: if these are all.
-    """
-    skipped = tuple(name for name, reason in zip(names, reasons, strict=True) if reason is not None)
-    if len(skipped) == len(names):
-        raise ValueError(
-            f"At least one photo must be readable. Received: source='{printable(folder)}', with {len(names)} files "
-            f"that are not; the first, {printable(skipped[0])}, fails with: {printable(reasons[0])}. Convert them to "
-            "PNG or JPEG."
-        )
-    if skipped:
-        listed = ", ".join(printable(name) for name in skipped[:NAMED_IN_WARNING])
-        if len(skipped) > NAMED_IN_WARNING:
-            listed += f" and {len(skipped) - NAMED_IN_WARNING} more, all named in info.skipped"
-        message = f"Skipped {len(skipped)} of {len(names)} images that could not be read: {listed}"
-        warnings.warn(message, stacklevel=6)
-    return skipped
 
 
 def _photo_paths(folder):
@@ -166,7 +196,7 @@ def _photo_paths(folder):
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
 
 
-def _labels(names):
+def labels_of(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """Returns labels int32 (len(names),) and the sorted class names, or (None, None) when a photo is in no class."""
     parents = [name.split("/")[0] if "/" in name else None for name in names]
     if None in parents:
@@ -181,65 +211,81 @@ def _images(folder, names, labels, size, mode):
     paths, shape = [folder / name for name in names], (len(names), *size, len(mode))
     if is_small(len(paths), size, len(mode)):
         images, reasons = _decode_all(paths, size, mode)
-        readable = [reason is None for reason in reasons]
-        return images if all(readable) else images[readable], reasons, None
-    files = [(name, *_state(path)) for name, path in zip(names, paths, strict=True)]
-    key = (files, None if labels is None else labels.tolist())
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-")
-    return disk_cache.images(slug, key, shape, labels, lambda start, stop: _decode_all(paths[start:stop], size, mode))
-
-
-def _state(path):
-    """Returns values that change when a file does."""
-    try:
-        status = path.stat()
-    except OSError:  # a link to nowhere
-        return None, None
-    return status.st_size, status.st_mtime_ns
+        return decoding.readable(images, reasons), reasons, None
+    files = [(name, *decoding.state(path)) for name, path in zip(names, paths, strict=True)]
+    key, name = (files, None if labels is None else labels.tolist()), decoding.slug(folder)
+    return disk_cache.images(name, key, shape, labels, lambda start, stop: _decode_all(paths[start:stop], size, mode))
 
 
 def _decode_all(paths, size, mode):
     """Returns uint8 images (len(paths), height, width, channels), and for each None or why it could not be read."""
-    images = np.zeros((len(paths), *size, len(mode)), dtype="uint8")
-
-    def decode(index):
-        try:
-            images[index] = _decode(paths[index], size, mode)
-        # Pillow's formats fail with every kind of error, and one file must not end the reading.
-        except Exception as error:
-            return f"{type(error).__name__}: {error}"
-        return None
-
-    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")  # Pillow's on single files: one warning of all follows
-        return images, list(pool.map(decode, range(len(paths))))
+    shape = (*size, len(mode))
+    return decoding.decode_rows(range(len(paths)), shape, lambda number: _decode(paths[number], size, mode))
 
 
 def _decode(path, size, mode):
     """Returns one photo, cropped and resized: uint8 (height, width, channels)."""
+    return decode_part(path, size, mode)
+
+
+def decode_part(path: pathlib.Path, size: tuple[int, int], mode: str, box: Callable[[Any], Any] | None = None) -> Any:
+    """Returns one photo, or a part of it, cropped and resized: uint8 (height, width, channels).
+
+    Args:
+        path: the file.
+        size: (height, width).
+        mode: `"RGB"` or `"L"`.
+        box: a function from the photo of Pillow, as it is shown, to (left, top, right, bottom); None for all.
+
+    Raises:
+        Exception: of any kind, where it cannot be read.
+    """
+    with opened(path) as photo:
+        if box is None:
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; twice the target size is left for the better filter.
+            photo.draft(None, (2 * max(size), 2 * max(size)))
+        # Sixteen threads with a photo of 179 million pixels each would need more memory than most machines have.
+        with _one_large if photo.width * photo.height > LARGE_PIXELS else contextlib.nullcontext():
+            return _cropped(photo, size, mode, box)
+
+
+def shown_size(path: pathlib.Path) -> tuple[int, int]:
+    """Returns the (width, height) of a photo as it is shown, from its header. Raises as `decode_part` does."""
+    from PIL import ExifTags
+
+    with opened(path) as photo:
+        width, height = photo.size
+        turned = photo.getexif().get(ExifTags.Base.Orientation, 1) > 4
+        return (height, width) if turned else (width, height)
+
+
+def opened(path: pathlib.Path) -> Any:
+    """Returns a photo of Pillow's, opened and not decoded yet. Raises an exception of any kind where it cannot be."""
     from PIL import Image
 
     if not path.is_file():  # opening a pipe would wait forever
         raise ValueError("it is no plain file")
-    with Image.open(path, formats=[name for name in Image.OPEN if name not in EXTERNAL_FORMATS]) as photo:
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; twice the target size is left for the better filter.
-        photo.draft(None, (2 * max(size), 2 * max(size)))
-        # Sixteen threads with a photo of 179 million pixels each would need more memory than most machines have.
-        with _one_large if photo.width * photo.height > LARGE_PIXELS else contextlib.nullcontext():
-            return _cropped(photo, size, mode)
+    return Image.open(path, formats=[name for name in Image.OPEN if name not in EXTERNAL_FORMATS])
 
 
-def _cropped(photo, size, mode):
-    from PIL import Image, ImageOps
+def _cropped(photo, size, mode, box=None):
+    from PIL import ImageOps
+
+    photo = ImageOps.exif_transpose(photo)
+    photo = _as_mode(photo if box is None else photo.crop(box(photo)), mode)
+    return np.asarray(center(photo, size)).reshape(*size, len(mode))
+
+
+def center(photo: Any, size: tuple[int, int]) -> Any:
+    """Returns the center of an image of Pillow's, in the ratio of `size` (height, width), resized to it."""
+    from PIL import Image
 
     height, width = size
-    photo = _as_mode(ImageOps.exif_transpose(photo), mode)
     scale = min(photo.width / width, photo.height / height)
     left, top = max(0.0, (photo.width - scale * width) / 2), max(0.0, (photo.height - scale * height) / 2)
     # min: Pillow refuses a box that rounding has moved over the edge
     box = (left, top, min(photo.width, left + scale * width), min(photo.height, top + scale * height))
-    photo = photo.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return np.asarray(photo).reshape(height, width, len(mode))
+    return photo.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
 def _as_mode(photo, mode):
@@ -249,7 +295,7 @@ def _as_mode(photo, mode):
         photo = Image.fromarray((np.asarray(photo).astype("uint16") >> 8).astype("uint8"))
     if photo.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {photo.mode!r} have no known range")
-    if photo.has_transparency_data:
+    if photo.has_transparency_data and mode != "RGBA":
         photo = photo.convert("RGBA")
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
     return photo.convert(mode)

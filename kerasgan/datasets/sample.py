@@ -18,7 +18,7 @@ MAX_BYTES = 2**28
 _RUNS, _PASSES = 16, 8
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
-"""Images, float32 (n, ...) in [-1, 1], and their labels, int32 (n,), or other conditions, float32 (n, ...), or None."""
+"""Images, float32 (n, ...) in [-1, 1], and their conditions, int32 labels (n,) or float32 (n, ...), or None."""
 
 
 class Sample:
@@ -182,7 +182,7 @@ def _of_array(images, labels, begin, end):
 
 def _of_batches(batches):
     """Images of batches from several places of the first pass, as they are without mirroring."""
-    plain = dataclasses.replace(batches, source=batches.source.without_flips(), skip_batches=0, rows=None)
+    plain = dataclasses.replace(batches, source=batches.source.unaugmented(), skip_batches=0, rows=None)
     found, number = min(len(plain), plain.source.batches_per_pass), _num_images(plain.image_shape)
     plain, wanted = plain.with_epochs_of(found), math.ceil(number / plain.batch_size)
     if wanted >= found:

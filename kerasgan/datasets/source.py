@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.conditions import Condition, Image
 from kerasgan.validation import memory
+
+from .scale import ValueScale, scaled
 
 SPLIT_ADVICE = "Use 'train' or a slice of it, such as 'train[:90%]', 'train[90%:]' or 'train[:1000]'."
 # Not the caller's seed: 'train[:90%]' and 'train[90%:]' have to be disjoint whatever seeds they are loaded with.
@@ -25,13 +28,19 @@ class Source:
     Attributes:
         name: short name for reports.
         values: uint8 images (num_images, height, width, channels) in [0, 255], float32 images of that shape in
-            [-1, 1], or float32 points (num_images, dimensions) of any range. Images that are too large for memory are a
-            `np.memmap`.
+            [-1, 1], or float32 points (num_images, dimensions) of any range; uint16 images are scaled by `value_scale`.
+            Images that are too large for memory are a `np.memmap`.
         labels: int32 (num_images,), or None when the source has none.
         num_classes: number of classes, or None when the source has no labels.
         class_names: one name for each class, or None when the classes have no names.
         skipped: names of the files that could not be read.
         fingerprint: the `fingerprint` of values and labels where it is known already, or None.
+        conditions: float32 (num_images, columns), or None.
+        condition_channels: so many of the last channels of `values` are the condition of the image; None for none.
+        condition: the value of `kerasgan.conditions` that describes the conditions, or None.
+        condition_names: one name for each column of the conditions, or None when they have none.
+        value_scale: the scale of the values, or None of points.
+        rate: samples a second of sounds, or None.
     """
 
     name: str
@@ -41,14 +50,61 @@ class Source:
     class_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
     fingerprint: str | None = None
+    conditions: np.ndarray | None = None
+    condition_channels: int | None = None
+    condition: Condition | None = None
+    condition_names: tuple[str, ...] | None = None
+    value_scale: ValueScale | None = None
+    rate: int | None = None
+
+    @property
+    def stored_range(self) -> tuple[float, float] | None:
+        """The range of `values` in memory, for `make_batches`; None for all of their dtype, or floats."""
+        return None if self.value_scale is None else self.value_scale.stored_range
+
+    def with_labels(
+        self, labels: np.ndarray | None, num_classes: int | None, class_names: tuple[str, ...] | None = None
+    ) -> "Source":
+        """Returns the same values with labels."""
+        return dataclasses.replace(self, labels=labels, num_classes=num_classes, class_names=class_names)
+
+    def with_conditions(self, conditions: np.ndarray, condition: Condition) -> "Source":
+        """Returns the same values with conditions, float32 (n, columns), and the value that describes them."""
+        return dataclasses.replace(self, conditions=conditions, condition=condition)
+
+    def with_scale(self, value_range: Any = None, unit: str | None = None) -> "Source":
+        """Returns images with their scale: see `scale.scaled`. Points are returned as they are.
+
+        Raises:
+            ValueError: as `scale.scaled` does, or for points with a range or a unit.
+        """
+        if self.values.ndim == 2:
+            if value_range is not None or unit is not None:
+                raise ValueError(
+                    f"Points have no range. Received: value_range or unit for {self.name!r}. Leave both None."
+                )
+            return self
+        is_plain = self.values.dtype == np.uint8 and value_range is None
+        if is_plain:
+            return dataclasses.replace(self, value_scale=ValueScale("uint8", 0, 255, unit))
+        values, scale = scaled(self.values, value_range, unit, self.name)
+        return dataclasses.replace(self, values=values, value_scale=scale)
+
+    def cropped_condition(self, crop: tuple[int, int] | None) -> Condition | None:
+        """Returns the condition of images that are cropped to (height, width); None for whole images."""
+        if crop is None or self.condition_channels is None:
+            return self.condition
+        return Image((*crop, self.condition_channels))
 
     def part(self, split: str) -> "Source":
         """Returns the part that `split` names, in storage order. Raises ValueError as `split_indices` does."""
         indices = split_indices(split, len(self.values))
         if len(indices) == len(self.values):
             return self
-        labels = None if self.labels is None else self.labels[indices]
-        return dataclasses.replace(self, values=self.values[indices], labels=labels, fingerprint=None)
+        labels, conditions = (None if each is None else each[indices] for each in (self.labels, self.conditions))
+        return dataclasses.replace(
+            self, values=self.values[indices], labels=labels, conditions=conditions, fingerprint=None
+        )
 
 
 def fingerprint(dtype: Any, shape: tuple[int, ...], blocks: Iterable[Any], labels: np.ndarray | None) -> str:

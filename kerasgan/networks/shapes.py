@@ -119,7 +119,7 @@ def read(
         given = {name: scalars.whole_number(name, *each) for name, each in given.items() if each[0] is not None}
         axes = dataclasses.replace(axes, **given)
     if axes is None or shape[-1] < 1 or any(not _fits(side, axes) for side in shape[:-1]):
-        raise _unfit(shape, axes or kinds[0], kinds)
+        raise _unfit(shape, axes or kinds[0], kinds[1:] if axes is None else ())
     natural = _natural_depth(shape, axes)
     depth = natural if depth is None else scalars.whole_number("depth", depth, 1)
     if any(side % axes.stride**depth for side in shape[:-1]):
@@ -147,9 +147,9 @@ def _natural_depth(shape, axes):
     return depth
 
 
-def _unfit(shape, axes, kinds):
-    """Returns the error for a shape that networks of some kinds are not for."""
-    others = [f"({', '.join((*each.names, 'channels'))}) for {each.plural}" for each in kinds if each is not axes]
+def _unfit(shape, axes, others):
+    """Returns the error for a shape that networks of a kind are not for; it names other kinds that they are for."""
+    others = [f"({', '.join((*each.names, 'channels'))}) for {each.plural}" for each in others]
     smallest = axes.least * axes.stride
     sides = " and ".join(filter(None, (", ".join(axes.names[:-1]), axes.names[-1])))
     multiple = "are multiples" if axes.rank > 1 else "is a multiple"
@@ -162,10 +162,8 @@ def _unfit(shape, axes, kinds):
 
 
 def _advice(shape, axes, smallest):
-    if axes.rank != 2:
+    if axes.rank != 2 or len(shape) != 3:
         return f"Cut or pad the {axes.plural}"
-    shortest = min(shape[:-1], default=0)
-    below = max(smallest, shortest // _multiple(axes) * _multiple(axes))
-    near = [below] if below >= shortest else [below, below + _multiple(axes)]
-    sizes = " or ".join(map(str, near)) if len(shape) == 3 else ""
-    return f"Resize or pad the images, photos with image_size={sizes}"
+    below = max(smallest, min(shape[:2]) // _multiple(axes) * _multiple(axes))
+    near = [below] if below >= min(shape[:2]) else [below, below + _multiple(axes)]
+    return f"Resize or pad the images, photos with image_size={' or '.join(map(str, near))}"

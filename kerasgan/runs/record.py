@@ -37,7 +37,7 @@ def facts(info: DatasetInfo, job: Job) -> dict[str, Any]:
 
 def _bounded(dataset):
     """Returns the facts of the data with at most `NUM_NAMES` names in a list, and the count where there are more."""
-    for field in ("skipped", "class_names"):
+    for field in ("skipped", "class_names", "condition_names"):
         names = dataset[field]
         if names is not None and len(names) > NUM_NAMES:
             dataset |= {field: names[:NUM_NAMES], f"num_{field}": len(names)}

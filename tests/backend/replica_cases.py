@@ -16,6 +16,7 @@ import warnings
 import keras
 import numpy as np
 import own_values
+import replica_networks
 import tensorflow as tf
 import translators
 
@@ -63,11 +64,11 @@ def quick():
     yield "labels", compared(classes=3, updates=Alternating(2), **DCGAN)
     adaptive = kerasgan.augment.Adaptive(policy=("brightness", "flip"), adjust_images=100, target=-0.9)
     yield "adaptive", compared(augment=adaptive, penalties=PENALTIES["R1 and R2, every=2"], updates="one_stage")
-    yield "regularized", compared(network=regularized, updates="simultaneous")
+    yield "regularized", compared(network=replica_networks.regularized, updates="simultaneous")
     yield "global_clipnorm", compared(clip={"global_clipnorm": 0.05})
     yield "diagnostics", diagnostics()
-    yield "translation", translation(pix2pix)
-    yield "cycle", translation(cycle_gan)
+    yield "translation", translation(translators.pix2pix)
+    yield "cycle", translation(translators.cycle_gan)
 
 
 def features():
@@ -113,20 +114,6 @@ def observers():
     """Callbacks."""
     yield "callbacks", callbacks()
     yield "rollback", rollback()
-
-
-def regularized(image_shape, latent_dim, width, num_classes=None):
-    """Networks whose layers add losses of their weights and of their activity, once each."""
-    layers, l2 = keras.layers, keras.regularizers.L2(0.1)
-    generator = [layers.Dense(64, kernel_regularizer=l2), layers.Reshape(image_shape)]
-    discriminator = [
-        layers.Flatten(),
-        layers.Dense(width, kernel_regularizer=l2, activity_regularizer=l2),
-        layers.ActivityRegularization(l2=0.1),
-        layers.Dense(1),
-    ]
-    ends = (((latent_dim,), generator), (image_shape, discriminator))
-    return tuple(keras.Sequential([keras.Input(shape), *layers]) for shape, layers in ends)
 
 
 def make(
@@ -177,24 +164,6 @@ def compared(**options):
         "logs": max(abs(a - b) for name in logs for a, b in zip(logs[name], theirs[name], strict=True)),
         "names": sorted(logs) == sorted(theirs),
     }
-
-
-def pix2pix():
-    """A translation of pairs."""
-    condition = kerasgan.conditions.Image((8, 8, 1))
-    networks = translators.translator(), translators.patches(condition=True)
-    gan = kerasgan.GAN(*networks, latent_dim=0, condition=condition, seed=0)
-    optimizers = (keras.optimizers.SGD(0.1) for _ in "dg")
-    gan.compile(*optimizers, updates=Alternating(same_samples=True), reconstruction=kerasgan.reconstruction.L1(1.0))
-    return gan
-
-
-def cycle_gan():
-    """A translation without pairs, with a pool that is full, and changes, in the second epoch."""
-    makes = (translators.translator, translators.translator, translators.patches, translators.patches)
-    gan = kerasgan.CycleGAN(*(make() for make in makes), seed=0)
-    gan.compile(*(keras.optimizers.SGD(0.1) for _ in "dg"), cycle=1.0, pool_images=20)
-    return gan
 
 
 def translation(make):
@@ -279,24 +248,13 @@ def dropout():
 
 def each_replicas_batch_norm():
     """Plain batch norm normalizes each replica's images; its moving statistics are one for all replicas."""
-    layers = keras.layers
-
-    def plain(image_shape, latent_dim, width, num_classes=None):
-        generator = [
-            keras.Input((latent_dim,)),
-            layers.Dense(64),
-            layers.BatchNormalization(),
-            layers.Reshape((8, 8, 1)),
-        ]
-        return keras.Sequential(generator), kerasgan.networks.mlp(image_shape, latent_dim, width)[1]
-
-    gan = make(STRATEGY, network=plain)
+    gan = make(STRATEGY, network=replica_networks.plain_batch_norm)
     fitted(gan)
     norm = gan.generator.layers[1]
     copies = [each.numpy() for each in norm.moving_variance.value.values]
     return {
         "same on all": all(np.array_equal(copies[0], each) for each in copies),
-        "not of the whole batch": difference(make(None, network=plain), gan) > 0,
+        "not of the whole batch": difference(make(None, network=replica_networks.plain_batch_norm), gan) > 0,
         "moved": bool(np.abs(copies[0] - 1).max() > 1e-4),
     }
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 HERE = pathlib.Path(__file__).resolve().parent
 # XLA is to compile quickly, not well.
 FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-ENGINE_INDEPENDENT = ("test_batches.py", "test_epochs_of_fit.py")
+ENGINE_INDEPENDENT = ("test_batches.py", "test_conditions.py", "test_epochs_of_fit.py")
 """Files of `tests/datasets` that hold on either engine."""
 WITHOUT_TENSORFLOW = """
 import sys

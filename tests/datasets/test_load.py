@@ -193,7 +193,7 @@ FLOATS = np.linspace(-1, 1, 80).reshape(5, 4, 4)
         ("nowhere/photos", {}, "Received: source='nowhere/photos', which does not exist"),
         (pathlib.Path("nowhere"), {}, "Received: source='nowhere', which does not exist"),
         (pathlib.Path(__file__), {}, "which is a file"),
-        (".", {"channels": 4}, "Received: channels=4"),
+        (".", {"channels": 2}, "Received: channels=2"),
         ("", {}, "Received: source=''"),
         (None, {}, "Received: source=<NoneType>"),
         ([[1.0]], {}, "Received: source=<list>"),

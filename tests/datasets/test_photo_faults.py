@@ -13,7 +13,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from kerasgan import datasets
-from kerasgan.datasets import load, photos
+from kerasgan.datasets import decoding, load, photos
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP", ".tiff": "TIFF"}
 
@@ -82,7 +82,7 @@ def skipped(folder, **options):
     found = len(info.skipped)
     (message,) = [str(each.message) for each in caught]
     assert message.startswith(f"Skipped {found} of {found + info.num_images} images that could not be read: ")
-    assert all(name in message for name in info.skipped[: photos.NAMED_IN_WARNING])
+    assert all(name in message for name in info.skipped[: decoding.NAMED_IN_WARNING])
     return info.skipped
 
 

@@ -45,9 +45,9 @@ def test_transparency_is_laid_over_white(tmp_path):
     assert (image[:4] == -1).all() and (image[4:] == 1).all()
 
 
-def test_sixteen_bits_become_eight(tmp_path):
+def test_sixteen_bits_become_eight_where_that_is_asked_for(tmp_path):
     save(tmp_path, "a.png", Image.fromarray(np.full((8, 8), 0x80FF, "uint16")))
-    image = values(load(tmp_path, 1, image_size=8, channels=1)[0])
+    image = values(load(tmp_path, 1, image_size=8, bits=8, channels=1)[0])
     np.testing.assert_allclose((image + 1) * 127.5, 0x80, atol=1e-3)
 
 

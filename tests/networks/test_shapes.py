@@ -151,6 +151,13 @@ def test_shapes_that_do_not_fit_are_refused(case):
         network(shape) if network is networks.patchgan else network(shape, latent_dim=3)
 
 
+def test_other_kinds_are_named_where_the_shape_is_of_none():
+    for shape, named in (((30, 28, 1), False), ((30, 1), False), ((64,), True)):
+        with pytest.raises(ValueError) as error:
+            networks.dcgan(shape, latent_dim=3)
+        assert ("for volumes" in str(error.value)) == named
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

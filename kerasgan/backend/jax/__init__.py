@@ -8,7 +8,7 @@ import keras
 
 from kerasgan.backend.placement import SingleDevice
 
-from .data import ArrayEpochs, resize_array
+from .data import ArrayEpochs, PairedEpochs, decode_png, resize_array
 from .events import EventFile, summaries
 from .exports import FREE_SIZE_ERRORS, SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .gradients import apply, cond, run_step, state_scope, vjp
@@ -23,10 +23,12 @@ __all__ = [
     "WRITE_ERRORS",
     "ArrayEpochs",
     "EventFile",
+    "PairedEpochs",
     "apply",
     "call_network",
     "compiled",
     "cond",
+    "decode_png",
     "devices",
     "draw_labels",
     "gather",

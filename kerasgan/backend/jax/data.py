@@ -8,48 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.backend.epoch_facts import EpochFacts
 
-class ArrayEpochs:
-    """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
 
-    Args:
-        values, labels, batch_size, shuffle, seed, flip: as for `make_batches`.
-        read: a function from indices, int64 (batch,), to those values, uint8 (batch, ...), where they are on disk; None
-            where they are in memory.
+class Epochs:
+    """Batches that follow from their number alone: what one and two arrays of images have in common.
 
     Attributes:
         batch_size: images in a batch.
         batches_per_pass: whole batches in a pass through the data.
-        image_shape: shape of one image, or point.
-        label_range: the least and the largest label, or None where batches are of images alone.
-        flip: the argument.
+        image_shape: shape of one image, or point, of a batch.
+        condition_shape, condition_dtype, condition_range: shape of the condition of one image, the dtype of a batch of
+            conditions, and bounds of their values; each None where batches are of images alone.
+        flip: whether images are mirrored.
     """
 
-    def __init__(
-        self,
-        values: np.ndarray,
-        labels: np.ndarray | None,
-        batch_size: int,
-        *,
-        read: Callable[[np.ndarray], np.ndarray] | None,
-        shuffle: bool,
-        seed: int,
-        flip: bool,
-    ):
-        self.batch_size: int = batch_size
-        self.batches_per_pass: int = len(values) // batch_size
-        self.image_shape: tuple[int, ...] = values.shape[1:]
-        self.label_range: tuple[int, int] | None = None if labels is None else (int(labels.min()), int(labels.max()))
-        self._num_images, self._labels = len(values), labels
-        self._shuffle, self._seed = shuffle, seed
-        self.flip: bool = flip
-        self._read = read or (lambda indices: values[indices])
-
-    def without_flips(self) -> "ArrayEpochs":
-        """Returns the same batches, without mirrored images."""
-        plain = copy.copy(self)
-        plain.flip = False
-        return plain
+    batch_size: int
+    batches_per_pass: int
+    image_shape: tuple[int, ...]
+    condition_shape: tuple[int, ...] | None
+    condition_dtype: str | None
+    condition_range: tuple[float, float] | None
+    flip: bool
 
     def pipeline(
         self,
@@ -69,20 +49,140 @@ class ArrayEpochs:
         """
         return functools.partial(_Batches, self, functions, rows, is_kept)
 
-    def order_of_pass(self, number: int) -> list[np.ndarray]:
-        """Returns the order of a pass, int64 (num_images,), and, with `flip`, which images are mirrored, bool."""
-        random = np.random.default_rng([self._seed, number])
-        order = random.permutation(self._num_images) if self._shuffle else np.arange(self._num_images)
-        return [order, random.integers(2, size=self._num_images).astype(bool)] if self.flip else [order]
+    def reader(self, rows: Callable[[Any], Any] | None = None) -> Callable[[int], Any]:
+        """Returns a function from the number of a batch to that batch, or to some rows of it."""
+        raise NotImplementedError
 
-    def batch_at(self, indices: np.ndarray, mirrored: np.ndarray | None = None) -> Any:
-        """Returns the images of these indices, in [-1, 1], or pairs with their labels."""
-        images = self._read(indices)
-        if mirrored is not None:
-            images = np.where(mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images)
-        if images.dtype == np.uint8:
-            images = images.astype("float32") / np.float32(127.5) - np.float32(1.0)
-        return images if self._labels is None else (images, self._labels[indices])
+
+class ArrayEpochs(Epochs):
+    """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
+
+    Args:
+        values, conditions, batch_size, shuffle, seed, flip, crop, condition_channels, value_range: as for
+            `make_batches`.
+        read: a function from indices, int64 (batch,), to those values, (batch, ...), where they are on disk; None where
+            they are in memory.
+
+    Attributes:
+        flip, crop: the arguments.
+        random_crops: whether crops are at other places in each pass, or all at the center.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        conditions: np.ndarray | None,
+        batch_size: int,
+        *,
+        read: Callable[[np.ndarray], np.ndarray] | None,
+        shuffle: bool,
+        seed: int,
+        flip: bool,
+        crop: tuple[int, int] | None = None,
+        condition_channels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+    ):
+        self.batch_size: int = batch_size
+        self.batches_per_pass: int = len(values) // batch_size
+        facts = EpochFacts.of(values, conditions, crop, condition_channels)
+        self.image_shape: tuple[int, ...] = facts.image_shape
+        self.condition_shape: tuple[int, ...] | None = facts.condition_shape
+        self.condition_dtype: str | None = facts.condition_dtype
+        self.condition_range: tuple[float, float] | None = facts.condition_range
+        self._num_images, self._sides, self._conditions = len(values), values.shape[1:3], conditions
+        self._shuffle, self._seed, self._split = shuffle, seed, facts.split
+        self._value_range = value_range
+        self.flip: bool = flip
+        self.crop: tuple[int, int] | None = crop
+        self.random_crops: bool = True
+        self._read = read or (lambda indices: values[indices])
+
+    def unaugmented(self) -> "ArrayEpochs":
+        """Returns the same batches, without mirrored images, and cropped at the center."""
+        plain = copy.copy(self)
+        plain.flip, plain.random_crops = False, False
+        return plain
+
+    def reader(self, rows: Callable[[Any], Any] | None = None) -> Callable[[int], Any]:
+        """Returns a function from a batch's number to the batch: see `Epochs.reader`."""
+        picks_of_pass = functools.lru_cache(maxsize=1)(self.picks_of_pass)
+
+        def batch(number: int) -> Any:
+            pass_number, place = divmod(number, self.batches_per_pass)
+            part = slice(place * self.batch_size, (place + 1) * self.batch_size)
+            picked = {name: values[part] for name, values in picks_of_pass(pass_number).items()}
+            return self.batch_at(picked if rows is None else {name: rows(values) for name, values in picked.items()})
+
+        return batch
+
+    def picks_of_pass(self, number: int) -> dict[str, np.ndarray]:
+        """Returns the order of a pass, int64 (num_images,), which images are mirrored, and corners of crops.
+
+        `mirrored` is bool, and there with `flip`; `corners` is int64 (num_images, 2), and there with `crop`.
+        """
+        random = np.random.default_rng([self._seed, number])
+        picks = {"indices": random.permutation(self._num_images) if self._shuffle else np.arange(self._num_images)}
+        if self.flip:
+            picks["mirrored"] = random.integers(2, size=self._num_images).astype(bool)
+        if self.crop is not None:
+            rest = np.subtract(self._sides, self.crop)
+            drawn = random.integers(rest + 1, size=(self._num_images, 2))
+            picks["corners"] = drawn if self.random_crops else np.broadcast_to(rest // 2, drawn.shape)
+        return picks
+
+    def batch_at(self, picked: dict[str, np.ndarray]) -> Any:
+        """Returns the images of some picks, in [-1, 1], or pairs with their conditions."""
+        images = self._augmented(self._read(picked["indices"]), picked)
+        if self._split is not None:
+            images, conditions = images[..., : self._split], images[..., self._split :]
+        elif self._conditions is not None:
+            conditions = self._conditions[picked["indices"]]
+            conditions = self._augmented(conditions, picked) if len(self.condition_shape) == 3 else conditions
+        else:
+            return _scaled(images, self._value_range)
+        return _scaled(images, self._value_range), _scaled(conditions, self._split and self._value_range)
+
+    def _augmented(self, batch, picked):
+        """Images, mirrored and cropped as they were picked."""
+        if "corners" in picked:
+            rows, columns = (
+                picked["corners"][:, axis, None] + np.arange(length) for axis, length in enumerate(self.crop)
+            )
+            batch = batch[np.arange(len(batch))[:, None, None], rows[:, :, None], columns[:, None, :]]
+        if "mirrored" in picked:
+            mirrored = picked["mirrored"].reshape(-1, *[1] * (batch.ndim - 1))
+            batch = np.where(mirrored, batch[:, :, ::-1], batch)
+        return batch
+
+
+class PairedEpochs(Epochs):
+    """Batches of pairs of two data sets without pairs: each has its own order, and its own passes.
+
+    A pass is as long as that of the larger one; the smaller one goes on with its next pass.
+
+    Args:
+        first, second: the `ArrayEpochs` of images alone, with batches of one size. The images of the second are the
+            conditions of the batches.
+    """
+
+    def __init__(self, first: ArrayEpochs, second: ArrayEpochs):
+        self.sides: tuple[ArrayEpochs, ArrayEpochs] = first, second
+        self.batch_size: int = first.batch_size
+        self.batches_per_pass: int = max(first.batches_per_pass, second.batches_per_pass)
+        self.image_shape: tuple[int, ...] = first.image_shape
+        self.condition_shape: tuple[int, ...] | None = second.image_shape
+        self.condition_dtype: str | None = "float32"
+        self.condition_range: tuple[float, float] | None = (-1.0, 1.0)
+        self.flip: bool = first.flip or second.flip
+
+    def unaugmented(self) -> "PairedEpochs":
+        """Returns the same batches, without mirrored images, and cropped at the center."""
+        return PairedEpochs(*(each.unaugmented() for each in self.sides))
+
+    def reader(self, rows: Callable[[Any], Any] | None = None) -> Callable[[int], Any]:
+        """Returns a function from a batch's number to the pair of batches: see `Epochs.reader`."""
+        first, second = (each.reader(rows) for each in self.sides)
+        return lambda number: (first(number), second(number))
 
 
 class _Batches:
@@ -96,20 +196,22 @@ class _Batches:
         return self.count
 
     def __iter__(self) -> Iterator[Any]:
-        size, per_pass, current = self.source.batch_size, self.source.batches_per_pass, None
+        batch = self.source.reader(self.rows)
         for number in itertools.islice(filter(self.is_kept or _always, itertools.count(self.first)), self.count):
-            pass_number, place = divmod(number, per_pass)
-            if pass_number != current:
-                current, order = pass_number, self.source.order_of_pass(pass_number)
-            picked = [values[place * size : (place + 1) * size] for values in order]
-            if self.rows is not None:
-                picked = [self.rows(values) for values in picked]
-            yield self._mapped(self.source.batch_at(*picked))
+            yield self._mapped(batch(number))
 
     def _mapped(self, batch):
         for function, _ in self.functions:
             batch = function(*batch) if isinstance(batch, tuple) else function(batch)
         return batch
+
+
+def _scaled(batch, value_range=None):
+    """Pixels of 8 or 16 bits as float32 in [-1, 1], from a range or all of their dtype; other values as they are."""
+    if batch.dtype not in (np.uint8, np.uint16):
+        return batch
+    low, high = value_range or (0, np.iinfo(batch.dtype).max)
+    return (batch.astype("float32") - np.float32(low)) / np.float32((high - low) / 2) - np.float32(1.0)
 
 
 def _always(number):
@@ -122,12 +224,25 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     Raises:
         ValueError: where it is not.
     """
+    received = f"image_size={size}, channels={channels}"
+    return _resize("Arrays and named sets of images are resized", received).resize_array(images, size, channels)
+
+
+def decode_png(content: bytes) -> np.ndarray:
+    """Returns a PNG of 16 bits, uint16 (height, width, channels), through TensorFlow where it is installed.
+
+    Raises:
+        ValueError: where it is not, or the PNG is damaged.
+    """
+    return _resize("PNGs of 16 bits in color are read", "one").decode_png(content)
+
+
+def _resize(what, received):
     try:
         from kerasgan.backend.tensorflow import resize
     except ImportError:
         raise ValueError(
-            "Arrays and named sets of images are resized by TensorFlow. Received: "
-            f"image_size={size}, channels={channels} without it. Resize them before they are loaded, or install "
-            "tensorflow; folders of photos need neither."
+            f"{what} by TensorFlow. Received: {received} without it. Convert them before they are loaded, or install "
+            "tensorflow; folders of other photos need neither."
         ) from None
-    return resize.resize_array(images, size, channels)
+    return resize

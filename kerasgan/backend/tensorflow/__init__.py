@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from .data import ArrayEpochs, resize_array
+from .data import ArrayEpochs, PairedEpochs, decode_png, resize_array
 from .events import EventFile, summaries
 from .exports import FREE_SIZE_ERRORS, SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
@@ -20,10 +20,12 @@ __all__ = [
     "WRITE_ERRORS",
     "ArrayEpochs",
     "EventFile",
+    "PairedEpochs",
     "apply",
     "call_network",
     "compiled",
     "cond",
+    "decode_png",
     "devices",
     "draw_labels",
     "gather",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.backend.epoch_facts import EpochFacts
 from kerasgan.validation import images as image_checks
 
 PARALLEL_CALLS = 2
@@ -30,52 +31,25 @@ def steady_options() -> tf.data.Options:
     return options
 
 
-class ArrayEpochs:
-    """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
-
-    Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
-    The order of a pass is a pure function of the seed and of the number of the pass: no global seed, no shuffle buffer.
-
-    Args:
-        values, labels, batch_size, shuffle, seed, flip: as for `make_batches`.
-        read: a function from indices, int64 (batch,), to those values, NumPy uint8 (batch, ...), where they are on
-            disk; None where they are in memory.
+class Epochs:
+    """Batches that follow from their number alone: what one and two arrays of images have in common.
 
     Attributes:
         batch_size: images in a batch.
         batches_per_pass: whole batches in a pass through the data.
-        image_shape: shape of one image, or point.
-        label_range: the least and the largest label, or None where batches are of images alone.
-        flip: the argument.
+        image_shape: shape of one image, or point, of a batch.
+        condition_shape, condition_dtype, condition_range: shape of the condition of one image, the dtype of a batch of
+            conditions, and bounds of their values; each None where batches are of images alone.
+        flip: whether images are mirrored.
     """
 
-    def __init__(
-        self,
-        values: np.ndarray,
-        labels: np.ndarray | None,
-        batch_size: int,
-        *,
-        read: Callable[[np.ndarray], np.ndarray] | None,
-        shuffle: bool,
-        seed: int,
-        flip: bool,
-    ):
-        self.batch_size: int = batch_size
-        self.batches_per_pass: int = len(values) // batch_size
-        self.image_shape: tuple[int, ...] = values.shape[1:]
-        self.label_range: tuple[int, int] | None = None if labels is None else (int(labels.min()), int(labels.max()))
-        self._num_images = len(values)
-        self._shuffle, self._seed = shuffle, seed
-        self.flip: bool = flip
-        with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
-            self._images_at = _reader(values, read)
-            self._labels = None if labels is None else tf.constant(labels)
-
-    def without_flips(self) -> "ArrayEpochs":
-        """Returns the same batches, without mirrored images."""
-        plain = copy.copy(self)
-        plain.flip = False
-        return plain
+    batch_size: int
+    batches_per_pass: int
+    image_shape: tuple[int, ...]
+    condition_shape: tuple[int, ...] | None
+    condition_dtype: str | None
+    condition_range: tuple[float, float] | None
+    flip: bool
 
     def pipeline(
         self,
@@ -114,56 +88,179 @@ class ArrayEpochs:
 
     def _dataset(self, first, count, functions, rows, is_kept):
         """The batches of a pipeline; `first` and `count` are tensors."""
-        indices = self._indices_from(first)
+        picks = self.picks_from(first)
         if is_kept is not None:
-            numbered = indices.enumerate(first).filter(plain(lambda number, each: is_kept(number)))
-            indices = numbered.map(plain(lambda number, each: each))
-        indices = indices.take(count)
+            numbered = picks.enumerate(first).filter(plain(lambda number, each: is_kept(number)))
+            picks = numbered.map(plain(lambda number, each: each))
+        picks = picks.take(count)
         if rows is not None:
-            indices = indices.map(plain(lambda *each: tuple(map(rows, each))))
+            picks = picks.map(plain(lambda each: tf.nest.map_structure(rows, each)))
         in_parallel = list(itertools.takewhile(lambda pair: pair[1], functions))
 
-        def batch_at(*indices):
-            batch = self._batch_at(*indices)
+        def batch_at(picked):
+            batch = self.batch_at(picked)
             for function, _ in in_parallel:
                 batch = _applied(function, batch)
             return batch
 
-        dataset = indices.map(plain(batch_at), num_parallel_calls=PARALLEL_CALLS, deterministic=True)
+        dataset = picks.map(plain(batch_at), num_parallel_calls=PARALLEL_CALLS, deterministic=True)
         for function, _ in functions[len(in_parallel) :]:
             dataset = dataset.map(plain(tf.function(function)))  # one after another, since it may have a state
         return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(PREFETCH_BATCHES)
 
-    def _indices_from(self, first):
-        """A dataset of the indices of each batch from number `first` on, without end."""
+    def picks_from(self, first: Any) -> tf.data.Dataset:
+        """Returns a dataset, without end, of the picks of each batch from number `first`, a tensor, on."""
+        raise NotImplementedError
+
+    def batch_at(self, picked: Any) -> Any:
+        """Returns the batch of some picks: images, or a pair of images and conditions."""
+        raise NotImplementedError
+
+
+class ArrayEpochs(Epochs):
+    """Batches of arrays that follow from their number alone; see `kerasgan.datasets.batches.make_batches`.
+
+    Indices are shuffled, not images, and a whole batch is gathered and scaled at once: that keeps the pipeline fast.
+    The order of a pass is a pure function of the seed and of the number of the pass: no global seed, no shuffle buffer.
+
+    Args:
+        values, conditions, batch_size, shuffle, seed, flip, crop, condition_channels, value_range: as for
+            `make_batches`.
+        read: a function from indices, int64 (batch,), to those values, NumPy (batch, ...), where they are on disk; None
+            where they are in memory.
+
+    Attributes:
+        flip, crop: the arguments.
+        random_crops: whether crops are at other places in each pass, or all at the center.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        conditions: np.ndarray | None,
+        batch_size: int,
+        *,
+        read: Callable[[np.ndarray], np.ndarray] | None,
+        shuffle: bool,
+        seed: int,
+        flip: bool,
+        crop: tuple[int, int] | None = None,
+        condition_channels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+    ):
+        self.batch_size: int = batch_size
+        self.batches_per_pass: int = len(values) // batch_size
+        facts = EpochFacts.of(values, conditions, crop, condition_channels)
+        self.image_shape: tuple[int, ...] = facts.image_shape
+        self.condition_shape: tuple[int, ...] | None = facts.condition_shape
+        self.condition_dtype: str | None = facts.condition_dtype
+        self.condition_range: tuple[float, float] | None = facts.condition_range
+        self._num_images, self._sides = len(values), values.shape[1:3]
+        self._shuffle, self._seed, self._split = shuffle, seed, facts.split
+        self._value_range = value_range
+        self.flip: bool = flip
+        self.crop: tuple[int, int] | None = crop
+        self.random_crops: bool = True
+        with tf.device("CPU:0"):  # else the whole data set would be put into the memory of the GPU
+            self._images_at = _reader(values, read)
+            self._conditions_at = None if conditions is None else _reader(conditions, None)
+
+    def unaugmented(self) -> "ArrayEpochs":
+        """Returns the same batches, without mirrored images, and cropped at the center."""
+        plain = copy.copy(self)
+        plain.flip, plain.random_crops = False, False
+        return plain
+
+    def picks_from(self, first: Any) -> tf.data.Dataset:
+        """Returns a dataset of the picks of each batch: see `Epochs.picks_from`."""
         first_pass, skip = first // self.batches_per_pass, first % self.batches_per_pass
         passes = tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max)
-        return passes.map(plain(self._order_of_pass)).unbatch().skip(skip)
+        return passes.map(plain(self._picks_of_pass)).unbatch().skip(skip)
 
-    def _order_of_pass(self, number):
-        """The indices of a pass, int64 (batches, batch_size), and, with `flip`, which images are mirrored, bool."""
+    def _picks_of_pass(self, number):
+        """A dict of the indices of a pass, int64 (batches, batch_size), of which images are mirrored, and of corners.
+
+        `mirrored` is bool, and there with `flip`; `corners` is int64 (batches, batch_size, 2), and there with `crop`.
+        """
         indices = tf.range(self._num_images, dtype="int64")
         if self._shuffle:
             indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self._seed, number]))
-        if not self.flip:
-            return (self._in_batches(indices),)
+        picks = {"indices": indices}
         # A negative number, since those of passes have given the order its random bits.
-        bits = tf.random.stateless_uniform(tf.shape(indices), tf.stack([self._seed, -1 - number]), 0, 2, tf.int32)
-        return self._in_batches(indices), self._in_batches(bits == 1)
+        seed = tf.stack([self._seed, -1 - number])
+        if self.flip:
+            picks["mirrored"] = tf.random.stateless_uniform(tf.shape(indices), seed, 0, 2, tf.int32) == 1
+        if self.crop is not None:
+            picks["corners"] = self._corners(tf.random.experimental.stateless_fold_in(seed, 1))
+        return {name: self._in_batches(values) for name, values in picks.items()}
+
+    def _corners(self, seed):
+        """The top and the left of each image's crop, int64 (num_images, 2)."""
+        rest = np.subtract(self._sides, self.crop)
+        if not self.random_crops:
+            return tf.broadcast_to(tf.constant(rest // 2, tf.int64), (self._num_images, 2))
+        uniform = tf.random.stateless_uniform((self._num_images, 2), seed)
+        return tf.minimum(tf.cast(uniform * tf.constant(rest + 1, tf.float32), tf.int64), rest)
 
     def _in_batches(self, values):
         shape = (self.batches_per_pass, self.batch_size)
-        return tf.reshape(values[: shape[0] * shape[1]], shape)
+        return tf.reshape(values[: shape[0] * shape[1]], (*shape, *values.shape[1:]))
 
-    def _batch_at(self, indices, mirrored=None):
-        batch = self._images_at(indices)
-        if mirrored is not None:
-            # Ten times as fast as a slice with step -1 and `tf.where`.
-            both = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0)
-            batch = tf.gather(both, tf.range(indices.shape[0]) + indices.shape[0] * tf.cast(mirrored, "int32"))
-        if batch.dtype == tf.uint8:
-            batch = tf.cast(batch, tf.float32) / 127.5 - 1.0
-        return batch if self._labels is None else (batch, tf.gather(self._labels, indices))
+    def batch_at(self, picked: dict[str, Any]) -> Any:
+        """Returns the batch of some picks: see `Epochs.batch_at`."""
+        images = self._augmented(self._images_at(picked["indices"]), picked)
+        if self._split is not None:
+            images, conditions = images[..., : self._split], images[..., self._split :]
+        elif self._conditions_at is not None:
+            conditions = self._conditions_at(picked["indices"])
+            conditions = self._augmented(conditions, picked) if len(self.condition_shape) == 3 else conditions
+        else:
+            return _scaled(images, self._value_range)
+        return _scaled(images, self._value_range), _scaled(conditions, self._split and self._value_range)
+
+    def _augmented(self, batch, picked):
+        """Images, mirrored and cropped as they were picked."""
+        if "corners" in picked:
+            batch = _cropped(batch, picked["corners"], self.crop)
+        if "mirrored" not in picked:
+            return batch
+        # Ten times as fast as a slice with step -1 and `tf.where`.
+        both, size = tf.concat([batch, tf.reverse(batch, axis=[2])], axis=0), batch.shape[0]
+        return tf.gather(both, tf.range(size) + size * tf.cast(picked["mirrored"], "int32"))
+
+
+class PairedEpochs(Epochs):
+    """Batches of pairs of two data sets without pairs: each has its own order, and its own passes.
+
+    A pass is as long as that of the larger one; the smaller one goes on with its next pass.
+
+    Args:
+        first, second: the `ArrayEpochs` of images alone, with batches of one size. The images of the second are the
+            conditions of the batches.
+    """
+
+    def __init__(self, first: ArrayEpochs, second: ArrayEpochs):
+        self.sides: tuple[ArrayEpochs, ArrayEpochs] = first, second
+        self.batch_size: int = first.batch_size
+        self.batches_per_pass: int = max(first.batches_per_pass, second.batches_per_pass)
+        self.image_shape: tuple[int, ...] = first.image_shape
+        self.condition_shape: tuple[int, ...] | None = second.image_shape
+        self.condition_dtype: str | None = "float32"
+        self.condition_range: tuple[float, float] | None = (-1.0, 1.0)
+        self.flip: bool = first.flip or second.flip
+
+    def unaugmented(self) -> "PairedEpochs":
+        """Returns the same batches, without mirrored images, and cropped at the center."""
+        return PairedEpochs(*(each.unaugmented() for each in self.sides))
+
+    def picks_from(self, first: Any) -> tf.data.Dataset:
+        """Returns a dataset of pairs of picks: see `Epochs.picks_from`."""
+        pairs = tf.data.Dataset.zip(tuple(each.picks_from(first) for each in self.sides))
+        return pairs.map(plain(lambda *pair: {"first": pair[0], "second": pair[1]}))
+
+    def batch_at(self, picked: Any) -> Any:
+        """Returns the pair of batches of some picks: see `Epochs.batch_at`."""
+        return self.sides[0].batch_at(picked["first"]), self.sides[1].batch_at(picked["second"])
 
 
 def watched(dataset: tf.data.Dataset, keep: Callable[..., Any], most: int) -> tf.data.Dataset:
@@ -231,10 +328,28 @@ def _reader(values, read):
         return lambda indices: tf.gather(held, indices)
 
     def images_at(indices):
-        batch = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
+        batch = tf.numpy_function(read, [indices], tf.as_dtype(values.dtype), stateful=False)
         return tf.ensure_shape(batch, (indices.shape[0], *values.shape[1:]))
 
     return images_at
+
+
+def _cropped(batch, corners, size):
+    """Images (batch, *size, channels) whose top left corners are at these places, int64 (batch, 2)."""
+    for axis, length in enumerate(size):
+        places = corners[:, axis, None] + tf.range(length, dtype="int64")
+        batch = tf.gather(batch, places, axis=1 + axis, batch_dims=1)
+    return batch
+
+
+def _scaled(batch, value_range=None):
+    """Pixels of 8 or 16 bits as float32 in [-1, 1], from a range or all of their dtype; other values as they are."""
+    if batch.dtype not in (tf.uint8, tf.uint16):
+        return batch
+    low, high = value_range or (0, batch.dtype.max)
+    batch = tf.cast(batch, tf.float32)
+    batch = batch - low if low else batch
+    return batch / ((high - low) / 2) - 1.0
 
 
 def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
@@ -242,3 +357,10 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     from . import resize
 
     return resize.resize_array(images, size, channels)
+
+
+def decode_png(content: bytes) -> np.ndarray:
+    """Returns a PNG of 16 bits: see `kerasgan.backend.tensorflow.resize`."""
+    from . import resize
+
+    return resize.decode_png(content)

@@ -15,7 +15,7 @@ def resize_images(images: Any, size: tuple[int, int] | None, channels: int | Non
     bilinear.
 
     Args:
-        images: tensor ([batch,] height, width, channels), uint8 in [0, 255] or float32 in [-1, 1]; height and width may
+        images: tensor ([batch,] height, width, channels), uint8, uint16 or float32; height and width may
             be unknown.
         size: (height, width), or None to keep the size.
         channels: 1 or 3, or None to keep the channels.
@@ -30,7 +30,7 @@ def resize_images(images: Any, size: tuple[int, int] | None, channels: int | Non
         lambda: tf.image.resize(cropped, size, method="area"),
         lambda: tf.image.resize(cropped, size, method="bilinear"),
     )
-    return tf.saturate_cast(tf.round(resized), tf.uint8) if images.dtype == tf.uint8 else resized
+    return tf.saturate_cast(tf.round(resized), images.dtype) if images.dtype.is_integer else resized
 
 
 def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
@@ -38,6 +38,19 @@ def resize_array(images: np.ndarray, size: tuple[int, int] | None, channels: int
     with tf.device("CPU:0"):
         chunks = [images[start : start + RESIZE_CHUNK_IMAGES] for start in range(0, len(images), RESIZE_CHUNK_IMAGES)]
         return tf.concat([resize_images(tf.constant(chunk), size, channels) for chunk in chunks], axis=0).numpy()
+
+
+def decode_png(content: bytes) -> np.ndarray:
+    """Returns a PNG of 16 bits, all of them kept: uint16 (height, width, channels).
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    try:
+        with tf.device("CPU:0"):
+            return tf.io.decode_png(content, dtype=tf.uint16).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(str(error).splitlines()[0]) from None
 
 
 def _convert_channels(images, channels):
