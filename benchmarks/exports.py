@@ -28,6 +28,10 @@ PAIRS = {
 }
 LATENT_DIM = 64
 
+TRANSLATIONS = ("unet 64", "patchgan 64", "translator 64")
+UNSEEN = ((96, 48), (48, 112))
+"""Sizes that the networks from image to image, built for 64x64 pixels, have never seen."""
+
 
 def make_gan(name, width=None):
     """Returns the GAN of a name of `PAIRS`, with images that fill their range.
@@ -116,6 +120,58 @@ def measure(gan, format, precision, folder):
     }
 
 
+def make_translation(name):
+    """Returns a GAN from gray images to color, and what is exported of it, for a name of `TRANSLATIONS`."""
+    import keras
+
+    from kerasgan import GAN, conditions, networks
+
+    keras.utils.set_random_seed(0)
+    gray, shape = conditions.Image((64, 64, 1)), (64, 64, 3)
+    generator = (networks.translator if name.startswith("translator") else networks.unet)(shape, gray)
+    discriminator = networks.patchgan(shape, gray)
+    for each in (generator, discriminator):
+        draw_weights(each)
+    what = "discriminator" if name.startswith("patchgan") else "generator"
+    return GAN(generator, discriminator, latent_dim=0, condition=gray), what
+
+
+def measure_sizes(name, format, folder):
+    """Returns the row of one export: the largest difference at each size of `UNSEEN`, in the format's own runtime."""
+    import numpy as np
+
+    from kerasgan.export import FORMATS, network, place
+
+    gan, what = make_translation(name)
+    path = pathlib.Path(folder, f"{format}{FORMATS[format].suffix}")
+    card, subject = gan.export(path, format, what=what), network.exported(gan, what, in_policy=False)
+    row = {"network": name, "format": format, "free": card["sizes"]["free"]}
+    for size in UNSEEN:
+        shapes = {each.name: (2, *size, each.shape[2]) for each in subject.inputs}
+        random = np.random.default_rng(2)
+        inputs = {each: random.uniform(-1, 1, shape).astype("float32") for each, shape in shapes.items()}
+        expected = subject.expected(inputs)
+        scale = max(1.0, float(np.abs(expected).max()))
+        found = place.module_of(format).run(path, subject, inputs, card)
+        difference = max(float(np.abs(each - expected).max()) / scale for each in found)
+        row[f"{size[0]}x{size[1]}"], row["std"] = difference, float(expected.std())
+    return row
+
+
+def measure_translations():
+    """Returns the rows of all networks from image to image in all formats but pages, and prints them as a table."""
+    rows = []
+    print("| network | format | std | 96x48 | 48x112 |\n|---|---|---|---|---|", flush=True)
+    for name in TRANSLATIONS:
+        for format in ("tf_saved_model", "onnx", "litert", "openvino"):
+            with tempfile.TemporaryDirectory() as folder:
+                row = measure_sizes(name, format, folder)
+            rows.append(row)
+            cells = " | ".join(f"{row[f'{height}x{width}']:.1e}" for height, width in UNSEEN)
+            print(f"| {name} | {format} | {row['std']:.2f} | {cells} |", flush=True)
+    return rows
+
+
 def tables(rows):
     """Returns the two tables of docs/export.md, Markdown: float32 in all formats, and weights with fewer bits."""
     found = {(row["pair"], row["format"], row["precision"]): row for row in rows}
@@ -145,6 +201,9 @@ def main():
     parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), default=list(PAIRS))
     parser.add_argument("--width", type=int, help="of all networks (default: their own)")
     records.add_options(parser, "exports")
+    parser.add_argument(
+        "--translations", action="store_true", help="measure networks from image to image at other sizes instead"
+    )
     parser.add_argument("--table", metavar="FILE", help="print the tables of earlier results, and measure nothing")
     options = parser.parse_args()
     if options.table:
@@ -152,6 +211,8 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from kerasgan.export import FORMATS
 
+    if options.translations:
+        return records.write(options, {"rows": measure_translations()})
     kinds = [(name, each) for name, chosen in FORMATS.items() for each in chosen.precisions if each != "auto"]
     print("| networks | parameters | std of pixels | format | precision | MB | largest difference | batch |")
     print("|---|---|---|---|---|---|---|---|", flush=True)

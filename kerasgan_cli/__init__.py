@@ -218,7 +218,9 @@ def _add_export(export):
         "--format", choices=list(formats), help=f"default: that of PATH's end, {suffixes}; else tf_saved_model"
     )
     export.add_argument(
-        "--what", choices=_all(each.what for each in formats.values()), help="default: generator; both for a SavedModel"
+        "--what",
+        choices=_all(each.what for each in formats.values()),
+        help="default: generator (of a CycleGAN generator_ab); both, that is all networks, for a SavedModel",
     )
     export.add_argument(
         "--precision",

@@ -8,7 +8,7 @@ use. Everything else in the package is written once, with `keras.ops` and these 
 - data: `ArrayEpochs`, `PairedEpochs`, `resize_array`, `decode_png`;
 - inference: `sampler`, `inference`, `compiled`, `draw_labels`;
 - TensorBoard: `EventFile`, `summaries`, `WRITE_ERRORS`; exports: `EXPORTS_RUNS`, `SEEDED_LATENTS`,
-  `traced`, `onnx_model`, `litert_model`, `write_saved_model`;
+  `FREE_SIZE_ERRORS`, `traced`, `onnx_model`, `litert_model`, `write_saved_model`;
 - the engine and the machine: `NAME`, `PACKAGES`, `devices`, `make_deterministic`.
 """
 

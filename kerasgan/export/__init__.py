@@ -28,12 +28,17 @@ def export(
 
     - `serving_default(z)`: float32 latents (n, latent_dim) to `images` (n, ...) in [-1, 1];
     - `generate(n, seed)`: two int32 scalars to `images` (n, ...), the same as those of `gan.generate(n, seed)`;
-    - `discriminate(images)`: images (n, ...) in [-1, 1] to `logits` (n,); positive means real.
+    - `discriminate(images)`: images (n, ...) in [-1, 1] to `logits` (n,), or a map of them; positive means real.
 
     The other formats hold one network: the generator, which is the averaged one if there is one, from `z` to `images`,
-    or the discriminator, from `images` to `logits`. For a conditional GAN each network takes int32 `labels` (n,) as
-    well, and `generate` draws them uniformly. Labels are clipped to [0, num_classes), in every format: an exported
-    model cannot refuse them.
+    or the discriminator, from `images` to `logits`. For a conditional GAN each network takes the condition as well:
+    int32 `labels` (n,) for classes, float32 `condition` (n, ...) for all others. `generate` draws classes uniformly;
+    other conditions it takes in the place of `n`. Labels are clipped to their range, in every format: an exported model
+    cannot refuse them.
+
+    A generator from image to image takes `images` to `translated`, and is the endpoint `translate` as well. The sizes
+    that it takes stay free. A `kerasgan.CycleGAN` has `translate_to_a`, `translate_to_b`, `discriminate_a` and
+    `discriminate_b`.
 
     The card, JSON, says what goes in and out, with a test vector and the largest difference that the check has found:
     `kerasgan.json` in the folder of a SavedModel, `FILE.kerasgan.json` next to a file.
@@ -47,7 +52,8 @@ def export(
         format: a name of `kerasgan.export.FORMATS`; None takes the one whose suffix the path has: `.onnx`, `.tflite`
             (`"litert"`), `.xml` (`"openvino"`) or `.html`, and `"tf_saved_model"` for any other path.
         what: `"generator"`, `"discriminator"`, or for a SavedModel `"both"`; None for the generator, and both in a
-            SavedModel.
+            SavedModel. Of a CycleGAN `"generator_ab"` (the default of files), `"generator_ba"`, `"discriminator_a"` or
+            `"discriminator_b"`.
         precision: of the stored weights. None for `"float32"`, and in a page for `"auto"`: float16 where its pixels
             stay within one level. ONNX and LiteRT also have `"float16"` and `"int8"`, a page `"float16"`.
         check: True loads what was written in its own runtime and compares the test vector's output with the network's
@@ -76,15 +82,17 @@ def export(
     format = format_of(os.fspath(filepath)) if format is None else format
     if format not in FORMATS:
         raise errors.unknown_name("format", format, FORMATS)
-    what, precision = what or FORMATS[format].what[0], precision or next(iter(FORMATS[format].precisions))
+    precision = precision or next(iter(FORMATS[format].precisions))
     return _write(gan, filepath, format, what, precision, check, options)
 
 
 def _write(gan, filepath, format, what, precision, checked, options):
-    chosen = FORMATS[format]
-    place.check_choices(format, what, precision, options)
+    chosen, module = FORMATS[format], place.module_of(format)
+    if hasattr(module, "check_gan"):
+        module.check_gan(gan)
+    place.check_choices(format, what or chosen.what[0], precision, options)
     path = place.checked_path(filepath, format)
-    module = place.module_of(format)
+    what = _checked_what(gan, what, chosen)
     subject = network.exported(gan, what, in_policy=chosen.is_folder)
     vectors = checks.test_vectors(subject)
     found = card.contents(subject, format, precision) | {"test": checks.encoded(vectors)}
@@ -103,6 +111,17 @@ def _write(gan, filepath, format, what, precision, checked, options):
     return found
 
 
+def _checked_what(gan, what, chosen):
+    """Returns what is exported, of what a format holds and a GAN has."""
+    known = network.choices(gan, several=chosen.is_folder)
+    if what is not None and what not in known:
+        kind = "a CycleGAN" if network.has_domains(gan) else "a GAN of one generator"
+        raise ValueError(
+            f"{chosen.title} of {kind} is written with what one of {', '.join(known)}. Received: what={what!r}."
+        )
+    return known[0] if what is None else what
+
+
 def _converted(module, subject, path, found, options):
     """Calls a format's `write`; converters have errors of their own for networks that they do not know."""
     try:
@@ -112,6 +131,6 @@ def _converted(module, subject, path, found, options):
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{FORMATS[found['format']].title} cannot hold this network. Received: a {subject.what} with which its "
+            f"{FORMATS[found['format']].title} cannot hold this network. Received: a {subject.role} with which its "
             f"converter ends in an error ({reason}). Choose another format, or replace the layer that it names."
         ) from error

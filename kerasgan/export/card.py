@@ -11,18 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasgan import backend
-from kerasgan.export.network import Exported, Tensor
+from kerasgan import backend, conditions
+from kerasgan.export.network import CLIPPED, Exported, Tensor
 from kerasgan.export.registry import Format
 
 NAME = "kerasgan.json"
-VERSION = 2
+VERSION = 3
 
 
 def contents(exported: Exported, format: str, precision: str) -> dict[str, Any]:
     """Returns the card before anything is written, a dict that JSON can hold.
 
-    The fields from `latent_shape` on are those of version 1, whatever is exported.
+    The fields from `latent_shape` to `logits` are those of version 1, `inputs` and `outputs` those of version 2.
     """
     gan = exported.gan
     return {
@@ -30,18 +30,44 @@ def contents(exported: Exported, format: str, precision: str) -> dict[str, Any]:
         "format": format,
         "what": exported.what,
         "precision": precision,
-        "inputs": [_described(each, gan) for each in exported.inputs],
-        "outputs": [_described(exported.output, gan)],
+        **ports(exported),
+        "condition": None if exported.condition is None else _condition(exported.condition),
         "latent_shape": [gan.latent_dim],
-        "latent_distribution": "standard normal",
-        "image_shape": list(gan.image_shape),
+        "latent_distribution": "standard normal" if gan.latent_dim else None,
+        "image_shape": list(exported.image_shape),
         "num_classes": gan.num_classes,
         "labels": None if gan.num_classes is None else _labels(gan.num_classes),
-        "pixel_range": _pixel_range(gan),
+        "pixel_range": _pixel_range(exported.image_shape),
         "logits": "positive means real",
         "seeded_latents": backend.SEEDED_LATENTS,
         "versions": _versions(),
     }
+
+
+def ports(exported: Exported, batch: int | str = "batch") -> dict[str, Any]:
+    """Returns what the card says of a network's inputs and outputs, and of the sizes that it takes.
+
+    Args:
+        exported: the network.
+        batch: the number of samples that it takes; "batch" for any.
+    """
+    return {
+        "inputs": [_described(each, exported, batch) for each in exported.inputs],
+        "outputs": [_described(exported.output, exported, batch)],
+        "sizes": _sizes(exported),
+    }
+
+
+def signatures(exported: Exported) -> dict[str, Any]:
+    """Returns what the card says of the endpoints of a SavedModel for one network."""
+    named = {each["name"]: each for each in ports(exported)["inputs"]}
+    outputs = [_described(exported.output, exported, "batch")]
+    found = {exported.endpoint: {"inputs": list(named.values()), "outputs": outputs}}
+    if exported.drawn_from:
+        scalars = {name: {"name": name, "dtype": "int32", "shape": []} for name in ("n", "seed")}
+        inputs = [(scalars | named)[name] for name in exported.drawn_from]
+        found["generate"] = {"inputs": inputs, "outputs": outputs}
+    return found
 
 
 def write(path: pathlib.Path, chosen: Format, card: Mapping[str, Any]) -> None:
@@ -87,23 +113,47 @@ def _shortest(values):
     return float(str(np.float32(values))) if values.ndim == 0 else [_shortest(each) for each in values]
 
 
-def _described(tensor: Tensor, gan):
-    described = {"name": tensor.name, "dtype": tensor.dtype, "shape": ["batch", *tensor.shape]}
+def _described(tensor: Tensor, exported, batch):
+    described = {"name": tensor.name, "dtype": tensor.dtype, "shape": [batch, *tensor.dimensions[1:]]}
     if tensor.name == "z":
         return described | {"distribution": "standard normal"}
-    if tensor.name == "labels":
-        return described | {"range": [0, gan.num_classes - 1], "out_of_range": "clipped"}
-    if tensor.name == "images":
-        return described | {"range": _pixel_range(gan), "axes": _axes(gan)}
-    return described | {"meaning": "positive means real"}
+    if tensor.name == "logits":
+        return described | {"meaning": "positive means real"}
+    if tensor.name in ("labels", "condition") and len(tensor.shape) != 3:
+        limits = list(exported.condition.limits)
+        return described | ({"range": None} if None in limits else {"range": limits, "out_of_range": "clipped"})
+    return described | {"range": _pixel_range(tensor.shape), "axes": _axes(tensor.shape)}
 
 
-def _axes(gan):
-    return ["batch", "height", "width", "channels"] if len(gan.image_shape) == 3 else None
+def _condition(condition):
+    """Returns what the card says of a condition."""
+    names = {kind: name for name, kind in conditions.KINDS.items()}
+    found = {"kind": names[type(condition)], "shape": list(condition.shape), "dtype": condition.dtype}
+    limits = None if None in condition.limits else list(condition.limits)
+    found |= {"range": limits}
+    if limits is not None:
+        found["out_of_range"] = "clipped" if isinstance(condition, CLIPPED) else "taken as it is"
+    if isinstance(condition, conditions.Labels):
+        found["frequencies"] = None if condition.frequencies is None else list(condition.frequencies)
+    if isinstance(condition, conditions.Vector):
+        mean, std = condition.scale
+        found |= {"unit": "that of the data", "mean": mean.tolist(), "std": std.tolist()}
+    return found
 
 
-def _pixel_range(gan):
-    return [-1.0, 1.0] if len(gan.image_shape) == 3 else None
+def _sizes(exported):
+    """Returns what the card says of the sizes of images that go in; None where none go in."""
+    if exported.size is None:
+        return None
+    return {"free": exported.is_free, "multiple_of": exported.multiple, "training": list(exported.size)}
+
+
+def _axes(shape):
+    return ["batch", "height", "width", "channels"] if len(shape) == 3 else None
+
+
+def _pixel_range(shape):
+    return [-1.0, 1.0] if len(shape) == 3 else None
 
 
 def _labels(num_classes):

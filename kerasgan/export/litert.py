@@ -14,33 +14,26 @@ from kerasgan.export.network import Exported
 
 
 def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes a LiteRT file, for any batch size where the format can, or else for one sample.
+    """Writes a LiteRT file, for any batch and any size that the network takes where the format can.
+
+    Otherwise it is written for images of the size of training, or else for one sample of that size.
 
     Raises:
         ValueError: for a network that cannot be written with LiteRT's own operations.
     """
-    try:
-        model, batch = backend.litert_model(exported, precision), None
-    except NotImplementedError:
-        model, batch = _of_one_sample(exported, precision), 1
-    path.write_bytes(model)
-    if batch is None:
-        return {}
-    return {name: [_with_batch(each, batch) for each in card[name]] for name in ("inputs", "outputs")}
-
-
-def _of_one_sample(exported, precision):
-    try:
-        return backend.litert_model(exported, precision, batch=1)
-    except NotImplementedError as error:
-        raise ValueError(
-            "LiteRT is written with its built-in operations alone, since its runtime has no others. Received: a "
-            f"{exported.what} that needs {error}. Export it as onnx, or replace the layer."
-        ) from None
-
-
-def _with_batch(port, batch):
-    return port | {"shape": [batch, *port["shape"][1:]]}
+    fixed, needed = exported.of_fixed_size(), None
+    sized = [exported] if fixed is exported else [exported, fixed]
+    for network, batch in [*((each, None) for each in sized), (fixed, 1)]:
+        try:
+            path.write_bytes(backend.litert_model(network, precision, batch))
+        except NotImplementedError as error:
+            needed = error
+        else:
+            return cards.ports(network, batch or "batch")
+    raise ValueError(
+        "LiteRT is written with its built-in operations alone, since its runtime has no others. Received: a "
+        f"{exported.role} that needs {needed}. Export it as onnx, or replace the layer."
+    )
 
 
 def run(

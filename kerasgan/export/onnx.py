@@ -13,14 +13,21 @@ from kerasgan.export import onnx_graph
 from kerasgan.export.network import Exported
 
 
-def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> None:
-    """Writes an ONNX file."""
-    model = backend.onnx_model(exported)
-    onnx_graph.name_dimensions(model)
+def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes an ONNX file, for images of any size where the engine can, or else for those of training."""
+    try:
+        model, written = backend.onnx_model(exported), exported
+    except backend.FREE_SIZE_ERRORS:
+        written = exported.of_fixed_size()
+        if written is exported:
+            raise
+        model = backend.onnx_model(written)
+    onnx_graph.name_dimensions(model, [*written.inputs, written.output])
     onnx_graph.replace_unknown(model)
     if precision != "float32":
         onnx_graph.store(model, precision)
     path.write_bytes(model.SerializeToString())
+    return cards.ports(written)
 
 
 def run(

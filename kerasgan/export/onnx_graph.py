@@ -1,5 +1,6 @@
 """Changes to an ONNX graph: names of dimensions, operations that ONNX does not have, weights with fewer bits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,19 @@ CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1, "Gather": 0}
 """The axis of the output channels in the weights of an operation; for all others, such as MatMul, it is the last."""
 
 
-def name_dimensions(model: Any) -> None:
-    """Names the first dimension of each input and output `batch`, and forgets the shapes inside of the graph."""
+def name_dimensions(model: Any, tensors: Sequence[Any]) -> None:
+    """Names the free dimensions of inputs and outputs, and forgets the shapes inside of the graph.
+
+    Args:
+        model: an `onnx.ModelProto`.
+        tensors: values of `kerasgan.export.network.Tensor`; `dimensions` has the names.
+    """
+    dimensions = {each.name: each.dimensions for each in tensors}
     for value in (*model.graph.input, *model.graph.output):
-        shape = value.type.tensor_type.shape
-        if shape.dim and not shape.dim[0].HasField("dim_value"):
-            shape.dim[0].dim_param = "batch"
+        given = value.type.tensor_type.shape.dim
+        for dimension, known in zip(given, dimensions.get(value.name, ["batch"]), strict=False):
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = known if isinstance(known, str) else ""
     del model.graph.value_info[:]
 
 

@@ -3,9 +3,11 @@
 A format is one module of `kerasgan.export` (a file or a folder) and one entry of `FORMATS`. The module has
 
 - `write(exported, path, precision, card, **options)`: writes the file or folder, and returns what is to be added to the
-  card, a dict or None. `exported` is a `network.Exported`; `card` is the card as far as it is known.
+  card, a dict or None. `exported` is a `network.Exported`; `card` is the card as far as it is known. Where the format
+  cannot leave sizes free, it writes `exported.of_fixed_size()`, and returns `card.ports` of that.
 - `run(path, exported, inputs, card)`: runs what was written in its own runtime on arrays by name, and returns a list of
   arrays, each of which should be the network's output. A format whose module lacks it is not checked.
+- `check_gan(gan)`: refuses GANs that the format cannot hold. Only formats that cannot hold some have it.
 - `embed(path, card)`: puts the card into the file. Only formats that carry their card have it.
 
 The command line reads this file without importing the package, so it imports nothing but the standard library.
@@ -13,6 +15,12 @@ The command line reads this file without importing the package, so it imports no
 
 from collections.abc import Mapping
 from typing import NamedTuple
+
+DOMAINS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+"""The networks of a `kerasgan.CycleGAN`."""
+
+ONE = ("generator", "discriminator", *DOMAINS)
+BOTH = ("both", *ONE)
 
 
 class Option(NamedTuple):
@@ -53,7 +61,8 @@ class Format(NamedTuple):
         needs: what has to be installed, for each engine that can write it.
         precisions: the values of `precision` that it takes, with the tolerance of each: the largest difference from
             the network in float32 that the check lets pass.
-        what: the values of `what` that it takes; the first is the default.
+        what: the values of `what` that it takes for one kind of GAN or another. The first that a GAN has is the
+            default.
         options: further options.
         companions: suffixes of further files that it writes next to the first, in its place.
     """
@@ -63,7 +72,7 @@ class Format(NamedTuple):
     suffix: str
     needs: Mapping[str, Needs]
     precisions: Mapping[str, float]
-    what: tuple[str, ...] = ("generator", "discriminator")
+    what: tuple[str, ...] = ONE
     options: tuple[Option, ...] = ()
     companions: tuple[str, ...] = ()
 
@@ -93,8 +102,6 @@ PAGE = (
     Option("runtime", "own", "what runs a page: own kernels, or onnxruntime-web for all layers", ("own", "onnx")),
     Option("onnxruntime_web", "", "folder of the npm package onnxruntime-web, for --runtime onnx"),
 )
-BOTH = ("both", "generator", "discriminator")
-
 FORMATS: dict[str, Format] = {
     "tf_saved_model": Format("saved_model", "TensorFlow's SavedModel", "", SAVED_MODEL, FLOAT32, BOTH),
     "onnx": Format("onnx", "ONNX", ".onnx", ONNX, WEIGHTS),

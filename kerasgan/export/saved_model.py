@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: a folder with up to three endpoints, for programs that have TensorFlow alone."""
+"""TensorFlow's SavedModel: a folder with several endpoints, for programs that have TensorFlow alone."""
 
 import importlib.metadata
 import pathlib
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan import backend
+from kerasgan.export import card as cards
 from kerasgan.export.network import Exported
 from kerasgan.validation import paths
 
@@ -21,16 +22,29 @@ def write(exported: Exported, path: pathlib.Path, precision: str, card: Mapping[
         ValueError: for a path that TensorFlow cannot write to.
     """
     paths.check_utf8("filepath", path)
-    return {"endpoints": backend.write_saved_model(exported, path)}
+    try:
+        endpoints, written = backend.write_saved_model(exported, path), exported
+    except backend.FREE_SIZE_ERRORS:
+        written = exported.of_fixed_size()
+        if written is exported:
+            raise
+        endpoints = backend.write_saved_model(written, path)
+    signatures = {name: each for network in written.all for name, each in cards.signatures(network).items()}
+    signatures["serving_default"] = signatures[written.endpoint]
+    found = {"endpoints": endpoints, "signatures": {name: signatures[name] for name in endpoints}}
+    return found | cards.ports(written)
 
 
 def run(
     path: pathlib.Path, exported: Exported, inputs: Mapping[str, np.ndarray], card: Mapping[str, Any]
 ) -> list[np.ndarray]:
     """Returns the outputs of the endpoints for one network, of a SavedModel that is loaded by TensorFlow."""
-    calls = {"discriminate" if exported.what == "discriminator" else "serving_default": inputs}
-    if "generate" in card["endpoints"] and exported.what != "discriminator":
-        calls["generate"] = {name: np.int32(card["test"][name]) for name in ("n", "seed")}
+    calls = {exported.endpoint: inputs}
+    if exported.what == card["what"]:
+        calls["serving_default"] = inputs
+    if "generate" in card["endpoints"] and exported.drawn_from:
+        drawn = {"n": np.int32(card["test"]["n"]), "seed": np.int32(card["test"]["seed"])}
+        calls["generate"] = {name: drawn[name] if name in drawn else inputs[name] for name in exported.drawn_from}
     with tempfile.TemporaryDirectory() as folder:
         link = pathlib.Path(folder, "saved_model")  # a path in which TensorFlow sees no pattern
         link.symlink_to(path.absolute(), target_is_directory=True)

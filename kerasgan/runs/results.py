@@ -31,7 +31,7 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
             f"{quoted(run)}"
         ) from error
     if job.chief:
-        _print_paths(run, has_page=len(gan.image_shape) == 3)
+        _print_paths(run, gan)
 
 
 def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
@@ -69,7 +69,7 @@ def _samples_picture(gan):
     return pictures.picture_of(gan.generate(64, seed=0))
 
 
-def _print_paths(run, has_page):
+def _print_paths(run, gan):
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
     print(
         f"""
@@ -77,18 +77,26 @@ samples      {printable(run / run_folder.SAMPLES)}
              {opens} {quoted(run / run_folder.SAMPLES)}
 logs         {printable(run)}
              tensorboard --host localhost --logdir {quoted(run.parent)}
-SavedModel   {_where_exported(run / run_folder.EXPORT)}
+SavedModel   {_where_exported(run / run_folder.EXPORT, _draws_alone(gan))}
 more         kerasgan sample {quoted(run)}"""
     )
-    if has_page:
+    if len(gan.image_shape) == 3 and _draws_alone(gan):
         print(f"page         kerasgan export {quoted(run)} --format html   # one file that anybody can open")
 
 
-def _where_exported(folder):
+def _draws_alone(gan):
+    """Returns whether samples need no condition to be given: all is drawn, or there are classes, which are drawn."""
+    return gan.latent_dim > 0 and (gan.condition is None or gan.num_classes is not None)
+
+
+def _where_exported(folder, draws_alone):
     if not backend.EXPORTS_RUNS:
         command = f"KERAS_BACKEND=tensorflow kerasgan export {quoted(folder.parent)} --out {quoted(folder)}"
         return f"not written on JAX; TensorFlow writes it from the model of this run\n             {command}"
+    shown = "['serving_default']"
+    if draws_alone:
+        shown = "['generate'](n=tf.constant(4), seed=tf.constant(0))['images'].shape"
     return f"""{printable(folder)}
              python -c "import sys, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); \\
-             print(model.signatures['generate'](n=tf.constant(4), seed=tf.constant(0))['images'].shape)" \\
+             print(model.signatures{shown})" \\
              {quoted(folder)}"""

@@ -145,6 +145,31 @@ def test_a_saved_model_is_written_where_tensorflow_is_installed(tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+SAVED_TRANSLATOR = """
+import sys
+import numpy as np
+import tensorflow as tf
+import kerasgan
+
+gray = kerasgan.conditions.Image((16, 16, 1))
+gan = kerasgan.GAN(*kerasgan.networks.pix2pix((16, 16, 3), condition=gray, width=2), latent_dim=0, condition=gray)
+card = gan.export(sys.argv[1], what="generator")
+assert card["sizes"]["free"] and card["check"]["sizes"] == [[16, 16], [20, 24]], card
+images = np.random.default_rng(0).uniform(-1, 1, (2, 24, 40, 1)).astype("float32")
+translated = tf.saved_model.load(sys.argv[1]).signatures["translate"](images=tf.constant(images))["translated"]
+assert np.abs(translated.numpy() - gan.translate(images)).max() <= 1e-5
+card = gan.export(sys.argv[1] + ".onnx")
+assert not card["sizes"]["free"] and card["inputs"][0]["shape"] == ["batch", 16, 16, 1], card
+"""
+
+
+@pytest.mark.slow
+def test_a_saved_model_leaves_sizes_free_and_onnx_has_that_of_training(tmp_path):
+    command = [sys.executable, "-c", SAVED_TRANSLATOR, str(tmp_path / "saved_model")]
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
 def test_other_backends_are_refused_with_the_way_out():
     command = [sys.executable, "-c", "import kerasgan"]
     result = subprocess.run(command, env=environment(KERAS_BACKEND="numpy"), capture_output=True, text=True)

@@ -6,10 +6,8 @@ import pathlib
 
 import keras
 import numpy as np
-import openvino
 import pytest
-import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from clients import RUN
 
 import kerasgan
 from kerasgan.export import FORMATS
@@ -20,25 +18,7 @@ LABELS = np.array([0, 2, 7], "int32")  # the last is out of range
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 1)).astype("float32")
 
 
-def run_saved_model(path, output, inputs):
-    signature = "serving_default" if output == "images" else "discriminate"
-    return tf.saved_model.load(path).signatures[signature](**inputs)[output].numpy()
-
-
-def run_onnx(path, output, inputs):
-    return importlib.import_module("onnxruntime").InferenceSession(path).run([output], inputs)[0]
-
-
-def run_openvino(path, output, inputs):
-    return openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(inputs)[output]
-
-
-def run_litert(path, output, inputs):
-    return Interpreter(path).get_signature_runner()(**inputs)[output]
-
-
 SLOW = {("openvino", kind) for kind in ("resnext", "mlp", "averaged", "own")}
-RUN = {"tf_saved_model": run_saved_model, "onnx": run_onnx, "openvino": run_openvino, "litert": run_litert}
 
 
 def own_networks():

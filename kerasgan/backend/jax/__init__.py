@@ -10,12 +10,13 @@ from kerasgan.backend.placement import SingleDevice
 
 from .data import ArrayEpochs, PairedEpochs, decode_png, resize_array
 from .events import EventFile, summaries
-from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
+from .exports import FREE_SIZE_ERRORS, SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import compiled, draw_labels, inference, sampler
 
 __all__ = [
     "EXPORTS_RUNS",
+    "FREE_SIZE_ERRORS",
     "NAME",
     "PACKAGES",
     "SEEDED_LATENTS",

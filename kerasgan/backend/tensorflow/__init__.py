@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from .data import ArrayEpochs, PairedEpochs, decode_png, resize_array
 from .events import EventFile, summaries
-from .exports import SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
+from .exports import FREE_SIZE_ERRORS, SEEDED_LATENTS, litert_model, onnx_model, traced, write_saved_model
 from .fast_layers import call_network
 from .gradients import apply, cond, run_step, state_scope, vjp
 from .inference import compiled, draw_labels, inference, sampler
@@ -13,6 +13,7 @@ from .strategies import placement
 
 __all__ = [
     "EXPORTS_RUNS",
+    "FREE_SIZE_ERRORS",
     "NAME",
     "PACKAGES",
     "SEEDED_LATENTS",

@@ -14,6 +14,9 @@ from .inference import draw_labels
 OPSET = 17
 """The newest version of ONNX's operations that tf2onnx is tested with."""
 
+FREE_SIZE_ERRORS = ()
+"""What writing a network of free size ends in where only a fixed size can be written: TensorFlow writes any."""
+
 LAST_SEED = 2**31 - 2
 """Keras takes the seeds of latents modulo this number."""
 
@@ -92,27 +95,39 @@ def _without_stderr():
 
 def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str]:
     """Writes the endpoints that `kerasgan.export.export` describes, and returns their names."""
-    archive, gan = keras.export.ExportArchive(), exported.gan
+    archive = keras.export.ExportArchive()
     endpoints = {"serving_default": (_named(exported), _specs(exported.inputs))}
-
-    def generate(n, seed):
-        # The very draw of keras.random.normal with an integer seed, but with the seed as an input.
-        latents = tf.random.stateless_normal([n, gan.latent_dim], seed=[tf.math.floormod(seed, LAST_SEED), 0])
-        labels = [] if gan.num_classes is None else [draw_labels(n, seed, gan.num_classes)]
-        return {exported.output.name: exported.call(latents, *labels)}
-
-    if exported.what == "discriminator":
-        endpoints["discriminate"] = endpoints["serving_default"]
-    else:
-        endpoints["generate"] = (generate, [tf.TensorSpec((), tf.int32, name=name) for name in ("n", "seed")])
-    if exported.discriminator is not None:
-        endpoints["discriminate"] = (_named(exported.discriminator), _specs(exported.discriminator.inputs))
+    if exported.drawn_from:
+        endpoints["generate"] = _generate(exported)
+    endpoints |= {each.endpoint: (_named(each), _specs(each.inputs)) for each in exported.others}
     # The archive keeps the variables that its endpoints use. Tracking the networks would keep each a second time
     # (keras-team/keras#23553).
-    for name, (function, specs) in endpoints.items():
-        archive.add_endpoint(name, function, specs)
+    functions = {name: archive.add_endpoint(name, *endpoint) for name, endpoint in endpoints.items()}
+    if exported.endpoint not in endpoints:  # a second name for the same graph
+        functions["serving_default"].get_concrete_function()
+        archive.add_endpoint(exported.endpoint, functions["serving_default"])
     archive.write_out(str(folder), verbose=False)
-    return list(endpoints)
+    return list({**endpoints, exported.endpoint: None})
+
+
+def _generate(exported):
+    """Returns the endpoint that draws latents from a seed, a function and the specs of its arguments."""
+    gan = exported.gan
+    by_number = exported.drawn_from[0] == "n"
+
+    def generate(given, seed):
+        n = given if by_number else tf.shape(given)[0]
+        inputs = []
+        if gan.latent_dim:
+            # The very draw of keras.random.normal with an integer seed, but with the seed as an input.
+            inputs.append(tf.random.stateless_normal([n, gan.latent_dim], seed=[tf.math.floormod(seed, LAST_SEED), 0]))
+        if exported.condition is not None:
+            inputs.append(draw_labels(n, seed, gan.num_classes) if by_number else given)
+        return {exported.output.name: exported.call(*inputs)}
+
+    known = {each.name: spec for each, spec in zip(exported.inputs, _specs(exported.inputs), strict=True)}
+    known |= {name: tf.TensorSpec((), tf.int32, name=name) for name in ("n", "seed")}
+    return generate, [known[name] for name in exported.drawn_from]
 
 
 def _specs(inputs, batch=None):

@@ -8,13 +8,29 @@ from typing import Any
 import numpy as np
 
 from kerasgan.export.html import own_runtime, page, runtime_of_onnx
-from kerasgan.export.network import Exported
+from kerasgan.export.network import Exported, has_domains
 from kerasgan.validation import scalars
 
 LARGE_BYTES = 10_000_000
 """Pages above this size are slow to open, and too large for most mail."""
 
 CHANNELS = (1, 3)
+
+
+def check_gan(gan: Any) -> None:
+    """Checks that a page can draw the images of a GAN.
+
+    Raises:
+        ValueError: for a GAN without latents, or with a condition that is not a class.
+    """
+    condition = getattr(gan, "condition", None)
+    if gan.latent_dim and (condition is None or gan.num_classes is not None):
+        return
+    received = "a CycleGAN" if has_domains(gan) else f"condition={condition!r} with latent_dim={gan.latent_dim}"
+    raise ValueError(
+        f"A page draws images from latents, and from classes. Received: {received}. Export it to onnx or litert "
+        "instead, which take every condition, and run that file in a program of your own."
+    )
 
 
 def write(
