@@ -27,6 +27,7 @@ METRICS = (
     "js",
     "score",
     "copies",
+    "l1",
 )
 """Names of the metrics, here, in the callback `Evaluate` and (after `val_`) in the logs.
 
@@ -37,7 +38,8 @@ METRICS = (
 - `density`, `coverage`: `kerasgan.metrics.density_coverage`;
 - `js`: `kerasgan.metrics.class_divergence`, needs an extractor that classifies;
 - `score`: `kerasgan.metrics.classifier_score`, needs an extractor that classifies;
-- `copies`: `kerasgan.metrics.copying`, needs the training images; in the logs its `excess`.
+- `copies`: `kerasgan.metrics.copying`, needs the training images; in the logs its `excess`;
+- `l1`: mean absolute difference between each translation and the true image of its pair, which it needs.
 """
 
 _ROWS = {
@@ -54,6 +56,7 @@ _ROWS = {
     "js": ("Jensen-Shannon divergence of classes", "0 for the same shares, at most log 2 = 0.693"),
     "score": ("classifier score", "higher is better; at most the number of classes"),
     "copies": ("copies of training images", "0 for none, 1 where every sample is nearest to a training image"),
+    "l1": ("L1 to the true images", "mean absolute difference; lower is better, at most 2"),
 }
 
 
@@ -82,6 +85,7 @@ class Evaluation:
         score: classifier score of the generated images, mean over splits.
         score_spread: its standard deviation over splits.
         copies: a `kerasgan.metrics.Copying`: whether samples are copies of training images.
+        l1: mean absolute difference to the true images of the same pairs.
     """
 
     extractor: str
@@ -101,6 +105,7 @@ class Evaluation:
     score: float | None = None
     score_spread: float | None = None
     copies: metrics.Copying | None = None
+    l1: float | None = None
 
     def value(self, metric: str) -> float | None:
         """Returns the value of a metric as one number: of `copies` its excess."""
@@ -187,6 +192,7 @@ def evaluate(
     subset_size: int = 1000,
     seed: int = 0,
     training_images: Any = None,
+    truth: Any = None,
 ) -> Evaluation:
     """Returns the `Evaluation` of generated images against real ones.
 
@@ -204,6 +210,8 @@ def evaluate(
         seed: of the subsets.
         training_images: float (l, ...) in [-1, 1], or a `Real` of the same extractor: the images that the generator was
             trained on, for `copies`; `real_images` must be held-out ones then. None leaves `copies` out.
+        truth: float (m, ...) in [-1, 1]: for each generated image the real one of its pair, for `l1`; None leaves `l1`
+            out.
 
     Raises:
         ValueError: for an unknown metric, too few images, or values that are not finite.
@@ -234,6 +242,8 @@ def evaluate(
     if "copies" in names and training_images is not None:
         training = extract_real(training_images, real.extractor)
         values["copies"] = _copying(generated.features, training, real, seed)
+    if "l1" in names and truth is not None:
+        values["l1"] = mean_difference(truth, generated_images)
     values = {field: value for field, value in values.items() if field.removesuffix("_spread") in names}
     n, width = real.features.features.shape
     return Evaluation(real.extractor.name, n, len(generated.features), k, width, **values)
@@ -263,6 +273,23 @@ def _kernel_distance(real, generated, subsets, subset_size, seed):
 
 def _copying(generated, training, real, seed):
     return metrics.copying(generated, training.features.features, real.features.features, seed)
+
+
+def mean_difference(truth: ArrayLike, generated: ArrayLike) -> float:
+    """Returns the mean absolute difference between generated images and the real ones of their pairs.
+
+    Args:
+        truth, generated: float (n, ...) in [-1, 1], in the same order.
+
+    Raises:
+        ValueError: if their shapes differ.
+    """
+    if np.shape(truth) != np.shape(generated):
+        raise ValueError(
+            "Each generated image has a true one of its shape. Received: generated images of shape "
+            f"{np.shape(generated)}, truth of shape {np.shape(truth)}. Pass both as images, in the same order."
+        )
+    return float(np.mean(np.abs(np.asarray(truth, "float32") - np.asarray(generated, "float32")), dtype="float64"))
 
 
 def _of_classes(real, generated):

@@ -47,15 +47,20 @@ class Fit:
     samples: sample.Samples = dataclasses.field(default_factory=sample.Samples)
 
 
-def watch(callbacks: Any, x: Any, y: Any, validation_data: Any, validation_split: float) -> tuple[Any, Any, Any]:
+def watch(
+    gan: Any, callbacks: Any, x: Any, y: Any, validation_data: Any, validation_split: float
+) -> tuple[Any, Any, Any]:
     """Returns `x` and `validation_data` for `prepare`, and the `kerasgan.datasets.sample.Samples` of both.
 
-    There are samples only if a callback has an attribute `needs_samples` that is true.
+    There are samples only if a callback has an attribute `needs_samples` that is true, or a method of that name that
+    returns True for the GAN.
 
     Args:
+        gan: the `kerasgan.GAN`.
         callbacks, x, y, validation_data, validation_split: the arguments of `fit`.
     """
-    if not any(getattr(each, "needs_samples", False) for each in _flat(callbacks)):
+    needs = (getattr(each, "needs_samples", False) for each in _flat(callbacks))
+    if not any(each(gan) if callable(each) else each for each in needs):
         return x, validation_data, sample.Samples()
     return sample.watch(x, y, validation_data, validation_split)
 

@@ -255,7 +255,7 @@ class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.Sav
             "initial_epoch": initial_epoch,
             "steps_per_epoch": steps_per_epoch,
         }
-        x, validation_data, samples = fit_data.watch(callbacks, x, y, validation_data, validation_split)
+        x, validation_data, samples = fit_data.watch(self, callbacks, x, y, validation_data, validation_split)
         x, y = fit_data.prepare(self, x, y, batch_size, self.updates.d_steps, options)
         held_out_size = validation_batch_size or batch_size
         validation_data = fit_data.prepare_held_out(self, validation_data, held_out_size, validation_steps)

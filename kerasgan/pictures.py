@@ -82,6 +82,34 @@ def tile(images: Any, columns: int | None = None, padding: int = 1) -> np.ndarra
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def strips(*columns: Any, gap: int = 1) -> np.ndarray:
+    """Returns images that hold several images of one height side by side, such as an input, its translation, the truth.
+
+    Args:
+        columns: what comes from left to right: shape (n, height, width, channels) each, floats in [-1, 1]. Of more than
+            3 channels the first 3 are shown, of 2 channels the first; gray images are shown as gray next to colors.
+        gap: gray pixels between two images.
+
+    Returns:
+        float32, shape (n, height, sum of the widths + gaps, 1 or 3), for `tile`.
+
+    Raises:
+        ValueError: if there is no column, or they are not as many images of one height.
+    """
+    shapes = [np.shape(column) for column in columns]
+    if not shapes or any(len(shape) != 4 for shape in shapes) or len({shape[:2] for shape in shapes}) > 1:
+        raise ValueError(
+            "Strips are made of as many images of one height in each column. Received: columns of shapes "
+            f"{shapes}. Pass arrays (n, height, width, channels)."
+        )
+    shown = [np.asarray(column, "float32")[..., : 3 if np.shape(column)[-1] >= 3 else 1] for column in columns]
+    channels = max(each.shape[-1] for each in shown)
+    shade = PADDING_SHADE / 127.5 - 1
+    parts = [np.full((*shapes[0][:2], gap, channels), shade, "float32")] * (2 * len(shown) - 1)
+    parts[::2] = [each if each.shape[-1] == channels else each.repeat(channels, axis=-1) for each in shown]
+    return np.concatenate(parts, axis=2)
+
+
 def side_by_side(left: Any, right: Any, gap: int = 16) -> np.ndarray:
     """Returns one picture of two, with a white gap between them.
 

@@ -16,11 +16,14 @@ from . import look_inside, text
 from .recipes import print_recipe, print_recipes
 from .terminal import printing_anything, quiet_import, short_warnings
 from .values import Version
+from .values import image_size as _image_size
 from .values import positive as _positive
 from .values import seed as _seed
 
 FEATURES = ("classifier", "inception", "pixels")
 GUARDS = ("off", "warn", "stop", "rollback")
+CONDITIONS = ("edges", "gray", "small", "mask")
+SIDES = ("left", "right")
 STRATEGIES = ("one", "mirrored", "multi-worker")
 
 DEBUG = "KERASGAN_DEBUG"
@@ -104,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a GAN and export its generator"))
     _add_sample(commands.add_parser("sample", help="draw samples from a finished run"))
+    _add_translate(commands.add_parser("translate", help="translate a folder of photos by a finished run"))
     _add_evaluate(commands.add_parser("evaluate", help="compare a finished run's samples with real images"))
     _add_export(commands.add_parser("export", help="write a finished run's generator for use without Keras"))
     _add_compare(commands.add_parser("compare", help="several runs in one table, seeds averaged"))
@@ -123,10 +127,16 @@ def _add_train(train):
     )
     train.add_argument("--epochs", type=_positive, help="number of epochs (default: the recipe's)")
     train.add_argument("--batch-size", type=_positive, help="images in a batch (default: the recipe's)")
-    train.add_argument("--image-size", type=_positive, help="size of photos in pixels (default: the recipe's)")
+    train.add_argument(
+        "--image-size",
+        type=_image_size,
+        metavar="SIZE",
+        help="size of photos in pixels, such as 64, or 48x96 for height and width (default: the recipe's)",
+    )
     train.add_argument("--learning-rate", type=float, help="of Adam, for both networks (default: the recipe's)")
     train.add_argument("--objective", help="what the networks minimize, such as hinge (default: the recipe's)")
     train.add_argument("--conditional", action="store_true", default=None, help="train on the labels as well")
+    _add_conditions(train)
     train.add_argument("--precision", help="float32, or mixed_bfloat16 if the processor has it (default: the recipe's)")
     train.add_argument(
         "--steps-per-execution", type=_positive, help="steps for each call into TensorFlow (default: the recipe's)"
@@ -168,6 +178,45 @@ def _add_train(train):
         action="store_true",
         help="check everything, estimate the time, print the settings as JSON; write nothing",
     )
+
+
+def _add_conditions(train):
+    """Adds what images are translated from: each of these trains a model from image to image."""
+    train.add_argument(
+        "--pairs", nargs=2, metavar=("INPUTS", "TARGETS"), help="two folders of photos that have the same names"
+    )
+    train.add_argument(
+        "--pairs-side-by-side",
+        nargs="?",
+        const=SIDES[0],
+        choices=SIDES,
+        help="DATA is a folder of pictures of two photos each, the input on the left, or on the side that is named",
+    )
+    train.add_argument(
+        "--condition-from",
+        choices=CONDITIONS,
+        help="what is made of each photo in DATA and to be translated back: a sketch, gray, small, a part hidden",
+    )
+    train.add_argument(
+        "--domains", nargs=2, metavar=("A", "B"), help="two folders of photos without pairs, to be translated both ways"
+    )
+    train.add_argument(
+        "--conditions", metavar="TABLE", help="a CSV file of labels or numbers for the photos in DATA, to draw by"
+    )
+
+
+def _add_translate(translate):
+    translate.add_argument("run", metavar="RUN", help="the folder of a run that translates images")
+    translate.add_argument("images", metavar="FOLDER", help="a folder of photos, or a picture")
+    translate.add_argument("--out", metavar="FOLDER", required=True, help="where the translations go, as PNG files")
+    translate.add_argument("--to", choices=("a", "b"), help="of a run on two domains: which one (default: b)")
+    translate.add_argument(
+        "--from-photos",
+        action="store_true",
+        help="make the input of each photo, as in training with --condition-from",
+    )
+    translate.add_argument("--seed", type=_seed, default=0, help="of the latents, if there are (default: %(default)s)")
+    translate.add_argument("--overwrite", action="store_true", help="replace pictures that are there already")
 
 
 def _add_sample(sample):

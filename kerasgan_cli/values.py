@@ -18,6 +18,16 @@ def positive(text: str) -> int:
     return number
 
 
+def image_size(text: str) -> int | list[int]:
+    """Returns an image size: a whole number of at least 1, or [height, width] for a text such as 48x96."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of at least 1, or two: 48x96 for height and width. Received: {text!r}"
+        )
+    return int(sides[0]) if len(sides) == 1 else list(map(int, sides))
+
+
 class Version(argparse.Action):
     """Looks the version up only when it is asked for."""
 

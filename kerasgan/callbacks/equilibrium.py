@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from kerasgan import theory
 from kerasgan.validation.scalars import whole_number
 
+from . import translations
 from .writer import DIAGNOSTICS, ScalarLog, training_step
 
 MIN_IMAGES = 50
@@ -100,6 +101,12 @@ class Equilibrium(keras.callbacks.Callback):
                 "Equilibrium needs an objective whose d_loss bounds the Jensen-Shannon divergence: one of cross-"
                 f"entropy. Received: objective={self.model.objective!r}. Use objective='non_saturating', or stop on "
                 "a metric of the samples with keras.callbacks.EarlyStopping."
+            )
+        if translations.translates(self.model):
+            raise ValueError(
+                "Equilibrium compares samples with real images, and draws them without a condition. Received: a GAN "
+                f"with condition={self.model.condition!r}. Stop on a log of held-out pairs with "
+                "keras.callbacks.EarlyStopping, such as 'val_loss'."
             )
         shape = self.model.generate(1, seed=self.seed).shape[1:]
         if shape != self.real_images.shape[1:]:

@@ -11,15 +11,17 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasgan import conditions as kinds
 from kerasgan import evaluation, metrics
 from kerasgan.validation import errors
 from kerasgan.validation.scalars import whole_number
 
+from . import translations
 from .writer import EVALUATION, ScalarLog, training_step
 
 METRICS = evaluation.METRICS
 
-WORST = {"fid": math.inf, "fid_infinity": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0}
+WORST = {"fid": math.inf, "fid_infinity": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0, "l1": math.inf}
 """Values for samples that are not finite; 0 for all other metrics."""
 
 MIN_IMAGES = 10
@@ -41,7 +43,10 @@ class Evaluate(keras.callbacks.Callback):
     improvement, and `EarlyStopping` counts such epochs: make its patience a multiple of `every_epochs`. Samples that
     are not finite get the worst values there are: an infinite distance, precision 0.
 
-    A conditional GAN draws with the labels of the real images, or without them in equal shares. Metrics that have too
+    A conditional GAN draws with the labels of the real images, or without them in equal shares; with the conditions of
+    the real images, where these are several labels or numbers, or else with drawn ones. A GAN whose condition is an
+    image translates `conditions`, and can be compared with the truth of each by the metric "l1"; a `kerasgan.CycleGAN`
+    translates them from domain a to domain b. Metrics that have too
     few images to say something are warned of, once. The features of the real images are extracted once, at the start of
     training. The latents are always the same, and training is the same without this callback.
 
@@ -61,6 +66,8 @@ class Evaluate(keras.callbacks.Callback):
         labels: classes of the real images, int (m,); None for classes in equal shares, or those of a `Real`.
         training_images: those that `fit` trains on, float (l, ...) in [-1, 1], or a `Real`; for the metric "copies",
             which needs them. The real images must be held out then.
+        conditions: other conditions of the real images than classes, (m, ...); of a `kerasgan.CycleGAN`, whose real
+            images are of domain b, images of domain a.
 
     Attributes:
         latest: the last `kerasgan.evaluation.Evaluation`, or None.
@@ -97,12 +104,15 @@ class Evaluate(keras.callbacks.Callback):
         options: Mapping[str, Any] | None = None,
         labels: ArrayLike | None = None,
         training_images: "ArrayLike | evaluation.Real | None" = None,
+        conditions: ArrayLike | None = None,
     ):
         super().__init__()
         n = whole_number("n", n, MIN_IMAGES)
         self.real: np.ndarray | evaluation.Real
         self.labels: np.ndarray | None
-        self.real, self.labels = _choose(real_images, labels, n, seed)
+        self.conditions: np.ndarray | None
+        self.real, self.labels, self.conditions = _choose(real_images, labels, conditions, n, seed)
+        self._truth = self.real  # the images, where they are given
         self.training_images: Any = training_images
         self.extractor: Any = extractor
         self.every_epochs: int = whole_number("every_epochs", every_epochs, 1)
@@ -114,7 +124,10 @@ class Evaluate(keras.callbacks.Callback):
         self._scalars = ScalarLog(None if log_dir is None else pathlib.Path(log_dir) / "evaluation", EVALUATION)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        shape = self.model.generate(1, seed=self.seed).shape[1:]
+        self._check_conditions()
+        shape = tuple(self.model.image_shape)
+        if translations.translates_both_ways(self.model):
+            shape = (*shape[:2], self.model.channels[1])
         if not isinstance(self.real, evaluation.Real):
             if self.real.shape[1:] != shape:
                 raise ValueError(
@@ -157,6 +170,29 @@ class Evaluate(keras.callbacks.Callback):
             raise ValueError(f"The state must be one that Evaluate returned. Received: state={str(state)[:200]}.")
         self._logs = logs
 
+    def _check_conditions(self):
+        condition = self.model.data_spec[1]
+        translates = translations.translates(self.model)
+        if translates and self.conditions is None:
+            raise ValueError(
+                "A GAN whose condition is an image is evaluated on given ones. Received: conditions=None. Pass "
+                "Evaluate(real_images, conditions=inputs), in the order of the real images."
+            )
+        if self.conditions is not None and translations.translates_both_ways(self.model):
+            condition = kinds.Image((*self.model.image_shape[:2], self.model.channels[0]))
+        if self.conditions is not None:
+            if condition is None:
+                raise ValueError("Only a GAN with a condition is evaluated with conditions. Leave conditions out.")
+            condition.check_array(self.conditions, len(self.conditions))
+        if "l1" not in self.metrics:
+            self._truth = None
+        elif not translates or translations.translates_both_ways(self.model) or not isinstance(self._truth, np.ndarray):
+            raise ValueError(
+                "The metric 'l1' compares translations with the real images of their pairs. Received: metrics="
+                f"{self.metrics} for a GAN without pairs, or for features of real images. Leave 'l1' out, or pass the "
+                "images, and the conditions of each, to a GAN whose condition is an image."
+            )
+
     def _warn_of_few(self):
         notes = {name: metrics.too_few(name, *self.real.features.features.shape) for name in self.metrics}
         notes = {name: note for name, note in notes.items() if note is not None}
@@ -169,22 +205,28 @@ class Evaluate(keras.callbacks.Callback):
 
     def _samples(self):
         """Returns samples with the labels of the real images, where these are known."""
-        labels = None if getattr(self.model, "num_classes", None) is None else self.real.labels
-        return self.model.generate(len(self.real.features.features), seed=self.seed, labels=labels)
+        if translations.translates(self.model):
+            return self.model.translate(self.conditions)
+        given = {"condition": self.conditions}
+        if self.model.num_classes is not None:
+            given = {"labels": self.real.labels}
+        return self.model.generate(len(self.real.features.features), seed=self.seed, **given)
 
     def _evaluate(self):
         samples = self._samples()
         if not np.isfinite(samples).all():
             return {name: WORST.get(name, 0.0) for name in self.metrics}
-        options = {"seed": self.seed, "training_images": self.training_images} | self.options
+        options = {"seed": self.seed, "training_images": self.training_images, "truth": self._truth} | self.options
         self.latest = evaluation.evaluate(self.real, samples, metrics=self.metrics, **options)
         return {name: self.latest.value(name) for name in self.metrics}
 
 
-def _choose(real_images, labels, n, seed):
-    """Returns n of the real images and their labels, or a `Real` as it is."""
+def _choose(real_images, labels, conditions, n, seed):
+    """Returns n of the real images, their labels and their conditions, or a `Real` as it is."""
+    conditions = None if conditions is None else np.asarray(conditions)
     if isinstance(real_images, evaluation.Real):
-        return real_images, None
+        _check_count(conditions, len(real_images.features.features))
+        return real_images, None, conditions
     images = np.asarray(real_images)
     if images.ndim < 2 or len(images) < MIN_IMAGES:
         raise ValueError(
@@ -197,8 +239,17 @@ def _choose(real_images, labels, n, seed):
             f"There must be one label for each real image. Received: labels of shape {labels.shape} for {len(images)} "
             "images. Pass labels as integers (m,)."
         )
+    _check_count(conditions, len(images))
     chosen = np.random.default_rng(seed).permutation(len(images))[:n]
-    return images[chosen], None if labels is None else labels[chosen]
+    return (images[chosen], *(None if each is None else each[chosen] for each in (labels, conditions)))
+
+
+def _check_count(conditions, count):
+    if conditions is not None and len(conditions) != count:
+        raise ValueError(
+            f"There must be one condition for each real image. Received: {len(conditions)} conditions for {count} "
+            "images. Pass them in the order of the images."
+        )
 
 
 def _check_metrics(metrics, training_images):

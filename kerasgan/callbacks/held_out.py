@@ -11,7 +11,7 @@ from kerasgan import backend, metrics
 from kerasgan.datasets.sample import MAX_BYTES, Sample, Samples
 from kerasgan.networks.inputs import network_inputs
 
-from . import failure_rules
+from . import failure_rules, translations
 from .failure_rules import Failure
 from .writer import training_step
 
@@ -35,7 +35,9 @@ class HeldOutMeasures:
       equal a training image are found. Of a large data set up to 1,000 images are compared, so that copies of the
       others are overlooked; a data set that is copied as a whole is found all the same by its held-out images.
 
-    Points, which are no images, are not compared.
+    Points, which are no images, are not compared. Where the condition is an image, samples are the translations of
+    held-out conditions, since those of training images should be near to these; a `CycleGAN` is not looked at for
+    copies.
     """
 
     def __init__(self):
@@ -96,10 +98,11 @@ class HeldOutMeasures:
 
     def _logits_of(self, images, labels):
         """Returns the logits, (n,); every batch has the same size, so that there is one function to compile."""
-        logits = []
+        logits, inputs = [], translations.discriminator_inputs(self._model, images, labels)
         for start in range(0, len(images), BATCH_SIZE):
-            parts = [_padded(each[start : start + BATCH_SIZE]) for each in (images, labels) if each is not None]
-            logits.append(np.asarray(self._logits(network_inputs(*parts)), "float32").reshape(-1))
+            parts = [_padded(each[start : start + BATCH_SIZE]) for each in inputs]
+            found = np.asarray(self._logits(network_inputs(*parts)), "float32")
+            logits.append(found.reshape(len(found), -1).mean(axis=1))  # of a map, its mean
         return np.concatenate(logits)[: len(images)]
 
     def _memorized(self, auc, sizes):
@@ -117,8 +120,9 @@ class HeldOutMeasures:
         training, held_out = (_arrays_of(sample) for sample in (self._samples.training, self._samples.held_out))
         if training is None or training[0].ndim != 4 or len(training[0]) < MIN_TRAINING:
             return None
-        samples = self._model.generate(_num_samples(training[0].shape[1:]), seed=0)
-        real = training[0]
+        samples, real = self._samples_of(_num_samples(training[0].shape[1:]), held_out), training[0]
+        if samples is None:
+            return None
         if self._samples.training.mirrored:
             real = np.concatenate([real, real[:, :, ::-1]])
         features = small_pixels(real)
@@ -127,6 +131,14 @@ class HeldOutMeasures:
         others = None if held_out is None or len(held_out[0]) < MIN_HELD_OUT else small_pixels(held_out[0])
         sizes = len(training[0]), 0 if others is None else len(others)
         return metrics.copying(small_pixels(samples), features, others), sizes
+
+    def _samples_of(self, n, held_out):
+        """Returns at most n samples; None where the samples of a translation say nothing about copies."""
+        if not translations.translates(self._model):
+            return self._model.generate(n, seed=0)
+        if held_out is None or len(held_out[0]) < MIN_TRAINING or translations.translates_both_ways(self._model):
+            return None
+        return self._model.translate(held_out[1][:n])
 
     def _copied(self, found, sizes):
         failure = failure_rules.copied_images(training_step(self._model), found, *sizes)

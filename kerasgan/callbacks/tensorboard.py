@@ -19,6 +19,7 @@ CHARTS = {
     "d_loss": ("discriminator", f"{LOSSES}/loss"),
     "g_loss": ("generator", f"{LOSSES}/loss"),
     "d_penalty": ("", f"{LOSSES}/d_penalty"),
+    "g_reconstruction": ("", f"{LOSSES}/g_reconstruction"),
     "d_learning_rate": ("discriminator", f"{TRAINING}/learning_rate"),
     "g_learning_rate": ("generator", f"{TRAINING}/learning_rate"),
     AUC: ("", f"{DIAGNOSTICS}/{AUC}"),
@@ -34,6 +35,7 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     `validation`, each with `discriminator` and `generator` for what both networks have:
 
     - `losses/loss`: the total, the discriminator's and the generator's loss; `losses/d_penalty`;
+      `losses/g_reconstruction`, the distance from the real images of the same conditions;
     - `training/learning_rate`: of both optimizers; `training/<name>`: all other logs;
     - `samples_evaluation/<name>`: metrics of `Evaluate`, if it comes before this callback in the list;
     - `training_diagnostics/<name>`: `d_memorization_auc` of `Guard` and `js_bound` of `Equilibrium`, if these callbacks

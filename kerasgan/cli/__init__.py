@@ -6,13 +6,14 @@ import pathlib
 from collections.abc import Callable
 
 from kerasgan import files, pictures
+from kerasgan.callbacks import translations
 from kerasgan.export import place, registry
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
 from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
 from kerasgan.validation.printable import printable, quoted
 
-from . import hub, look_inside
+from . import hub, look_inside, translation
 
 CHANGES = (
     "epochs",
@@ -49,9 +50,10 @@ def _plans(options, job):
     source = getattr(options, "from")
     start = starts.recorded(settings) if source is None else starts.start_of(source)
     if source is not None and not options.settings:
-        settings = starts.settings_of(source, options.what)
-    if options.what or not (options.settings or settings):
-        settings |= {"what": options.what or "digits"}
+        settings = starts.settings_of(source, translation.source_of(options))
+    settings, what = translation.settings_of(options, settings)
+    if what or not (options.settings or settings):
+        settings |= {"what": what or "digits"}
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())
     if source is not None:
@@ -69,7 +71,19 @@ def _plans(options, job):
 
 
 def _resume(options):
-    fixed = ("what", *CHANGES, "set", "seed", "seeds", "settings", "from", "deterministic", "guard", "dry_run")
+    fixed = (
+        "what",
+        *CHANGES,
+        *translation.OPTIONS,
+        "set",
+        "seed",
+        "seeds",
+        "settings",
+        "from",
+        "deterministic",
+        "guard",
+        "dry_run",
+    )
     given = {name: getattr(options, name) for name in fixed if name != "epochs"}
     changed = [
         f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None and value is not False
@@ -98,6 +112,8 @@ def sample(options: argparse.Namespace) -> None:
     if options.label is not None:
         _check_label(options)
     gan = models.load(options.run)
+    if translations.translates(gan):
+        return translation.sample(options, gan, out)
     sizes.check_samples(options.n, gan.image_shape)
     samples = gan.generate(options.n, options.seed, labels=options.label)
     pictures.save_png(out, pictures.picture_of(samples))
@@ -185,6 +201,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "directions": look_inside.directions,
     "walk": look_inside.walk,
     "push": hub.push,
+    "translate": translation.translate,
 }
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     name: hub.with_local_run(command) for name, command in _COMMANDS.items()

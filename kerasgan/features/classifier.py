@@ -8,6 +8,7 @@ import pathlib
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -109,13 +110,13 @@ def _train(source, options, seed):
         )
     batch_size = min(BATCH_SIZE, len(images))
     batches, info = datasets.load(source, batch_size, split=train, labels=True, seed=seed, **options)
-    network = _network(info.image_shape, info.num_classes, seed)
-    _fit(network, batches)
+    network = new_network(info.image_shape, info.num_classes, seed)
+    fit(network, batches)
     accuracy = _accuracy(network, images, labels)
     return network, {"dataset": info.name, "accuracy": accuracy, "held_out_images": len(images)}
 
 
-def _network(image_shape, num_classes, seed):
+def new_network(image_shape: Sequence[int], num_classes: int, seed: int) -> keras.Model:
     """Returns three convolutions and a dense layer; each initializer has a seed, so that no global one is used."""
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=5))
 
@@ -132,13 +133,18 @@ def _network(image_shape, num_classes, seed):
     return keras.Model(images, [features, logits])
 
 
-def _fit(network, batches):
+def fit(network: keras.Model, batches: Any, loss: Any = None) -> None:
+    """Trains a network on batches of pairs (images, labels), by their cross-entropy or another loss."""
     passes = max(2, math.ceil(MIN_IMAGES / (len(batches) * batches.batch_size)))
     batches = batches.repeat(passes)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, len(batches))
     classifier = keras.Model(network.input, network.outputs[1])
-    classifier.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    classifier.compile(keras.optimizers.Adam(rate), loss or _cross_entropy())
     classifier.fit(keras_internals.EpochAdapter(batches), verbose=0)
+
+
+def _cross_entropy():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def _accuracy(network, images, labels):
@@ -192,6 +198,6 @@ def accuracy_after_training(
         seed: fixes the weights and the order of the images.
     """
     batches, info = datasets.load((images, labels), min(BATCH_SIZE, len(images)), labels=True, seed=seed)
-    network = _network(info.image_shape, int(max(labels.max(), test_labels.max())) + 1, seed)
-    _fit(network, batches)
+    network = new_network(info.image_shape, int(max(labels.max(), test_labels.max())) + 1, seed)
+    fit(network, batches)
     return _accuracy(network, test_images, test_labels)

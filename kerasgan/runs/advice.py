@@ -18,7 +18,7 @@ def num_trained_images(recipe: Recipe, info: DatasetInfo) -> int:
 
 def small_plan(recipe: Recipe, info: DatasetInfo) -> str | None:
     """Returns a warning where a plan is too short for good samples, with the epochs that are usual; otherwise None."""
-    if len(info.image_shape) != 3 or min(info.image_shape[:2]) <= 8:
+    if recipe.translates or len(info.image_shape) != 3 or min(info.image_shape[:2]) <= 8:
         return None
     height, width, channels = info.image_shape
     is_photo = channels >= 3 and min(height, width) >= PHOTO_PIXELS

@@ -38,6 +38,11 @@ def check(recipe: recipes.Recipe) -> None:
     Raises:
         ValueError: if the run was trained without labels.
     """
+    if recipe.translates or recipe.conditions is not None:
+        raise ValueError(
+            "A classifier is trained on samples of classes. Received: --classifier for a run with another condition. "
+            "Leave it out: kerasgan evaluate has the error of its samples."
+        )
     if not recipe.conditional:
         raise ValueError(
             "A classifier is trained on samples with labels. Received: --classifier for a run that was trained "

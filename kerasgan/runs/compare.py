@@ -25,7 +25,15 @@ LARGEST_FIGURE = 1e300
 CLASSIFICATION = tuple(f"{classification.NAME}.{kind}" for kind in ("generated", "real"))
 """Accuracies of `kerasgan evaluate --classifier`."""
 
-FIGURES = (*evaluation.METRICS, "copies.excess", "modes", "high_quality", "reverse_kl", *CLASSIFICATION)
+FIGURES = (
+    *evaluation.METRICS,
+    "copies.excess",
+    "modes",
+    "high_quality",
+    "reverse_kl",
+    *CLASSIFICATION,
+    "attribute_error.mean",
+)
 """Figures of an evaluation in the table; `evaluation.json` has all."""
 
 SHOWN = ("loss", "d_loss", "g_loss")

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasgan import datasets, evaluation, files, metrics, pictures
 from kerasgan.callbacks import history_csv
-from kerasgan.runs import classification, models, plans, progress, recipes, report, run_folder
+from kerasgan.runs import attributes, classification, models, plans, progress, recipes, report, run_folder
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
@@ -78,12 +78,17 @@ def evaluate(
         classification.check(recipe)
     samples_path, json_path = _outputs(samples, json_file)
     gan = models.load(run)
-    real = report.real_images(recipe, n, split, seed)
+    real = report.real_images(recipe, n, split, seed, None if recipe.domain_b is None else "b")
     _check_shape(real.info, gan)
     seeds = [(seed + number) % 2**31 for number in range(scalars.whole_number("num_seeds", num_seeds, 1))]
     generated = report.samples(gan, real, seeds)
     with progress.saying("evaluating"):
         table, figures = _figures(recipe, real, generated, extractor, seed)
+    if real.to is not None:
+        table, figures = _with_domain_a(table, figures, recipe, gan, (n, split, seed), extractor)
+    if recipe.conditions is not None:
+        with progress.saying("training a network that reads the conditions"):
+            table, figures = attributes.added(table, figures, recipe, real, generated[0], seed)
     if classifier:
         with progress.saying("training classifiers"):
             classified = classification.classify(recipe, gan, n, seed)
@@ -101,6 +106,14 @@ def evaluate(
         print(f"\nfigures  {printable(json_file)}")
     _keep(run, figures)
     return figures
+
+
+def _with_domain_a(table, figures, recipe, gan, choice, extractor):
+    """Returns the table and the figures with those of the other direction, from domain b to domain a."""
+    real = report.real_images(recipe, *choice, "a")
+    other_table, others = _figures(recipe, real, report.samples(gan, real, [0]), extractor, choice[-1])
+    tables = f"Translations to b:\n\n{table}\n\nTranslations to a:\n\n{other_table}"
+    return tables, figures | {"domain_a": others}
 
 
 def _step(run):
@@ -139,10 +152,10 @@ def _outputs(samples, json_file):
 
 
 def _check_shape(info, gan):
-    if info.image_shape != gan.image_shape:
+    if tuple(info.image_shape) != tuple(gan.data_spec[0]):
         raise ValueError(
             f"The data must be what the run was trained on. Received: {info.name}, now of shape {info.image_shape}, "
-            f"for a generator of shape {gan.image_shape}. Put the data back, or train again."
+            f"for a generator of shape {gan.data_spec[0]}. Put the data back, or train again."
         )
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from kerasgan import animations, datasets, features, files, pictures, sampling
+from kerasgan.callbacks import translations
 from kerasgan.datasets import named_images
 from kerasgan.gan import GAN
 from kerasgan.runs import models, plans, recipes, run_folder, sizes
 from kerasgan.sampling import walks
+from kerasgan.validation.printable import printable, quoted
 
 INVERSION_FILES = ("pairs.png", "latents.csv", "latents.npz")
 """What `invert` writes: images next to their samples, the distances and latents as text, and all as arrays."""
@@ -46,7 +48,7 @@ def invert(
         ValueError: if the folder is not a finished run, or the images cannot be read.
         OSError: if something cannot be written.
     """
-    gan = models.load(run)
+    gan = _load(run)
     named = named_images.load_named(source, gan.image_shape, split, n)
     found = gan.invert(named.images, features=_features(run, gan, extractor), verbose=1, **search)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,20 @@ def invert(
         arrays |= {} if found.labels is None else {"labels": found.labels}
         np.savez_compressed(unfinished / INVERSION_FILES[2], names=np.array(named.names), **arrays)
     return found
+
+
+def _load(run):
+    """Returns the GAN of a run, after a check that its samples follow from latents, and a class at most."""
+    gan = models.load(run)
+    if gan.latent_dim == 0 or (gan.condition is not None and gan.num_classes is None):
+        way_out = "kerasgan sample shows its samples"
+        if translations.translates(gan):
+            way_out = f"Translate images: kerasgan translate {quoted(run)} FOLDER --out FOLDER"
+        raise ValueError(
+            "The latents of a run are looked at where samples follow from them, and a class at most. Received: "
+            f"{printable(run)}, with {type(gan.condition).__name__.lower()} as the condition. {way_out}."
+        )
+    return gan
 
 
 def pairs_picture(images: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -118,7 +134,7 @@ def score(
         ValueError: as `invert`; if the run has no held-out images and none are given.
         OSError: if the file cannot be written.
     """
-    gan = models.load(run)
+    gan = _load(run)
     named = named_images.load_named(source, gan.image_shape, split, n)
     held_out = _held_out(run, gan, reference)
     options = {"features": _features(run, gan, extractor), "verbose": 1} | search
@@ -179,7 +195,7 @@ def directions(
         ValueError: if the folder is not a finished run, or the generator does not allow the method.
         OSError: if the picture cannot be written.
     """
-    gan = models.load(run)
+    gan = _load(run)
     n = min(n, gan.latent_dim)
     sizes.check_samples(n * frames, gan.image_shape)
     found = gan.directions(n, method, seed)
@@ -225,7 +241,7 @@ def walk(run: str | os.PathLike[str], out: pathlib.Path, plan: Walk) -> int:
         OSError: if the file cannot be written.
     """
     animations.check(out)
-    gan = models.load(run)
+    gan = _load(run)
     if len(gan.image_shape) != 3:
         raise ValueError(
             f"An animation shows images. Received: a run whose samples are points of shape {gan.image_shape}."

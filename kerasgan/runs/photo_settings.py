@@ -23,6 +23,9 @@ LEAST_IMAGES_AN_EPOCH = 5_000
 TRAINED_IMAGES = 500_000
 """Images of a whole training, each counted as often as it is shown."""
 
+TRANSLATED_IMAGES, LEAST_TRANSLATED_AN_EPOCH = 80_000, 1_000
+"""The same for translations, which have a target for each image: 200 epochs of 400 photos in pix2pix's paper."""
+
 MEMORY_SHARE = 0.25
 """Share of the memory that the values of one batch may take."""
 
@@ -43,21 +46,29 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     - `augment` is on for fewer than 5,000 photos;
     - `precision` is bfloat16 where the processor multiplies it faster.
 
+    Of a translation, the passes and epochs make a training of 80,000 images, and the batch size stays; there is no
+    augmentation.
+
     Args:
         recipe: the recipe, with its image size.
         num_photos: photos in the folder.
         given: fields that somebody has set; they stay as they are.
     """
-    size = recipe.image_size or USUAL_SIZE
-    batch_size = recipe.batch_size if "batch_size" in given else _batch_size(recipe.batch_size, size)
+    height, width = recipe.image_size if isinstance(recipe.image_size, tuple) else [recipe.image_size or USUAL_SIZE] * 2
+    size = math.sqrt(height * width)
+    keeps_batch = recipe.translates or "batch_size" in given
+    batch_size = recipe.batch_size if keeps_batch else _batch_size(recipe.batch_size, size)
+    least, total = LEAST_IMAGES_AN_EPOCH, TRAINED_IMAGES
+    if recipe.translates:
+        least, total = LEAST_TRANSLATED_AN_EPOCH, TRANSLATED_IMAGES
     images = max(num_photos // batch_size, 1) * batch_size
     counted = {"epochs", "passes_per_epoch"} & set(given)  # who counts epochs means passes through the data
-    passes = recipe.passes_per_epoch if counted else math.ceil(LEAST_IMAGES_AN_EPOCH / images)
+    passes = recipe.passes_per_epoch if counted else math.ceil(least / images)
     found = {
         "batch_size": batch_size,
         "passes_per_epoch": passes,
-        "epochs": max(1, round(TRAINED_IMAGES / (images * passes))),
-        "augment": "diffaugment" if num_photos < FEW_PHOTOS else None,
+        "epochs": max(1, round(total / (images * passes))),
+        "augment": "diffaugment" if num_photos < FEW_PHOTOS and not recipe.translates else None,
         "precision": "mixed_bfloat16" if multiplies_bfloat16() else "float32",
     }
     if recipe.gamma is not None:
@@ -68,7 +79,7 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     return dataclasses.replace(recipe, **{name: value for name, value in found.items() if name not in given})
 
 
-def _batch_size(usual: int, size: int) -> int:
+def _batch_size(usual: int, size: float) -> int:
     """Returns the batch size, halved until its values fit into their share of the memory; at least 4."""
     while usual > 4 and usual * size**2 * VALUES_A_PIXEL * 4 > MEMORY_SHARE * memory.total_bytes():
         usual //= 2

@@ -53,9 +53,14 @@ def make_plan(
     """
     name, recipe = _name_and_recipe(settings)
     recipe = overrides.change(recipe, changes)
-    recipe = dataclasses.replace(recipe, source=datasets.absolute_source(recipe.source))
+    sources = {name: datasets.absolute_source(getattr(recipe, name)) for name in ("source", "targets", "domain_b")}
+    if recipe.conditions is not None:
+        sources["conditions"] = os.path.abspath(os.path.expanduser(recipe.conditions))
+    recipe = dataclasses.replace(recipe, **sources)
     if "what" in settings and str(settings["what"]) not in recipes.RECIPES and os.path.isdir(recipe.source):
         recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
+    elif "what" in settings and recipe.translates and "flip" not in {*changes, *settings.get("recipe", ())}:
+        recipe = dataclasses.replace(recipe, flip=False)  # of a named set nobody knows whether left and right differ
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
@@ -92,8 +97,9 @@ def _recipe_for(what):
         recipe = recipes.get(what)
         is_folder = os.path.isdir(what)
         if recipe.source is None and not is_folder:
+            way_out = {"pix2pix": "--pairs INPUTS TARGETS", "cyclegan": "--domains A B"}.get(what, "FOLDER")
             raise ValueError(
-                f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train FOLDER"
+                f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train {way_out}"
             )
         if recipe.source is not None:
             if is_folder:
@@ -110,7 +116,8 @@ def _recipe_for(what):
 
 def _num_trained(recipe):
     """Returns how many photos of a folder are trained on, those included that cannot be read."""
-    return max(1, round((1 - recipe.held_out) * datasets.num_photos(recipe.source)))
+    folders = [each for each in (recipe.source, recipe.domain_b) if each is not None and os.path.isdir(each)]
+    return max(1, round((1 - recipe.held_out) * max(map(datasets.num_photos, folders))))
 
 
 def _names(fields):

@@ -15,20 +15,26 @@ from typing import Any
 
 import keras
 
-from kerasgan import augment, datasets, ema, networks, optimizers, penalties
+from kerasgan import augment, conditions, datasets, ema, networks, optimizers, penalties, reconstruction
+from kerasgan import updates as update_rules
+from kerasgan.cycle_gan import CycleGAN
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
 from kerasgan.schedules import Cosine
 from kerasgan.validation import errors
 
 PRECISIONS = ("float32", "mixed_bfloat16")
-NETWORKS = ("dcgan", "mlp", "resnet", "resnext")
+NETWORKS = ("dcgan", "mlp", "resnet", "resnext", "pix2pix", "translator")
+TRANSLATORS = ("pix2pix", "translator")
+"""Networks from image to image."""
+SOURCES = ("targets", "input_side", "condition_from", "domain_b")
+"""Fields of the recipe that say where the images come from that are translated."""
 MIN_HELD_OUT = 5
 """Fewer photos would show nothing: none are held out then."""
 
 HIGHEST = {"beta_1": 1, "beta_2": 1, "beta_2_to": 1, "decay_to": 1, "augment_to": 1, "held_out": 0.5}
-MAY_BE_ZERO = ("beta_1", "held_out")
-GIVEN = ("image_shape", "latent_dim", "scale", "num_classes")
+MAY_BE_ZERO = ("beta_1", "held_out", "latent_dim", "reconstruction_weight", "cycle", "identity", "pool_images")
+GIVEN = ("image_shape", "latent_dim", "scale", "num_classes", "condition")
 """Arguments of a network that come from the data and from the recipe itself."""
 
 
@@ -39,10 +45,21 @@ class Recipe:
     Args:
         title: one line for people.
         source: the data: a name or a folder, as for `kerasgan.datasets.load`; None if the user must give it.
-        network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext".
+        targets: folder of the images that those in `source` are to become, under the same names; None for no pairs.
+        input_side: "left" or "right": `source` is a folder of pictures that hold both images of a pair, and the input
+            is on this side; None for pictures that hold one.
+        condition_from: what is made of each image, and to be translated back to it: "edges", "gray", "small" or "mask";
+            None for nothing.
+        domain_b: a second set of images, without pairs, as for `source`: the model then translates both ways; None for
+            one set.
+        conditions: a CSV file of labels or numbers for the photos in `source`, as for `kerasgan.datasets.load`; None
+            for none.
+        network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext"; for images of images
+            "pix2pix", or "translator" with a discriminator of patches.
         network_options: its other arguments, such as the width.
-        latent_dim: width of the latents.
-        image_size: size of photos, and of images of varying size, in pixels; None keeps the size of the images.
+        latent_dim: width of the latents; 0 for none, which needs a condition.
+        image_size: size of photos, and of images of varying size, in pixels: one number, or [height, width]; None keeps
+            the size of the images.
         held_out: share of the images, at most 0.5, that is not trained on but shows whether the training images are
             memorized or copied; 0 for none. Data with a test split use that instead; of a folder of so few photos that
             these would be fewer than 5, none are held out.
@@ -54,7 +71,13 @@ class Recipe:
         decay_to: share of the learning rate at the end of a cosine decay; 1.0 for no decay.
         beta_2_to: beta_2 at the end, reached along a cosine; None for the same all along.
         objective: what the networks minimize, a name in `kerasgan.objectives`, such as "relativistic" or "hinge".
-        updates: the update rule, a name in `kerasgan.updates`: "alternating", "simultaneous" or "one_stage".
+        updates: the update rule, a name in `kerasgan.updates`: "alternating", "simultaneous" or "one_stage". Between
+            images, alternating networks see the same samples.
+        reconstruction: the distance between translations and their targets: "l1" or "l2"; None for none.
+        reconstruction_weight: its weight; 0 leaves the adversarial loss alone.
+        cycle: weight of the distance between an image and itself, translated to the other domain and back.
+        identity: weight, relative to `cycle`, of the distance between an image and its translation into its own domain.
+        pool_images: translations of earlier steps that the discriminators of two domains see again; 0 for none.
         augment: a name in `kerasgan.augment`, such as "ada" for few images; None for no augmentation.
         augment_to: probability at the end of augmentation that rises evenly, with `augment = "ramp"`.
         conditional: whether to train on the labels of the data as well.
@@ -76,10 +99,15 @@ class Recipe:
 
     title: str
     source: str | None
+    targets: str | None = None
+    input_side: str | None = None
+    condition_from: str | None = None
+    domain_b: str | None = None
+    conditions: str | None = None
     network: str = "dcgan"
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
-    image_size: int | None = None
+    image_size: int | tuple | None = None
     held_out: float = 0.0
     flip: bool = False
     batch_size: int = 64
@@ -95,6 +123,11 @@ class Recipe:
     gamma_to: float | None = None
     penalties_every: int = 1
     updates: str = "alternating"
+    reconstruction: str | None = None
+    reconstruction_weight: float = 100.0
+    cycle: float = 10.0
+    identity: float = 0.5
+    pool_images: int = 50
     augment: str | None = None
     augment_to: float = 0.3
     conditional: bool = False
@@ -104,10 +137,23 @@ class Recipe:
     steps_per_execution: int = 1
 
     def __post_init__(self) -> None:
+        if isinstance(self.image_size, list):  # as JSON and TOML have it
+            object.__setattr__(self, "image_size", tuple(self.image_size))
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
         if self.precision not in PRECISIONS:
             raise errors.unknown_name("precision", self.precision, PRECISIONS)
+        size = self.image_size if isinstance(self.image_size, tuple) else (1, 1)
+        if len(size) != 2 or not all(type(side) is int and 0 < side <= 2**31 for side in size):
+            raise ValueError(
+                "The setting 'image_size' must be a whole number, or two: height and width. Received: "
+                f"image_size={list(size)}. For example: --image-size 48x96"
+            )
+
+    @property
+    def translates(self) -> bool:
+        """Whether the condition is an image."""
+        return any(getattr(self, name) is not None for name in SOURCES)
 
 
 def _check_field(field, value):
@@ -136,6 +182,7 @@ def _wanted(field, highest):
         float: number,
         bool: "true or false",
         str: "a text",
+        tuple: "two whole numbers such as [48, 96]",
         type(None): "none",
     }
     return " or ".join(words.get(kind, "a table such as {width = 64}") for kind in kinds)
@@ -166,11 +213,12 @@ def splits(recipe: Recipe) -> tuple[str, str | None]:
     Raises:
         ValueError: if the data cannot be found.
     """
-    if datasets.has_test_split(recipe.source):
+    sources = [recipe.source] if recipe.domain_b is None else [recipe.source, recipe.domain_b]
+    if all(map(datasets.has_test_split, sources)):
         return "train", "test"
     percent = round(100 * recipe.held_out)
-    is_folder = os.path.isdir(str(recipe.source))
-    if percent == 0 or (is_folder and datasets.num_photos(recipe.source) * percent < 100 * MIN_HELD_OUT):
+    counts = [datasets.num_photos(source) for source in sources if os.path.isdir(str(source))]
+    if percent == 0 or (counts and min(counts) * percent < 100 * MIN_HELD_OUT):
         return "train", None
     return f"train[:{100 - percent}%]", f"train[{100 - percent}%:]"
 
@@ -189,22 +237,73 @@ def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:
             conditional recipe and data without labels.
     """
     keras.utils.set_random_seed(seed)
-    with _dtype_policy(recipe.precision):
-        generator, discriminator = _networks(recipe, info)
+    _check_kind(recipe, info)
     half_life = recipe.ema_half_life_images
     average = None if half_life is None else ema.EMA(half_life, recipe.ema_warm_up)
-    num_classes = info.num_classes if recipe.conditional else None
-    gan = GAN(generator, discriminator, recipe.latent_dim, num_classes=num_classes, ema=average, seed=seed)
+    options: dict[str, Any] = {"ema": average, "seed": seed}
+    with _dtype_policy(recipe.precision):
+        parts = _networks(recipe, info) if recipe.domain_b is None else _networks_of_domains(recipe, info)
+    if recipe.domain_b is None:
+        gan: GAN = GAN(*parts, recipe.latent_dim, condition=condition_of(recipe, info), **options)
+    else:
+        gan = CycleGAN(*parts, image_size=info.image_shape[:2], **options)
     gan.compile(
         _adam(recipe, info, "d_adam"),
         _adam(recipe, info, "g_adam"),
         objective=recipe.objective,
         penalties=_penalties(recipe, info),
-        updates=recipe.updates,
+        updates=_updates(recipe),
         augment=_augmentation(recipe, info),
         steps_per_execution=recipe.steps_per_execution,
+        **_distances(recipe),
     )
     return gan
+
+
+def condition_of(recipe: Recipe, info: DatasetInfo) -> conditions.Condition | None:
+    """Returns the condition of a recipe for some data; None for none."""
+    if recipe.conditional and info.num_classes is not None:
+        return conditions.Classes(info.num_classes)
+    return info.condition
+
+
+def _check_kind(recipe, info):
+    """Checks that the networks are for the kind of condition that the data have."""
+    if recipe.domain_b is not None and recipe.network != "translator":
+        raise ValueError(
+            f"Two domains need network='translator'. Received: network={recipe.network!r} with domain_b="
+            f"{recipe.domain_b!r}. Start from the recipe: kerasgan train --domains A B"
+        )
+    if recipe.network in TRANSLATORS and not recipe.translates:
+        raise ValueError(
+            f"The network {recipe.network!r} makes images of images. Received: data from {info.name!r} without pairs. "
+            "Give kerasgan train --pairs INPUTS TARGETS, or FOLDER --condition-from edges, or --domains A B."
+        )
+    if recipe.translates and recipe.network not in TRANSLATORS:
+        raise ValueError(
+            f"Images are made of images by the networks {' and '.join(TRANSLATORS)}. Received: network="
+            f"{recipe.network!r}. Choose one of them with --set network=NAME, or start from the recipe pix2pix."
+        )
+
+
+def _updates(recipe):
+    """Returns the update rule: as the papers have it, a translation is what both networks are updated on."""
+    return update_rules.Alternating(same_samples=True) if _shares_samples(recipe) else recipe.updates
+
+
+def _shares_samples(recipe):
+    return recipe.translates and recipe.updates == "alternating"
+
+
+def _distances(recipe):
+    """Returns the arguments of `compile` for the distances of a translation."""
+    if recipe.domain_b is not None:
+        return {name: getattr(recipe, name) for name in ("cycle", "identity", "pool_images")}
+    if recipe.reconstruction is None:
+        return {}
+    if recipe.reconstruction not in ("l1", "l2"):
+        raise errors.unknown_name("reconstruction", recipe.reconstruction, ("l1", "l2"))
+    return {"reconstruction": reconstruction.RECONSTRUCTIONS[recipe.reconstruction](recipe.reconstruction_weight)}
 
 
 @contextlib.contextmanager
@@ -228,7 +327,21 @@ def _penalties(recipe, info):
     return penalties.R1(gamma, recipe.penalties_every), penalties.R2(gamma, recipe.penalties_every)
 
 
-def _networks(recipe, info):
+def _networks_of_domains(recipe, info):
+    """Returns the four networks of a `CycleGAN`."""
+    options = _network_options(recipe)
+    a, b = info.image_shape, info.condition.shape
+    to_b = networks.translator(b, conditions.Image(a), **options)
+    to_a = networks.translator(a, conditions.Image(b), **options)
+    return to_b, to_a, *(_patches(shape, None, options) for shape in (a, b))
+
+
+def _patches(shape, condition, options):
+    return networks.patchgan(shape, condition, **{name: options[name] for name in options if name == "width"})
+
+
+def _network_options(recipe):
+    """Returns the options of the network, after a check of their names."""
     if recipe.network not in NETWORKS:
         raise errors.unknown_name("network", recipe.network, NETWORKS)
     network = getattr(networks, recipe.network)
@@ -236,6 +349,17 @@ def _networks(recipe, info):
     for option in recipe.network_options:
         if option not in known:
             raise errors.unknown_name(f"option of {recipe.network}", option, known)
+    return recipe.network_options
+
+
+def _networks(recipe, info):
+    """Returns the generator and the discriminator."""
+    options = _network_options(recipe)
+    condition = condition_of(recipe, info)
+    if recipe.network == "translator":
+        generator = networks.translator(info.image_shape, condition, **options)
+        return generator, _patches(info.image_shape, condition, options)
+    network = getattr(networks, recipe.network)
     scale = {} if info.scale == 1.0 else {"scale": info.scale}
     if scale and "scale" not in inspect.signature(network).parameters:
         raise ValueError(
@@ -247,8 +371,8 @@ def _networks(recipe, info):
             f"A conditional GAN needs labels. Received: data from {info.name!r}, which has none. Sort photos into a "
             "sub-folder for each class, or train without --conditional."
         )
-    classes = {"num_classes": info.num_classes} if recipe.conditional else {}
-    return network(info.image_shape, recipe.latent_dim, **recipe.network_options, **scale, **classes)
+    given = {} if condition is None else {"condition": condition}
+    return network(info.image_shape, recipe.latent_dim, **options, **scale, **given)
 
 
 def learning_rate(recipe: Recipe, info: DatasetInfo) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from kerasgan import datasets, evaluation, features, metrics
+from kerasgan.callbacks import translations
 from kerasgan.gan import GAN
-from kerasgan.runs import recipes, record
+from kerasgan.runs import data, recipes, record
 
 MAX_TRAINING_IMAGES, MAX_TRAINING_BYTES = 60_000, 2**29
 """Training images that samples are compared with, to find copies; no more than real images where features take long."""
@@ -31,6 +32,10 @@ class RealImages:
         info: facts of the data set.
         split: the split that all of them are from.
         held_out: whether the run was not trained on them.
+        conditions: other conditions of the images than classes, (n, ...), such as the inputs of their translations;
+            None for none.
+        source: the data set of the images, on whose labels a classifier is trained.
+        to: the domain of the images, of a run on two domains; None for other runs.
     """
 
     images: np.ndarray[Any, Any]
@@ -40,39 +45,62 @@ class RealImages:
     info: datasets.DatasetInfo
     split: str
     held_out: bool
+    conditions: np.ndarray[Any, Any] | None = None
+    source: str | None = None
+    to: str | None = None
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether each sample is the translation of the input of one of these images."""
+        return self.conditions is not None and self.conditions.ndim == 4 and self.to is None
 
 
-def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int) -> RealImages:
+def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int, to: str | None = None) -> RealImages:
     """Returns n real images and as many others, or halves of the split where there are fewer.
 
     Args:
         recipe: the recipe of the run.
         n: number of images.
-        split: the split; None for "test" if the data set has it, or else "train".
+        split: the split; None for "test" if the data set has it, or else "train"; for translations, whose truth the run
+            may have learned, the held-out part of it where there is one.
         seed: whole number, of the choice.
+        to: the domain of the images, of a run on two domains.
 
     Raises:
         ValueError: if the data cannot be loaded, or there are fewer than 2 images.
     """
+    if split is None and recipe.translates:
+        split = data.held_out_split(recipe)
     if split is None:
         split = "test" if datasets.has_test_split(recipe.source) else "train"
-    found, labels, info = datasets.load_arrays(
-        recipe.source, 2 * n, image_size=recipe.image_size, split=split, seed=seed
-    )
+    found, labels, info = data.load_arrays(recipe, 2 * n, split, seed)
+    source = recipe.source
+    if to == "b":
+        (found, labels), source = (labels, found), recipe.domain_b
     half = len(found) // 2
     if half < 1:
         raise ValueError(f"There must be at least 2 real images. Received: split={split!r} with {len(found)}.")
     parts = [None, None] if labels is None else [labels[:half], labels[half : 2 * half]]
     held_out = not split.startswith(("train", "all")) or split == recipes.splits(recipe)[1]
-    return RealImages(found[:half], parts[0], found[half : 2 * half], parts[1], info, split, held_out)
+    options = {"info": info, "split": split, "held_out": held_out, "source": source, "to": to}
+    if recipe.translates or recipe.conditions is not None:
+        return RealImages(found[:half], None, found[half : 2 * half], None, conditions=parts[0], **options)
+    return RealImages(found[:half], parts[0], found[half : 2 * half], parts[1], **options)
 
 
 def samples(gan: GAN, real: RealImages, seeds: Sequence[int]) -> list[np.ndarray]:
     """Returns as many samples as there are real images, for each seed of latents.
 
     A conditional GAN draws with the labels of the real images, so that other shares of the classes do not count
-    against it.
+    against it; one with other conditions with those of the real images. Without latents there is one set.
     """
+    if real.conditions is not None:
+        if real.to is not None:
+            return [gan.translate(real.conditions, to=real.to)]
+        seeds = seeds if gan.latent_dim else seeds[:1]
+        if translations.translates(gan):
+            return [gan.translate(real.conditions, seed=seed) for seed in seeds]
+        return [gan.generate(seed=seed, condition=real.conditions) for seed in seeds]
     labels = None if gan.num_classes is None else real.labels
     return [gan.generate(len(real.images), seed=seed, labels=labels) for seed in seeds]
 
@@ -93,14 +121,17 @@ def report(
         extractor: a name of `kerasgan.features.NAMES`.
         seed: whole number, of the subsets of the kernel distance.
     """
-    networks = _extractors(recipe, extractor, len(generated))
+    truth = real.images if real.has_truth else None
+    networks = _extractors(recipe, real.source, extractor, len(generated))
     first = evaluation.extract_real(real.images, networks[0], real.labels)
     _say(f"{len(generated)} sets of {len(generated[0]):,} samples")
     sampled = first.extractor(generated[0])
     found = evaluation.evaluate(first, sampled, seed=seed)
+    if truth is not None:
+        found = dataclasses.replace(found, l1=evaluation.mean_difference(truth, generated[0]))
     found = dataclasses.replace(found, copies=_copies(extractor, recipe, real, first, sampled.features, seed))
     floor = evaluation.evaluate(first, real.others, seed=seed)
-    others = [evaluation.evaluate(first, each, seed=seed) for each in generated[1:]]
+    others = [evaluation.evaluate(first, each, seed=seed, truth=truth) for each in generated[1:]]
     deviations = {"latents": _deviations([found, *others])}
     if len(networks) > 1:
         _say(f"{len(networks)} feature networks")
@@ -113,24 +144,24 @@ def report(
     return "\n\n".join([table, *_class_table(classes), *_remarks(real, found)]), figures
 
 
-def _extractors(recipe, name, count):
+def _extractors(recipe, source, name, count):
     if name != "classifier":
         return [features.get(name)]
     networks = []
     for seed in range(count):
-        _say(f"feature network {seed + 1} of {count}: a classifier of {recipe.source}, trained once and then kept")
-        networks.append(features.get(name, recipe.source, image_size=recipe.image_size, seed=seed))
+        _say(f"feature network {seed + 1} of {count}: a classifier of {source}, trained once and then kept")
+        networks.append(features.get(name, source, image_size=recipe.image_size, seed=seed))
     return networks
 
 
 def _copies(name, recipe, real, first, sampled, seed):
     """Returns whether samples are copies of the images that the run was trained on; None for points and few samples."""
-    if len(real.info.image_shape) != 3 or len(sampled) < metrics.copies.MIN_IMAGES:
+    if recipe.translates or len(real.info.image_shape) != 3 or len(sampled) < metrics.copies.MIN_IMAGES:
         return None
     most = min(MAX_TRAINING_IMAGES, max(len(sampled), MAX_TRAINING_BYTES // real.images[0].nbytes))
     most = min(most, len(sampled)) if name in SLOW_FEATURES else most
     split, held_out_split = recipes.splits(recipe)
-    images = datasets.load_arrays(recipe.source, most, image_size=recipe.image_size, split=split, seed=seed)[0]
+    images = data.load_arrays(recipe, most, split, seed)[0]
     _say(f"{len(images):,} training images, to find copies")
     training = first.extractor(images).features
     if recipe.flip:
@@ -144,7 +175,7 @@ def _held_out_features(recipe, real, first, split):
         return first.features.features
     if split is None:
         return None
-    images = datasets.load_arrays(recipe.source, len(real.images), image_size=recipe.image_size, split=split)[0]
+    images = data.load_arrays(recipe, len(real.images), split)[0]
     return None if len(images) < metrics.copies.MIN_HELD_OUT else first.extractor(images).features
 
 

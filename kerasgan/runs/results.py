@@ -5,24 +5,36 @@ import pathlib
 import platform
 import warnings
 
+import numpy as np
+
 from kerasgan import backend, files, pictures
+from kerasgan.callbacks import translations
 from kerasgan.export import CheckFailed
 from kerasgan.gan import GAN
 from kerasgan.runs import jobs, progress, run_folder
 from kerasgan.validation.printable import printable, quoted
 
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Images and inputs of a translation, as `kerasgan.runs.data.pairs` returns them."""
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def finish(gan: GAN, run: pathlib.Path, job: jobs.Job) -> None:
+def finish(gan: GAN, run: pathlib.Path, job: jobs.Job, pairs: Pairs | None = None) -> None:
     """Writes the results of a run and prints where they are. If this fails, resuming the run does it again.
+
+    Args:
+        gan: the trained model.
+        run: the run's folder.
+        job: the job with the devices.
+        pairs: images and inputs, for a picture of translations; None for samples.
 
     Raises:
         OSError: if something cannot be written.
     """
     try:
         with job.together(how_to_resume(run, job)):
-            write(gan, run)  # on every worker: reading some of the weights takes all of them
+            write(gan, run, pairs)  # on every worker: reading some of the weights takes all of them
     except backend.WRITE_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
         way_out = "Make room" if getattr(error, "errno", None) in NO_ROOM else "Mend this"
@@ -40,14 +52,15 @@ def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:
     return f"Resume with as many workers, or another number: kerasgan train --resume {path}"
 
 
-def write(gan: GAN, run: pathlib.Path) -> None:
+def write(gan: GAN, run: pathlib.Path, pairs: Pairs | None = None) -> None:
     """Writes the model, the exported generator and the samples. The samples come last: they mark a finished run."""
     with files.written_whole(run / run_folder.MODEL) as unfinished:
         gan.save(unfinished)
     if backend.EXPORTS_RUNS:
         with progress.saying("writing the SavedModel"):
             export(gan, run / run_folder.EXPORT)
-    pictures.save_png(run / run_folder.SAMPLES, _samples_picture(gan), durable=True)
+    picture = _samples_picture(gan) if pairs is None else translations.translation_picture(gan, *pairs)
+    pictures.save_png(run / run_folder.SAMPLES, picture, durable=True)
 
 
 def export(gan: GAN, folder: pathlib.Path) -> None:
@@ -80,6 +93,8 @@ logs         {printable(run)}
 SavedModel   {_where_exported(run / run_folder.EXPORT, _draws_alone(gan))}
 more         kerasgan sample {quoted(run)}"""
     )
+    if translations.translates(gan):
+        print(f"translate    kerasgan translate {quoted(run)} FOLDER --out FOLDER")
     if len(gan.image_shape) == 3 and _draws_alone(gan):
         print(f"page         kerasgan export {quoted(run)} --format html   # one file that anybody can open")
 

@@ -26,7 +26,8 @@ def check_images(recipe: Recipe) -> None:
         ValueError: if it does not.
     """
     if recipe.image_size is not None:
-        num_bytes = 4 * 3 * recipe.image_size**2 * recipe.batch_size
+        height, width = recipe.image_size if isinstance(recipe.image_size, tuple) else [recipe.image_size] * 2
+        num_bytes = 4 * 3 * height * width * recipe.batch_size
         _check(num_bytes, "A batch of images", image_size=recipe.image_size, batch_size=recipe.batch_size)
 
 
@@ -51,6 +52,8 @@ def check_networks(recipe: Recipe, info: DatasetInfo) -> None:
     depth, width = options.get("depth", 1), options.get("width", 1)
     if depth > MAX_DEPTH:
         raise ValueError(f"Networks must have at most {MAX_DEPTH} layers. Received: depth={depth}.")
+    if recipe.translates:
+        return _check_translator(recipe, info, width)
     if recipe.network == "mlp":
         weights, values = _mlp(info.image_shape, recipe.latent_dim, width, depth)
     elif len(info.image_shape) == 3:
@@ -59,6 +62,15 @@ def check_networks(recipe: Recipe, info: DatasetInfo) -> None:
         return  # networks for images refuse points themselves
     named = {"latent_dim": recipe.latent_dim, **options, "image_shape": info.image_shape}
     _check(BYTES_PER_WEIGHT * weights, "Both networks", network=recipe.network, **named)
+    _check(4 * 2 * recipe.batch_size * values, "A batch of both networks", batch_size=recipe.batch_size, **named)
+
+
+def _check_translator(recipe, info, width):
+    """Checks the widest weights of a U-Net, or of the blocks of a translator, and the values of a batch."""
+    widest = (8 if recipe.network == "pix2pix" else 4) * width
+    named = {"width": width, "image_shape": info.image_shape}
+    _check(BYTES_PER_WEIGHT * 9 * widest**2, "Both networks", network=recipe.network, **named)
+    values = info.image_shape[0] * info.image_shape[1] * width
     _check(4 * 2 * recipe.batch_size * values, "A batch of both networks", batch_size=recipe.batch_size, **named)
 
 

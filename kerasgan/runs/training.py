@@ -14,6 +14,7 @@ from kerasgan import backend, callbacks, datasets
 from kerasgan.resume import checkpoint_files, interrupts
 from kerasgan.runs import (
     advice,
+    data,
     extension,
     jobs,
     photo_settings,
@@ -91,7 +92,7 @@ def train(
             if not epochs and not any(map(checkpoint_files.step_of, saved)):  # nothing was trained
                 shutil.rmtree(run)
             raise
-        results.finish(gan, run, job)
+        results.finish(gan, run, job, real if plan.recipe.translates else None)
     return run if job.chief else None
 
 
@@ -128,8 +129,9 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
         if longer is not None:
             extension.begin(folder, settings, plan, longer, info, job)
             plan = longer
-        _fit(gan, batches, plan, folder, _real_images(batches, plan.recipe), checkpoint, job)
-        results.finish(gan, folder, job)
+        real = _real_images(batches, plan.recipe)
+        _fit(gan, batches, plan, folder, real, checkpoint, job)
+        results.finish(gan, folder, job, real if plan.recipe.translates else None)
 
 
 def _set_up(plan, skip_batches, job):
@@ -164,25 +166,20 @@ def _begin(gan, start, info, job, fit=True):
 
 def _load(plan, skip_batches):
     recipe = plan.recipe
-    batches, info = datasets.load(
-        recipe.source,
-        recipe.batch_size,
-        image_size=recipe.image_size,
-        split=recipes.splits(recipe)[0],
-        labels=recipe.conditional,
-        flip=recipe.flip,
-        seed=plan.seed,
-        passes=recipe.passes_per_epoch,
-        skip_batches=skip_batches,
-    )
-    return batches, info
+    options = {"passes": recipe.passes_per_epoch, "skip_batches": skip_batches}
+    return data.load(recipe, recipes.splits(recipe)[0], plan.seed, **options)
 
 
 def _real_images(batches, recipe):
-    """Returns real images for the pictures, as `ImageGrid` takes them: those of the first batches, with labels."""
+    """Returns real images for the pictures, as `ImageGrid` takes them: those of the first batches, with labels.
+
+    For a translation they are pairs that it is not trained on, where there are some.
+    """
+    if recipe.translates:
+        return data.pairs(recipe)
     count = -(-GRID_IMAGES // recipe.batch_size)
     first = list(itertools.islice(batches, count))
-    if not recipe.conditional:
+    if not recipe.conditional and recipe.conditions is None:
         return np.concatenate([np.asarray(batch[0] if isinstance(batch, tuple) else batch) for batch in first])
     return tuple(np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*first, strict=True))
 
@@ -207,9 +204,11 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
         callbacks.TensorBoard(run, write_graph=False),
         callbacks.HistoryCSV(run / run_folder.HISTORY),
         callbacks.ImageGrid(run, real=real),
-        callbacks.LatentWalk(run),
+        *([callbacks.LatentWalk(run)] if gan.latent_dim else []),
         *([progress.Compiling(), callbacks.Progress(None if in_terminal else PROGRESS_SECONDS)] if job.chief else []),
     ]
+    held_out = _held_out(recipe, job)
+    sized = {"validation_batch_size": recipe.batch_size} if isinstance(held_out, tuple) else {}
     try:
         with interrupts.deferred(checkpoint.request_stop), job.together(results.how_to_resume(run, job)):
             gan.fit(
@@ -217,7 +216,8 @@ def _fit(gan, batches, plan, run, real, checkpoint, job):
                 epochs=recipe.epochs,
                 verbose=0 if not job.chief else "auto" if in_terminal else 2,
                 callbacks=[*watching, checkpoint],
-                validation_data=_held_out(recipe, job),
+                validation_data=held_out,
+                **sized,
             )
     except interrupts.Stopped as stopped:
         for callback in watching:
@@ -233,9 +233,13 @@ def _held_out(recipe, job):
     if split is None:
         return None
     n, split = (None, f"test[:{HELD_OUT_IMAGES}]") if split == "test" else (HELD_OUT_IMAGES, split)
-    arrays, labels, _ = datasets.load_arrays(recipe.source, n, image_size=recipe.image_size, split=split)
+    arrays, labels, _ = data.load_arrays(recipe, n, split)
     batch_size = min(recipe.batch_size, len(arrays) // job.replicas * job.replicas)
     if batch_size == 0:
         return None
+    if recipe.translates:
+        return datasets.load_pairs(labels, arrays, batch_size, shuffle=False)[0]
+    if recipe.conditions is not None:
+        return arrays, labels
     held_out = (arrays, labels) if recipe.conditional else arrays
     return datasets.load(held_out, batch_size, labels=recipe.conditional, shuffle=False)[0]

@@ -29,6 +29,9 @@ LARGEST_CONFIG_BYTES = 4 * 2**20
 DEEPEST_CONFIG = 100
 MOST_MEMBERS = 1000
 MOST_WEIGHTS = 100_000
+NETWORKS = ("generator", "discriminator", "generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+"""Names of the networks in the config of a `kerasgan.GAN` or a `kerasgan.CycleGAN`."""
+
 LARGEST_OUTPUT_BYTES = 2**30
 EXPANSION = 10
 SMALL_BYTES = 64 * 2**20
@@ -169,10 +172,10 @@ def _stored_bytes(content):
 def _check_networks(config, stored_bytes):
     """Checks that there are weights for the networks that a config describes, and that their outputs have a bound."""
     inner = config["config"]
-    parts = {name: inner[name] for name in ("generator", "discriminator") if name in inner} or {"model": config}
+    parts = {name: inner[name] for name in NETWORKS if name in inner} or {"model": config}
     needed = 0
     for name, part in parts.items():
-        copies = 2 if name == "generator" and inner.get("ema") else 1  # the averaged generator
+        copies = 2 if name.startswith("generator") and inner.get("ema") else 1  # the averaged generator
         try:
             with keras_internals.variables_without_values():
                 network = keras.saving.deserialize_keras_object(part, safe_mode=True)

@@ -92,6 +92,28 @@ def test_classes(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_color(tmp_path, capsys):
+    error, of_gray = example("color").main(tmp_path, epochs=2, count=400, width=8)
+    assert error < 2 * of_gray and {"colors.png", "gan.keras"} < left(tmp_path)
+    assert says(capsys, r"a colored pixel is \d+\.\d levels of 255 from the truth")
+
+
+@pytest.mark.slow
+def test_domains(tmp_path, capsys):
+    """A translation is much nearer to the truth than its input is, both ways."""
+    errors, untouched = example("domains").main(tmp_path, epochs=3)
+    assert max(errors) < 0.5 * untouched and {"domains.png", "gan.keras"} < left(tmp_path)
+    assert says(capsys, r"levels of 255 from the truth in b, \d+ in a")
+
+
+@pytest.mark.slow
+def test_sketch(tmp_path, capsys):
+    error, of_sketch = example("sketch").main(tmp_path, epochs=2, count=600)
+    assert error < 0.7 * of_sketch and {"sketches.png", "mine.png"} < left(tmp_path)
+    assert says(capsys, r"a pixel is \d+\.\d levels of 255 from the truth")
+
+
+@pytest.mark.slow
 def test_digits(tmp_path, capsys):
     gan = example("digits").main(tmp_path, epochs=2, passes_per_epoch=1)
     steps = int(gan.g_optimizer.iterations)

@@ -154,6 +154,12 @@ def main(folder, kills, seed, epochs, more):
     if recipe["source"] == "photos":
         make_photos(folder / "photos")
         recipe, steps_per_epoch = recipe | {"source": str(folder / "photos"), "batch_size": 8}, 14
+        if recipe.get("domain_b"):  # one class is to become the other, and back
+            recipe |= {
+                "source": str(folder / "photos" / "a"),
+                "domain_b": str(folder / "photos" / "b"),
+                "batch_size": 4,
+            }
         os.environ["KERASGAN_CACHE"] = str(folder / "cache")
     plan = {"name": "killed", "recipe": recipe, "seed": seed, "deterministic": True, "guard": guard}
     settings.write_text(json.dumps(plan))
