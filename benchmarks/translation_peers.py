@@ -181,10 +181,12 @@ class TorchPairs:
     def losses(self, inputs, targets):
         """Yields the loss of the discriminator, and when it has been updated that of the generator."""
         cat, (discriminator,) = self.torch.cat, self.discriminators
+        discriminator.requires_grad_(True)
         made = self.generators[0](inputs)
         fake, real = discriminator(cat([inputs, made.detach()], 1)), discriminator(cat([inputs, targets], 1))
         ones, zeros = self.torch.ones_like(real), self.torch.zeros_like(fake)
         yield "d", 0.5 * (self.entropy(real, ones) + self.entropy(fake, zeros))
+        discriminator.requires_grad_(False)
         distance = (made - targets).abs().mean()
         yield "g", self.entropy(discriminator(cat([inputs, made], 1)), ones) + 100.0 * distance
 
@@ -202,11 +204,15 @@ class TorchCycles:
     def losses(self, a, b):
         """Yields the loss of the generators, and when they have been updated that of the discriminators."""
         (to_b, to_a), (of_a, of_b) = self.generators, self.discriminators
+        for each in self.discriminators:
+            each.requires_grad_(False)
         fake_b, fake_a = to_b(a), to_a(b)
         loss = ((of_b(fake_b) - 1) ** 2).mean() + ((of_a(fake_a) - 1) ** 2).mean()
         loss = loss + 10.0 * ((to_a(fake_b) - a).abs().mean() + (to_b(fake_a) - b).abs().mean())
         yield "g", loss + 5.0 * ((to_b(b) - b).abs().mean() + (to_a(a) - a).abs().mean())
         total = 0.0
+        for each in self.discriminators:
+            each.requires_grad_(True)
         for discriminator, real, fake, pool in ((of_a, a, fake_a, self.pools[0]), (of_b, b, fake_b, self.pools[1])):
             past = self._exchanged(fake.detach(), pool)
             total = total + 0.5 * (((discriminator(real) - 1) ** 2).mean() + (discriminator(past) ** 2).mean())
@@ -251,7 +257,6 @@ def train_torch(task, given, made, width, batch, blocks, seed, threads):
 
     def step(inputs, targets):
         for name, loss in peer.losses(inputs, targets):
-            networks["d"].requires_grad_(name == "d")
             adams[name].zero_grad(set_to_none=True)
             loss.backward()
             adams[name].step()
