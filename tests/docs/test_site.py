@@ -23,6 +23,7 @@ PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT /
 MODULES = (
     *("objectives", "penalties", "updates", "augment", "ema", "conditions", "networks", "datasets", "callbacks"),
     *("metrics", "features", "evaluation", "pictures", "reconstruction", "sampling", "schedules", "step", "theory"),
+    "signal_pictures",
     "transfer",
 )
 """The public modules, each with a page of the reference."""
