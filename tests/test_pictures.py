@@ -158,8 +158,8 @@ def test_picture_of_goes_by_rank():
     assert np.array_equal(pictures.picture_of(images), pictures.tile(images))
     assert np.array_equal(pictures.picture_of(points, points), pictures.points_picture(points, points))
     assert np.array_equal(pictures.picture_of(None, images), pictures.tile(images))
-    with pytest.raises(ValueError, match=r"\(2, 3, 4\)"):
-        pictures.picture_of(np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match=r"\(2, 3, 4, 5, 6, 7\)"):
+        pictures.picture_of(np.zeros((2, 3, 4, 5, 6, 7)))
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
