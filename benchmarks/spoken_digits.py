@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 import numpy as np
+import records
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ACCENTS = ("en-us", "en-gb")
@@ -171,7 +172,7 @@ def main(arguments=None):
     judged.add_argument("folder", type=pathlib.Path)
     judged.add_argument("run", type=pathlib.Path)
     judged.add_argument("--n", type=int, default=1000)
-    judged.add_argument("--out", type=pathlib.Path)
+    records.add_options(parser, "spoken_digits")
     options = parser.parse_args(arguments)
     reason = missing() if options.command == "make" else None
     if reason is not None:
@@ -183,8 +184,7 @@ def main(arguments=None):
         return 0
     figures = judge(options.folder, options.run, options.n)
     print(json.dumps(figures, indent=2))
-    if options.out is not None:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    records.write(options, figures | {"command": "python benchmarks/spoken_digits.py judge FOLDER RUN"})
     return 0
 
 

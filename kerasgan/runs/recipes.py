@@ -33,7 +33,9 @@ SOURCES = ("targets", "input_side", "condition_from", "domain_b")
 MIN_HELD_OUT = 5
 """Fewer photos would show nothing: none are held out then."""
 
-HIGHEST = {"beta_1": 1, "beta_2": 1, "beta_2_to": 1, "decay_to": 1, "augment_to": 1, "held_out": 0.5}
+SHARES = {"beta_1": 1, "beta_2": 1, "beta_2_to": 1, "decay_to": 1, "augment_to": 1, "held_out": 0.5}
+HIGHEST = SHARES | {"pool_images": 10_000, "rate": 10**6, "length": 2**24}
+"""The greatest value of a field; 2^31 for the others, most of which are bounded by the memory."""
 MAY_BE_ZERO = ("beta_1", "held_out", "latent_dim", "reconstruction_weight", "cycle", "identity", "pool_images")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes", "condition")
 """Arguments of a network that come from the data and from the recipe itself."""

@@ -9,8 +9,12 @@ import pytest
 import records
 
 SCRIPTS = {path.stem: path.read_text() for path in records.RESULTS.parent.glob("*.py")}
-WRITING = sorted(name for name, text in SCRIPTS.items() if 'if __name__ == "__main__"' in text and name != "scaling")
-"""All scripts but `scaling`, which computes the tables of a page from published results."""
+NOT_WRITING = ("scaling", "translation_peers")
+"""`scaling` computes the tables of a page from published results, `translation_peers` is run by `translation`."""
+WRITING = sorted(
+    name for name, text in SCRIPTS.items() if 'if __name__ == "__main__"' in text and name not in NOT_WRITING
+)
+"""All scripts but `NOT_WRITING`."""
 
 
 class Parsed(Exception):

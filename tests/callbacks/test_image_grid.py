@@ -124,7 +124,7 @@ def test_training_is_the_same_with_callbacks_that_look(tmp_path):
     [
         ({"n": 0}, "n=0"),
         ({"every_epochs": 0.5}, "every_epochs=0.5"),
-        ({"real": np.zeros((2, 3, 4))}, r"\(2, 3, 4\)"),
+        ({"real": np.zeros((2, 3, 4, 5, 6, 7))}, r"\(2, 3, 4, 5, 6, 7\)"),
         ({"real": (IMAGES, np.zeros(3))}, r"come in pairs.*\(64, 8, 8, 1\) and \(3,\)"),
     ],
 )

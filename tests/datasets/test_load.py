@@ -74,7 +74,7 @@ def test_pixels_0_and_255_become_the_ends_of_the_range():
 
 
 def test_only_photos_are_mirrored_by_default():
-    assert {name for name, recipe in recipes.RECIPES.items() if recipe.flip} == {"photos"}
+    assert {name for name, recipe in recipes.RECIPES.items() if recipe.flip} == {"photos", "pix2pix", "cyclegan"}
     images = noise(4, 4 * 20).reshape(20, 4, 4, 3)
     plain, mirrored = (values(load(images, 20, shuffle=False, **options)[0]) for options in ({}, {"flip": True}))
     assert np.array_equal(plain, load_arrays(images)[0]) and not np.array_equal(plain, mirrored)

@@ -37,7 +37,7 @@ def trainings(monkeypatch):
 
     def train(source, options, seed):
         count.append(seed)
-        return MODULE._network((8, 8, 1), 2, seed), {"dataset": "stub", "accuracy": 0.5}
+        return MODULE.new_network((8, 8, 1), 2, seed), {"dataset": "stub", "accuracy": 0.5}
 
     monkeypatch.setattr(MODULE, "_train", train)
     return count

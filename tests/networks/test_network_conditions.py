@@ -40,7 +40,8 @@ CASES = [
 def test_the_condition_matters(name, kind, latent_dim, tmp_path):
     condition = CONDITIONS[kind]
     generator, discriminator = NETWORKS[name]((8, 8, 1), latent_dim, condition=condition)
-    given, z = condition.draw(4, seed=0), RNG.normal(size=(4, 5)).astype("float32")
+    given = np.array([0, 1, 2, 0], "int32") if kind == "classes" else condition.draw(4, seed=0)
+    z = RNG.normal(size=(4, 5)).astype("float32")
     inputs = [z, given] if latent_dim else given
     assert [each.name for each in generator.inputs] == [*(["z"] if latent_dim else []), condition.input_name]
     assert [each.name for each in discriminator.inputs] == ["image", condition.input_name]

@@ -169,7 +169,7 @@ def test_test_images_are_the_held_out_ones(make_run, tmp_path, capsys, monkeypat
     images, labels, info = datasets.load_arrays("digits")
     load = {"train": slice(0, 900), "test": slice(900, 1797)}
 
-    def load_arrays(source, n=None, *, image_size=None, split="train", seed=0):
+    def load_arrays(source, n=None, *, split="train", **others):
         return images[load[split]][:n], labels[load[split]][:n], info
 
     monkeypatch.setattr(datasets, "load_arrays", load_arrays)

@@ -366,6 +366,18 @@ SIZED = {
 }
 
 
+BOUNDED = ["pool_images", "rate", "length"]
+"""Sizes that have a bound of their own."""
+
+
+@pytest.mark.parametrize("size", BOUNDED)
+def test_sizes_with_a_bound_of_their_own(tmp_path, capsys, size):
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": RECIPE | {size: HUGE}}))
+    command = ["train", "--settings", tmp_path / "settings.json", "--log-dir", tmp_path / "logs"]
+    assert f"{size}={HUGE}" in refused(capsys, *command)
+    assert not (tmp_path / "logs").exists()
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 @pytest.mark.parametrize(("network", "size"), [(network, size) for network, sizes in SIZED.items() for size in sizes])
 def test_sizes_are_bounded_before_anything_is_made(tmp_path, capsys, network, size, dry_run):
@@ -387,7 +399,7 @@ def test_every_whole_number_of_a_recipe_is_tried_as_a_size():
     hints = typing.get_type_hints(Recipe)
     whole = {name for name, hint in hints.items() if int in (hint, *typing.get_args(hint))}
     steps = {"epochs", "passes_per_epoch", "penalties_every", "steps_per_execution"}
-    assert whole - steps <= {size for sizes in SIZED.values() for size in sizes}
+    assert whole - steps <= {size for sizes in SIZED.values() for size in sizes} | set(BOUNDED)
 
 
 def test_a_dry_run_ends_however_long_a_call_into_the_engine_is(tmp_path):
