@@ -88,11 +88,11 @@ def translator(
 
 def _residual(x):
     branch = _activated(_reflected(x, x.shape[-1], 3))
-    return layers.Add()([x, free_size.instance_norm()(_reflected(branch, x.shape[-1], 3))])
+    return layers.Add()([x, free_size.InstanceNormalization()(_reflected(branch, x.shape[-1], 3))])
 
 
 def _activated(x):
-    return layers.ReLU()(free_size.instance_norm()(x))
+    return layers.ReLU()(free_size.InstanceNormalization()(x))
 
 
 def _reflected(x, filters, kernel, use_bias=False):

@@ -7,6 +7,7 @@ import numpy as np
 from keras import Input, Sequential, layers
 
 import kerasgan
+from kerasgan.networks import free_size
 
 LATENT_DIM, CLASSES = 6, 3
 
@@ -80,6 +81,9 @@ NETWORKS = {
     "nearest": lambda: on_images(layers.UpSampling2D((3, 2))),
     "normalized": lambda: on_images(
         layers.GroupNormalization(3), layers.LayerNormalization(), layers.RMSNormalization(), layers.Rescaling(0.3, 0.1)
+    ),
+    "normalized by image": lambda: on_images(
+        free_size.InstanceNormalization(), layers.Conv2D(3, 3), free_size.InstanceNormalization()
     ),
     "prelu": lambda: on_images(layers.PReLU("he_normal", shared_axes=(1, 2)), layers.PReLU("he_normal")),
     "scaled in training only": trained_only,

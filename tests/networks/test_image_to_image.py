@@ -181,7 +181,7 @@ def test_a_patch_has_70_pixels():
 def test_norms_of_patchgan():
     for norm, count in (("instance", 3), (None, 0)):
         network = make("patchgan", norm=norm)
-        norms = [layer for layer in network.layers if isinstance(layer, keras.layers.GroupNormalization)]
+        norms = [layer for layer in network.layers if isinstance(layer, free_size.InstanceNormalization)]
         assert len(norms) == count
     first = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
     assert first.use_bias and first.kernel.shape[2] == 4  # three channels of the image, one of the condition
@@ -206,11 +206,42 @@ def test_borders_are_reflected_as_numpy_does_it(policy):
     assert layer.compute_output_shape((None, None, 5, 3)) == (None, None, 11, 3)
 
 
-def test_instance_norm_by_hand():
-    images = RNG.normal(3, 2, size=(2, 4, 5, 3)).astype("float32")
+@pytest.mark.parametrize(("policy", "atol"), [("float32", 2e-6), ("mixed_bfloat16", 2e-2), ("float64", 1e-12)])
+def test_instance_norm_by_hand(policy, atol):
+    images = RNG.normal(3, 2, size=(2, 4, 5, 3))
     mean, var = images.mean((1, 2), keepdims=True), images.var((1, 2), keepdims=True)
-    layer = free_size.instance_norm()
-    np.testing.assert_allclose(numpy(layer(images)), (images - mean) / np.sqrt(var + 1e-5), atol=1e-5)
+    layer = free_size.InstanceNormalization(dtype=policy)
+    layer.build((None, None, None, 3))
+    layer.set_weights([np.array([1.0, 2.0, -1.0]), np.array([0.0, 0.5, 1.0])])
+    expected = (images - mean) / np.sqrt(var + 1e-5) * [1.0, 2.0, -1.0] + [0.0, 0.5, 1.0]
+    found = layer(keras.ops.convert_to_tensor(images, "float64" if policy == "float64" else "float32"))
+    assert found.dtype == layer.compute_dtype
+    np.testing.assert_allclose(numpy(keras.ops.cast(found, "float64")), expected, atol=atol)
+
+
+def test_instance_norm_keeps_what_a_mean_of_squares_would_lose():
+    """With a mean of 3,000 and a deviation of 1, E[x^2] - E[x]^2 has two digits in float32."""
+    images = RNG.normal(3000, 1, size=(1, 64, 64, 2)).astype("float32").astype("float64")
+    expected = (images - images.mean((1, 2))) / images.std((1, 2))
+    np.testing.assert_allclose(numpy(free_size.InstanceNormalization()(images)), expected, atol=2e-3)
+
+
+def test_one_pixel_is_the_shift_alone():
+    layer = free_size.InstanceNormalization()
+    layer.build((None, 1, 1, 2))
+    layer.beta.assign([0.25, -1.0])
+    np.testing.assert_array_equal(numpy(layer(np.full((1, 1, 1, 2), 7.0)))[0, 0, 0], [0.25, -1.0])
+
+
+def test_models_with_the_group_norm_of_keras_still_load(tmp_path):
+    """As networks were saved before they had an instance norm of their own; both compute the same."""
+    before = keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+    images = RNG.normal(size=(2, 8, 8, 3)).astype("float32")
+    saved = keras.Sequential([keras.Input((None, None, 3)), before, keras.layers.Conv2D(2, 3)])
+    saved.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(numpy(loaded(images)), numpy(saved(images)))
+    np.testing.assert_allclose(numpy(free_size.InstanceNormalization()(images)), numpy(before(images)), atol=2e-6)
 
 
 # Refusals

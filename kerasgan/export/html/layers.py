@@ -202,6 +202,10 @@ def group_normalization(layer: Any, values: list[Value], shape: Shape, add: Call
     return _normalized(layer, values[0], add, groups=groups, center=True, each_pixel=False)
 
 
+def instance_normalization(layer: Any, values: list[Value], shape: Shape, add: Callable[..., Value]) -> Value:
+    return _normalized(layer, _image(layer, values), add, groups=shape[-1], center=True, each_pixel=False)
+
+
 def layer_normalization(layer: Any, values: list[Value], shape: Shape, add: Callable[..., Value]) -> Value:
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
     _refuse_unless(list(axes) in ([-1], [len(shape)]), f"axis={layer.axis}")
@@ -306,6 +310,7 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "GroupNormalization": group_normalization,
     "GroupedConv2D": conv,
     "Identity": unchanged,
+    "InstanceNormalization": instance_normalization,
     "LayerNormalization": layer_normalization,
     "LeakyReLU": leaky_relu,
     "Maximum": merge("maximum"),
