@@ -1,4 +1,4 @@
-"""Parts that networks from image to image share: inputs of free size, instance norm, and reflected borders."""
+"""Parts that networks from image to image share: inputs of free size, norms, and reflected borders."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from keras import layers
 
 from kerasgan import keras_internals
 from kerasgan.conditions import Condition, Image
+from kerasgan.networks import blocks
 
 NEGATIVE_SLOPE = 0.2
-NORMS = ("instance", None)
+NORMS = ("instance", "layer", "batch", None)
 
 
 def image_input(channels: int, name: str) -> Any:
@@ -38,15 +39,26 @@ def check_image_condition(network: str, image_shape: Sequence[int], condition: C
         )
 
 
-def check_norm(norm: str | None) -> None:
-    """Raises a `ValueError` for another norm than those of these networks."""
-    if norm not in NORMS:
-        raise ValueError(f"norm must be 'instance' or None. Received: norm={norm!r}. 'instance' is the default.")
+def check_norm(norm: str | None, allowed: Sequence[str | None] = NORMS) -> None:
+    """Raises a `ValueError` for another norm than those of a network."""
+    if norm not in allowed:
+        names = ", ".join(map(repr, allowed[:-1]))
+        raise ValueError(f"norm must be {names} or None. Received: norm={norm!r}. 'instance' is the default.")
 
 
 def normalized(x: Any, norm: str | None) -> Any:
-    """Returns maps after the norm of that name; the same maps for None."""
-    return x if norm is None else InstanceNormalization()(x)
+    """Returns maps after the norm of that name; the same maps for None.
+
+    Args:
+        norm: `"instance"` for the mean and variance of each channel of an image, `"layer"` for those of all channels of
+            an image together (Ba et al., 2016, arXiv:1607.06450), `"batch"` for those of a channel in all images of a
+            batch (Ioffe and Szegedy, 2015, arXiv:1502.03167).
+    """
+    if norm is None:
+        return x
+    if norm == "batch":
+        return blocks.batch_norm()(x)
+    return (InstanceNormalization() if norm == "instance" else layers.GroupNormalization(1, epsilon=1e-5))(x)
 
 
 def normal() -> Any:

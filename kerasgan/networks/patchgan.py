@@ -11,6 +11,8 @@ from kerasgan.validation import scalars
 
 MAX_WIDTH_FACTOR = 8
 SMALLEST = 4
+NORMS = ("instance", "layer", None)
+"""None that mixes the images of a batch."""
 
 
 def patchgan(
@@ -36,7 +38,7 @@ def patchgan(
         condition: a `kerasgan.conditions.Image` of the same height and width, or None.
         width: channels of the first layer.
         depth: how many times the size is halved; fewer times if the map would be smaller than 4 pixels on a side.
-        norm: `"instance"`, or None for none.
+        norm: `"instance"`, `"layer"` (all channels of an image together), or None for none.
 
     Returns:
         A `keras.Model`: images (batch, height, width, channels) -> logits (batch, height / 2^depth, width / 2^depth,
@@ -66,7 +68,7 @@ def patchgan(
         )
     if condition is not None:
         free_size.check_image_condition("patchgan", image_shape, condition)
-    free_size.check_norm(norm)
+    free_size.check_norm(norm, NORMS)
     image = free_size.image_input(image_shape[-1], "image")
     given = None if condition is None else free_size.image_input(condition.shape[-1], condition.input_name)
     x = image if given is None else layers.Concatenate(name="image_and_condition")([image, given])

@@ -29,7 +29,8 @@ def pix2pix(
         condition: a `kerasgan.conditions.Image` of the same height and width, which is translated.
         dropout: see `unet`.
         patch_depth: how many times the discriminator halves the size: the `depth` of `patchgan`.
-        norm: of both networks: `"instance"`, or None for none.
+        norm: of both networks: `"instance"`, `"layer"`, or None for none; `"batch"` for the generator alone, next to a
+            discriminator with instance norm, which evaluates each image by itself.
 
     Returns:
         A pair of `keras.Model`s, both for images of any size that is a multiple of 2^depth: the condition -> images in
@@ -50,4 +51,5 @@ def pix2pix(
     Reference: Isola et al., 2017, arXiv:1611.07004.
     """
     generator = unet(image_shape, condition, latent_dim, width, depth, dropout, norm)
-    return generator, patchgan(image_shape, condition, width, patch_depth, norm)
+    own_norm = "instance" if norm == "batch" else norm
+    return generator, patchgan(image_shape, condition, width, patch_depth, own_norm)

@@ -102,6 +102,27 @@ def test_inputs_and_outputs_have_names_and_float32():
         assert np.abs(numpy(outputs) - expected).mean() < 0.05 * max(1, np.abs(expected).max())
 
 
+# norms
+
+
+def test_layer_norm_keeps_the_differences_between_channels():
+    maps = np.stack([np.full((8, 8), 3.0), RNG.normal(size=(8, 8))], axis=-1)[None].astype("float32")
+    instance, layer = (numpy(free_size.normalized(maps, norm)) for norm in ("instance", "layer"))
+    assert np.abs(instance[..., 0]).max() < 1e-3  # a flat channel is lost
+    assert layer[..., 0].min() > 0.5 and abs(layer.mean()) < 1e-5
+    np.testing.assert_allclose(layer.std(), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("norm", "kind"), [("batch", "BatchNormalization"), ("layer", "GroupNormalization")])
+def test_the_generator_has_the_norm_that_was_asked_for(norm, kind):
+    generator, discriminator = networks.pix2pix(SHAPE, condition=GRAY, width=2, norm=norm)
+    found = [[type(layer).__name__ for layer in network.layers] for network in (generator, discriminator)]
+    assert found[0].count(kind) == 3 and "InstanceNormalization" not in found[0]
+    # A discriminator never mixes images: penalties and one-stage updates stay possible.
+    assert "BatchNormalization" not in found[1]
+    assert found[1].count("InstanceNormalization" if norm == "batch" else kind) == 3
+
+
 # unet
 
 
@@ -206,9 +227,11 @@ def test_borders_are_reflected_as_numpy_does_it(policy):
     assert layer.compute_output_shape((None, None, 5, 3)) == (None, None, 11, 3)
 
 
-@pytest.mark.parametrize(("policy", "atol"), [("float32", 2e-6), ("mixed_bfloat16", 2e-2), ("float64", 1e-12)])
+@pytest.mark.parametrize(("policy", "atol"), [("float32", 2e-6), ("mixed_bfloat16", 3e-2), ("float64", 1e-12)])
 def test_instance_norm_by_hand(policy, atol):
-    images = RNG.normal(3, 2, size=(2, 4, 5, 3))
+    # In bfloat16 half a step of inputs below 8 is 2^-6, and these are divided by 2 and scaled by 2; of outputs below 4
+    # it is 2^-7.
+    images = np.clip(RNG.normal(3, 2, size=(2, 4, 5, 3)), -7.9, 7.9)
     mean, var = images.mean((1, 2), keepdims=True), images.var((1, 2), keepdims=True)
     layer = free_size.InstanceNormalization(dtype=policy)
     layer.build((None, None, None, 3))
