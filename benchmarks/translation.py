@@ -17,9 +17,9 @@ Rows, all with as many images in batches of the same size, and Adam with beta_1=
   (2e-4, which falls to 0 in the second half), written anew from their description (`translation_peers.py`);
 - `keras.io`: the same networks as kerasgan's, with the losses and tapes of the published pages (no pool, and of each
   cycle only the second generator's gradient), at the same rates as the PyTorch row;
-- `kerasgan`: `networks.pix2pix` with the layers of the PyTorch row (batch norm, down to one pixel), or a `CycleGAN` with
-  those, and what was best on seed 100: a cosine decay from 6e-4, for pairs the relativistic objective and both networks
-  updated from one pass, for two domains a cycle of 2 with an identity of 2.5.
+- `kerasgan`: `networks.pix2pix` with the layers of the PyTorch row (batch norm, down to one pixel), or a `CycleGAN`,
+  and what was best on seed 100, as in the recipes: a cosine decay from 6e-4, for pairs the relativistic objective and
+  both networks updated from one pass, for two domains a cycle of 2 with an identity of 2.5.
 
 Each run is a process of its own. `images_per_second` are those of the steps alone, without the first. With `--rates` no
 figures are computed and the rows are timed in turns: run nothing else meanwhile.
