@@ -200,17 +200,18 @@ def _read_heartbeats(given, waves, periods, firsts):
     explained = sum((single[..., lead] @ waves[..., lead].T) ** 2 for lead in range(CHANNELS))
     best = explained.argmax(axis=1)
     place = np.stack([periods[best], firsts[best]], axis=1)
-    amplitudes, left = _fit(given, place)[:2]
-    for _ in range(12):
-        amplitudes, left, slopes, missing = _fit(given, place)
+    for _ in range(6):
+        _, left, slopes, missing = _fit(given, place)
         slopes = slopes.reshape(len(given), -1, 2)
         change = np.linalg.pinv(slopes) @ missing.reshape(len(given), -1, 1)
-        for share in (1.0, 0.25, 0.05):
+        nearest = place
+        for share in (0.25, 1.0):
             moved = place + share * change[..., 0]
             moved[:, 0] = np.clip(moved[:, 0], PERIODS[0], PERIODS[-1])
-            nearer = _fit(given, moved)[1] < left
-            place = np.where(nearer[:, None], moved, place)
-            left = np.where(nearer, _fit(given, place)[1], left)
+            left_there = _fit(given, moved)[1]
+            nearest = np.where((left_there < left)[:, None], moved, nearest)
+            left = np.minimum(left, left_there)
+        place = nearest
     amplitudes, left = _fit(given, place)[:2]
     return *place.T, amplitudes, left
 

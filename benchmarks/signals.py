@@ -37,11 +37,16 @@ SHOWN = 4
 """Samples of each kind in the picture."""
 
 
-def figures(kind, samples, real):
-    """Returns the distance of each number, and the share of energy that is not explained; both in one dict."""
+def figures(kind, samples, numbers):
+    """Returns the distance of each number, and the share of energy that is not explained; both in one dict.
+
+    Args:
+        kind: name of the kind.
+        samples: signals.
+        numbers: those of real signals.
+    """
     known = known_signals.KINDS[kind]
     found, left = known.read(samples)
-    numbers, _ = known.read(real)
     distances = {name: known_signals.distance(found[name], numbers[name], name in known.circular) for name in numbers}
     return {name: round(value, 4) for name, value in (distances | {"unexplained": float(left.mean())}).items()}
 
@@ -74,7 +79,8 @@ def run(kind, row, seed, samples, width, threads, changes):
     gan.fit(batches, epochs=recipe.epochs, verbose=0)
     seconds = time.perf_counter() - start
     generated = info.value_scale.to_source(gan.generate(JUDGED, seed=seed))
-    found = {"figures": figures(kind, generated, real), "floor": figures(kind, other, real)}
+    numbers, _ = known_signals.KINDS[kind].read(real)
+    found = {"figures": figures(kind, generated, numbers), "floor": figures(kind, other, numbers)}
     found |= {"weights": [gan.generator.count_params(), gan.discriminator.count_params()], "seconds": round(seconds, 1)}
     steps = int(gan.g_optimizer.iterations.numpy())
     facts = {"kind": kind, "row": row, "seed": seed, "samples": steps * recipe.batch_size}

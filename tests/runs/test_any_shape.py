@@ -31,8 +31,12 @@ def random(shape, dtype="uint16", high=4096):
     return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
 
 
+def main(*arguments):
+    assert kerasgan_cli.main(list(map(str, arguments))) == 0
+
+
 def train(*arguments):
-    assert kerasgan_cli.main(["train", *map(str, arguments)]) == 0
+    main("train", *arguments)
 
 
 def test_wav_files_are_read_back_as_they_were_written():
@@ -60,17 +64,35 @@ def test_a_folder_of_sounds_is_trained_on_and_sampled_by_class(tmp_path, capsys)
     assert any(run.joinpath("images").glob("samples-*.png")) and (run / "samples.png").is_file()
     assert kerasgan_cli.main(["evaluate", str(run), "--n", "6", "--seeds", "1"]) == 0
     assert "log-spectral distance" in capsys.readouterr().out
+    card = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert card["rate"] == 4000 and ValueScale(**card["value_scale"]) == ValueScale("float32", -1, 1)
 
 
 @pytest.mark.slow
 def test_wide_images_of_four_channels_and_16_bits_go_the_whole_road(tmp_path):
-    np.save(tmp_path / "scan.npy", random((8, 48, 96, 4)))
+    np.save(tmp_path / "scan.npy", random((12, 48, 96, 4)))
     train(tmp_path / "scan.npy", *FAST, "--batch-size", "4", "--image-size", "48x96", "--log-dir", tmp_path / "logs")
     run = next((tmp_path / "logs").iterdir())
     assert samples.scale_of(run) == ValueScale("uint16", 0, 65535)
-    assert kerasgan_cli.main(["sample", str(run), "--n", "2", "--out", str(tmp_path / "out.npy")]) == 0
+    grid = np.asarray(Image.open(run / "images" / "real.png"))
+    assert grid.shape[1] > grid.shape[0] and len(list((run / "images").glob("samples-*.png"))) == 1
+    train("--resume", run, "--epochs", "2")
+    assert len(list((run / "images").glob("samples-*.png"))) == 2 and (run / "samples.png").is_file()
+    main("evaluate", run, "--n", "6", "--seeds", "1", "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["extractor"] == "pixels" and figures["step"] == 6
+    for out in ("out.npy", "out"):
+        main("sample", run, "--n", "2", "--seed", "3", "--out", tmp_path / out)
     found = np.load(tmp_path / "out.npy")
     assert found.shape == (2, 48, 96, 4) and found.dtype == np.uint16
+    np.testing.assert_array_equal(datasets.load_arrays(tmp_path / "out")[2].value_scale.dtype, "uint16")
+    main("export", run, "--out", tmp_path / "gan.onnx")
+    session = pytest.importorskip("onnxruntime").InferenceSession(tmp_path / "gan.onnx")
+    card = json.loads((tmp_path / "gan.onnx.kerasgan.json").read_text())
+    drawn = session.run(None, {"z": np.random.default_rng(0).normal(size=(2, *card["latent_shape"])).astype("float32")})
+    assert drawn[0].shape == (2, 48, 96, 4)
+    saved = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert ValueScale(**card["value_scale"]) == ValueScale(**saved["value_scale"]) == ValueScale("uint16", 0, 65535)
 
 
 def test_16_bits_come_back_bit_for_bit_through_the_record_of_a_run_and_png_files(tmp_path):
