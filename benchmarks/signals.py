@@ -148,7 +148,7 @@ def main(arguments=None):
     print(f"\nwithin the goal: {json.dumps(reached)}")
     if options.picture:
         draw(options.picture, shown)
-    command = f"python benchmarks/signals.py --seeds {' '.join(map(str, options.seeds))}"
+    command = f"python benchmarks/signals.py --seeds {' '.join(map(str, options.seeds))} --samples {options.samples}"
     kept = {"command": command, "goal": GOAL, "reached": reached, "threads": options.threads}
     kept |= {"training_signals": TRAINING, "width": options.width, "changes": changes, "runs": runs}
     records.write(options, kept)

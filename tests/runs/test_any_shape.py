@@ -95,6 +95,37 @@ def test_wide_images_of_four_channels_and_16_bits_go_the_whole_road(tmp_path):
     assert ValueScale(**card["value_scale"]) == ValueScale(**saved["value_scale"]) == ValueScale("uint16", 0, 65535)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "shape"), [("signals", (64, 2)), ("volumes", (8, 8, 8, 1))])
+def test_signals_and_volumes_with_labels_go_the_whole_road(tmp_path, capsys, kind, shape):
+    values = np.random.default_rng(0).uniform(-3, 3, (12, *shape)).astype("float32")
+    values = values if kind == "signals" else random((12, *shape), "uint8", 256)
+    for number, value in enumerate(values):
+        file = tmp_path / "data" / "ab"[number % 2] / (f"{number}.csv" if kind == "signals" else f"{number}.npy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(file, value, delimiter=",") if kind == "signals" else np.save(file, value)
+    log_dir = tmp_path / "logs"
+    recipe = () if kind == "signals" else ("--recipe", "volume")
+    options = (*FAST, *recipe, "--conditional", "--batch-size", "4", "--guard", "rollback", "--log-dir", log_dir)
+    train(tmp_path / "data", *options)
+    run = next(log_dir.iterdir())
+    train("--resume", run, "--epochs", "2")
+    assert len(list((run / "images").glob("samples-*.png"))) == 2
+    main("sample", run, "--n", "3", "--label", "1", "--out", tmp_path / "out")
+    written = [np.load(file) for file in sorted((tmp_path / "out").iterdir())]
+    scale = samples.scale_of(run)
+    assert len(written) == 3 and all(each.shape == shape and each.dtype == scale.dtype for each in written)
+    assert scale.dtype == ("float64" if kind == "signals" else "uint8") and 2 < scale.high
+    card = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert ValueScale(**card["value_scale"]) == scale and card["num_classes"] == 2
+    code = kerasgan_cli.main(["evaluate", str(run), "--n", "6", "--seeds", "1"])
+    printed = capsys.readouterr()
+    if kind == "signals":
+        assert code == 0 and "log-spectral distance" in printed.out
+    else:
+        assert code == 2 and "There are no figures for volumes" in printed.err
+
+
 def test_16_bits_come_back_bit_for_bit_through_the_record_of_a_run_and_png_files(tmp_path):
     scan = random((3, 8, 12, 1), high=65536)
     (tmp_path / "scans").mkdir()
