@@ -53,8 +53,8 @@ def _read(recipe, split):
         return read_sounds(recipe.source, **(SOUND | given), channels=1, split=split)
     source = datasets.array_of_file(recipe.source)
     if recipe.kind == "volumes":
-        return read_volumes(source, Values(), split)
-    return read_signals(source, recipe.length, None, None, split)
+        return read_volumes(source, Values(None, recipe.value_range, recipe.unit), split)
+    return read_signals(source, recipe.length, recipe.value_range, recipe.unit, split)
 
 
 def _check(recipe):

@@ -1,0 +1,83 @@
+"""The range and the unit of the data are settings of a run, and samples come back in them."""
+
+import json
+
+import numpy as np
+import pytest
+
+import kerasgan_cli
+from kerasgan import datasets
+from kerasgan.datasets import ValueScale
+from kerasgan.runs import data, kinds, overrides, recipes, samples
+
+RANDOM = np.random.default_rng(0)
+SHAPES = {"images": (12, 8, 12, 4), "signals": (12, 64, 2), "volumes": (12, 8, 8, 8, 1)}
+
+
+def recipe_of(tmp_path, kind, values, *settings):
+    np.save(tmp_path / "data.npy", values)
+    changes = {"source": str(tmp_path / "data.npy"), "batch_size": 4, "held_out": 0, "flip": False, "image_size": None}
+    base = recipes.get(kinds.RECIPES[kind])
+    return overrides.change(base, changes | overrides.assignments(settings))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_the_range_and_the_unit_reach_the_data(tmp_path, kind):
+    values = RANDOM.uniform(200, 300, SHAPES[kind])
+    recipe = recipe_of(tmp_path, kind, values, "value_range=[200,320]", "unit=K")
+    batches, info = data.load(recipe, "train", 0)
+    assert info.value_scale == ValueScale("float64", 200, 320, "K")
+    found, _, other = data.load_arrays(recipe, None, "train")
+    np.testing.assert_allclose(found, (values - 260) / 60, atol=1e-6)
+    assert other.value_scale == info.value_scale and np.asarray(next(iter(batches))).max() < 1
+
+
+def test_a_classifier_sees_the_values_as_the_run_does(tmp_path):
+    recipe = recipe_of(tmp_path, "images", RANDOM.uniform(200, 300, SHAPES["images"]), "value_range=[200,320]")
+    images, labels = data.labeled(recipe)
+    np.testing.assert_array_equal(images, data.load_arrays(recipe, None, "train")[0])
+    assert labels is None
+    assert data.labeled(overrides.change(recipe, {"value_range": None})) == recipe.source
+
+
+def test_settings_are_read_back_from_a_run():
+    for value in ((0, 4095), (-1.5, 2.0), None):
+        recipe = overrides.change(recipes.get("signal"), {"source": "x", "value_range": value, "unit": "mV"})
+        kept = json.loads(json.dumps(vars(recipe)))
+        assert overrides.from_settings(kept) == recipe
+
+
+@pytest.mark.parametrize(
+    "value", ["[3]", "[5,1]", "[1,1]", "[0,nan]", "[0,inf]", "all", "3", '["a","b"]', "[true,2]", "data"]
+)
+def test_other_ranges_are_refused(value):
+    with pytest.raises(ValueError, match=r"value_range.* must be .*two numbers.* Received: value_range="):
+        overrides.change(recipes.get("photos"), overrides.assignments([f"value_range={value}"]))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        ("sound", ["unit=Pa"], "not for sounds"),
+        ("photos", ["condition_from=gray", "value_range=[0,9]"], "not for translations"),
+        ("sound", ["value_range=[-1,1]"], "not for sounds"),
+    ],
+)
+def test_where_they_mean_nothing_they_are_refused(recipe, settings, message):
+    recipe = overrides.change(recipes.get(recipe), {"source": "x"} | overrides.assignments(settings))
+    with pytest.raises(ValueError, match=f"{message}.*Received: "):
+        data.load(recipe, "train", 0)
+
+
+@pytest.mark.slow
+def test_samples_of_a_run_come_back_in_the_unit(tmp_path):
+    np.save(tmp_path / "scan.npy", RANDOM.uniform(-1000, 3000, (8, 8, 12, 2)).astype("float32"))
+    fast = ["--epochs", "1", "--set", "passes_per_epoch=1", "network_options.width=2", "held_out=0", "image_size=none"]
+    fast += ["value_range=[-1000,3000]", "unit=HU", "--batch-size", "4", "--log-dir", str(tmp_path / "logs")]
+    assert kerasgan_cli.main(["train", str(tmp_path / "scan.npy"), *fast]) == 0
+    (run,) = (tmp_path / "logs").iterdir()
+    assert samples.scale_of(run) == ValueScale("float32", -1000, 3000, "HU")
+    assert kerasgan_cli.main(["sample", str(run), "--n", "3", "--out", str(tmp_path / "out.npy")]) == 0
+    found = np.load(tmp_path / "out.npy")
+    assert found.dtype == np.float32 and 10 < np.abs(found).max() <= 3000
+    assert datasets.load_arrays(found, value_range=(-1000, 3000))[0].shape == (3, 8, 12, 2)
