@@ -134,24 +134,27 @@ def main(arguments=None):
     changes = {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.set)}
     work = [(kind, row, seed) for kind in options.kinds for seed in options.seeds for row in options.rows]
     settings = (options.samples, options.width, options.threads, changes)
+    command = f"python benchmarks/signals.py --seeds {' '.join(map(str, options.seeds))} --samples {options.samples}"
+    results = records.Partial(options)  # a run takes minutes: each is kept as soon as it is there
+    results.kept |= {"command": command, "goal": GOAL, "training_signals": TRAINING, "width": options.width}
+    results.kept |= {"threads": options.threads, "changes": changes}
     context, runs, shown = multiprocessing.get_context("spawn"), [], {}
     # A fresh process for each run: TensorFlow keeps the thread settings of the one before.
     with concurrent.futures.ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
         for found, signals in pool.map(run, *zip(*(each + settings for each in work), strict=True)):
             runs.append(found)
-            shown.setdefault(found["kind"], signals)
+            results.add("runs", found)
+            if options.picture and found["kind"] not in shown:
+                shown[found["kind"]] = signals
+                draw(options.picture, shown)
     reached = {}
     for kind in options.kinds:
         of_kind = [each for each in runs if each["kind"] == kind]
         print(f"\n{as_markdown(kind, of_kind)}")
         reached[kind] = {row: bool(is_reached(of_kind, row)) for row in options.rows}
     print(f"\nwithin the goal: {json.dumps(reached)}")
-    if options.picture:
-        draw(options.picture, shown)
-    command = f"python benchmarks/signals.py --seeds {' '.join(map(str, options.seeds))} --samples {options.samples}"
-    kept = {"command": command, "goal": GOAL, "reached": reached, "threads": options.threads}
-    kept |= {"training_signals": TRAINING, "width": options.width, "changes": changes, "runs": runs}
-    records.write(options, kept)
+    results.kept["reached"] = reached
+    results.write()
     return 0
 
 

@@ -9,7 +9,6 @@ from .extractor import Extractor as Extractor
 from .extractor import Features as Features
 from .extractor import model as model
 from .extractor import pixels as pixels
-from .inception import INCEPTION_CHANNELS as INCEPTION_CHANNELS
 from .inception import inception as inception
 
 NAMES = ("classifier", "inception", "pixels")

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import datasets, evaluation, features, files, metrics, pictures
+from kerasgan import datasets, evaluation, files, metrics, pictures
 from kerasgan.callbacks import history_csv
+from kerasgan.features.inception import INCEPTION_CHANNELS
 from kerasgan.runs import (
     attributes,
     classification,
@@ -184,7 +185,7 @@ def _figures(
 def _default_features(info):
     if len(info.image_shape) != 3:
         return "pixels"
-    if info.num_classes is None and info.image_shape[-1] not in features.INCEPTION_CHANNELS:
+    if info.num_classes is None and info.image_shape[-1] not in INCEPTION_CHANNELS:
         return "pixels"
     return "inception" if info.num_classes is None else "classifier"
 

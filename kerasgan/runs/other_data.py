@@ -15,7 +15,7 @@ from kerasgan.datasets.volumes import read_volumes
 SOUND = {"rate": 16_000, "length": 16_384}
 """What recipes of sounds without a rate or a length have."""
 
-IMAGES_ALONE = ("flip", "image_size", "conditions")
+IMAGES_ALONE = ("flip", "image_size", "conditions", "bands")
 
 
 def load(recipe: Any, split: str, seed: int, **options: Any) -> tuple[Batches, DatasetInfo]:

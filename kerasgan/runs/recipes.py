@@ -66,6 +66,7 @@ class Recipe:
         value_range: (low, high), the values of the data that become -1 and 1; None for all that 8 and 16 bits hold,
             [-1, 1] for floats, and for signals the largest distance from 0.
         unit: name of the unit of the data's values, for the record; None for none.
+        bands: channels that pictures show, one or three for red, green and blue, from 0; None for the first three.
         network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext"; for images of images
             "pix2pix", or "translator" with a discriminator of patches.
         network_options: its other arguments, such as the width.
@@ -121,6 +122,7 @@ class Recipe:
     length: int | None = None
     value_range: tuple | None = None
     unit: str | None = None
+    bands: tuple | None = None
     network: str = "dcgan"
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
@@ -154,7 +156,7 @@ class Recipe:
     steps_per_execution: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "value_range"):
+        for name in ("image_size", "value_range", "bands"):
             if isinstance(getattr(self, name), list):  # as JSON and TOML have it
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         for field in dataclasses.fields(self):

@@ -80,10 +80,10 @@ def export(gan: GAN, run: pathlib.Path) -> None:
 
 def _samples_picture(gan, run):
     if gan.num_classes is not None and len(gan.image_shape) == 3:
-        return pictures.tile(gan.class_grid(columns=10, seed=0, most=20), columns=10)
+        return pictures.tile(run_samples.shown(run, gan.class_grid(columns=10, seed=0, most=20)), columns=10)
     if len(gan.image_shape) in (2, 4):
         return sample_grid.sample_picture(gan.generate(16, seed=0), run_samples.rate_of(run))
-    return pictures.picture_of(gan.generate(64, seed=0))
+    return pictures.picture_of(run_samples.shown(run, gan.generate(64, seed=0)))
 
 
 def _print_paths(run, gan):

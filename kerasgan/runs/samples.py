@@ -63,6 +63,17 @@ def facts_of_values(run: Any) -> dict[str, Any]:
     return {"value_scale": recorded_scale(run), "rate": rate_of(run)}
 
 
+def shown(run: Any, samples: np.ndarray) -> np.ndarray:
+    """Returns samples as pictures of a run show them: images with the bands that its recipe has chosen.
+
+    Raises:
+        ValueError: if the recorded bands are no channels of the samples.
+    """
+    recipe = run_folder.read_settings(run).get("recipe")
+    bands = recipe.get("bands") if isinstance(recipe, dict) else None
+    return pictures.bands_of(samples, bands) if isinstance(bands, list) and samples.ndim == 4 else samples
+
+
 def write(run: Any, gan: GAN, samples: np.ndarray, out: str | pathlib.Path, label: int | None = None) -> None:
     """Writes samples of a run.
 
@@ -86,7 +97,7 @@ def write(run: Any, gan: GAN, samples: np.ndarray, out: str | pathlib.Path, labe
             "samples.npy for values, --out samples/ for a file of each."
         )
     if path.suffix.lower() == ".png":
-        return pictures.save_png(path, sample_picture(samples, rate_of(run)))
+        return pictures.save_png(path, sample_picture(shown(run, samples), rate_of(run)))
     values = scale_of(run).to_source(samples)
     if path.suffix:
         path.parent.mkdir(parents=True, exist_ok=True)

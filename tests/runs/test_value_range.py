@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import kerasgan
 import kerasgan_cli
-from kerasgan import datasets
+from kerasgan import callbacks, datasets, pictures
 from kerasgan.datasets import ValueScale
-from kerasgan.runs import data, kinds, overrides, recipes, samples
+from kerasgan.runs import data, kinds, overrides, recipes, samples, sizes
 
 RANDOM = np.random.default_rng(0)
 SHAPES = {"images": (12, 8, 12, 4), "signals": (12, 64, 2), "volumes": (12, 8, 8, 8, 1)}
@@ -40,6 +42,11 @@ def test_a_classifier_sees_the_values_as_the_run_does(tmp_path):
     assert data.labeled(overrides.change(recipe, {"value_range": None})) == recipe.source
 
 
+def test_a_range_that_no_float_holds_is_refused():
+    with pytest.raises(ValueError, match="must be two numbers"):
+        overrides.change(recipes.get("photos"), {"value_range": (0, 10**400)})
+
+
 def test_settings_are_read_back_from_a_run():
     for value in ((0, 4095), (-1.5, 2.0), None):
         recipe = overrides.change(recipes.get("signal"), {"source": "x", "value_range": value, "unit": "mV"})
@@ -61,12 +68,45 @@ def test_other_ranges_are_refused(value):
         ("sound", ["unit=Pa"], "not for sounds"),
         ("photos", ["condition_from=gray", "value_range=[0,9]"], "not for translations"),
         ("sound", ["value_range=[-1,1]"], "not for sounds"),
+        ("signal", ["bands=[0]"], "not for signals"),
     ],
 )
 def test_where_they_mean_nothing_they_are_refused(recipe, settings, message):
     recipe = overrides.change(recipes.get(recipe), {"source": "x"} | overrides.assignments(settings))
     with pytest.raises(ValueError, match=f"{message}.*Received: "):
         data.load(recipe, "train", 0)
+
+
+def test_bands_are_channels_that_pictures_show(tmp_path):
+    images = RANDOM.uniform(-1, 1, (4, 8, 8, 5)).astype("float32")
+    np.testing.assert_array_equal(pictures.bands_of(images, (3, 1, 0)), images[..., [3, 1, 0]])
+    assert pictures.bands_of(images, None) is images
+    grid = callbacks.ImageGrid(tmp_path, n=4, real=images, bands=(4,))
+    np.testing.assert_array_equal(grid.real, images[..., 4:])
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": {"bands": [4, 2, 0]}}))
+    samples.write(tmp_path, None, images, tmp_path / "out.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), pictures.tile(images[..., [4, 2, 0]]))
+    samples.write(tmp_path, None, images, tmp_path / "out.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), images)  # values have all channels
+
+
+def test_the_grid_of_a_training_shows_the_bands(tmp_path):
+    images = RANDOM.uniform(-1, 1, (8, 8, 8, 5)).astype("float32")
+    gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 5), latent_dim=4, width=4), latent_dim=4)
+    gan.compile()
+    grid = callbacks.ImageGrid(tmp_path, n=4, bands=(4,))
+    gan.fit(images, batch_size=4, epochs=1, callbacks=[grid], verbose=0)
+    (file,) = (tmp_path / "images").glob("samples-*.png")
+    expected = pictures.tile(gan.generate(4, seed=0)[..., 4:], columns=2)
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), expected[..., 0])
+
+
+@pytest.mark.parametrize("bands", [[0, 1], [5], [-1, 0, 1], [0.5], ["a"], [], [True]])
+def test_other_bands_are_refused_before_training(tmp_path, bands):
+    recipe = recipe_of(tmp_path, "images", RANDOM.uniform(-1, 1, SHAPES["images"]).astype("float32"))
+    recipe = overrides.change(recipe, {"bands": bands})
+    with pytest.raises(ValueError, match=r"bands are one or three channels of the images, from 0 to 3\. Received"):
+        sizes.check_bands(recipe, data.load(recipe, "train", 0)[1])
 
 
 @pytest.mark.slow
