@@ -397,7 +397,7 @@ def _networks(recipe, info):
         generator = networks.translator(info.image_shape, condition, **options)
         return generator, _patches(info.image_shape, condition, options)
     network = getattr(networks, recipe.network)
-    scale = {} if info.scale == 1.0 else {"scale": info.scale}
+    scale = {"scale": info.scale} if len(info.image_shape) == 1 and info.scale != 1.0 else {}
     if scale and "scale" not in inspect.signature(network).parameters:
         raise ValueError(
             f"Points need a network for points. Received: network={recipe.network!r} for points of shape "

@@ -121,3 +121,15 @@ def test_samples_of_a_run_come_back_in_the_unit(tmp_path):
     found = np.load(tmp_path / "out.npy")
     assert found.dtype == np.float32 and 10 < np.abs(found).max() <= 3000
     assert datasets.load_arrays(found, value_range=(-1000, 3000))[0].shape == (3, 8, 12, 2)
+
+
+def test_the_penalty_of_signals_is_for_unit_variance(tmp_path):
+    """Signals of a tenth of the amplitude have gradients that are ten times as large."""
+    waves = np.sin(RANDOM.uniform(0, 6, (12, 1, 2)) + np.arange(64)[:, None] / 5)
+    gammas = []
+    for share in (1.0, 0.1):
+        recipe = recipe_of(tmp_path, "signals", share * waves, "value_range=[-1,1]", "network_options.width=2")
+        gan = recipes.build(recipe, data.load(recipe, "train", 0)[1], 0)
+        gammas.append(gan.penalties[0].gamma)
+    assert gammas[0] == pytest.approx(0.1 * waves.std() ** 2, rel=1e-4)
+    assert gammas[1] == pytest.approx(0.01 * gammas[0], rel=1e-4)
