@@ -1,7 +1,12 @@
 """The three pairs of networks that are timed, in plain Keras layers as a user would write them."""
 
+import math
+
 import keras
 from keras import layers
+
+CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 
 
 def dcgan(size, channels, width=64, latent_dim=100):
@@ -71,9 +76,9 @@ def forward_flops(network):
     for layer in network.layers:
         if isinstance(layer, layers.Dense):
             total += 2 * layer.kernel.shape[0] * layer.kernel.shape[1]
-        elif isinstance(layer, layers.Conv2DTranspose):  # every input pixel meets the whole kernel
+        elif isinstance(layer, TRANSPOSED):  # every input pixel meets the whole kernel
             total += 2 * _size(layer.kernel) * _pixels(layer.input.shape)
-        elif isinstance(layer, layers.Conv2D):
+        elif isinstance(layer, CONVOLUTIONS):
             total += 2 * _size(layer.kernel) * _pixels(layer.output.shape)
     return total
 
@@ -86,4 +91,4 @@ def _size(kernel):
 
 
 def _pixels(shape):
-    return shape[1] * shape[2]
+    return math.prod(shape[1:-1])

@@ -325,10 +325,12 @@ class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.Sav
         what: str | None = None,
         precision: str | None = None,
         check: bool = True,
+        value_scale: Any = None,
+        rate: int | None = None,
         **options: Any,
     ) -> dict[str, Any]:
         """Writes a network for use without Keras, checks it, and returns its card: see `kerasgan.export.export`."""
-        return export(self, filepath, format, what, precision, check, **options)
+        return export(self, filepath, format, what, precision, check, value_scale, rate, **options)
 
     @property
     def metrics_variables(self) -> list[Any]:

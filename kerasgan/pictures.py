@@ -51,6 +51,28 @@ def to_uint8(images: Any) -> np.ndarray:
     return np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255).astype("uint8")
 
 
+def bands_of(images: Any, bands: Sequence[int] | None) -> np.ndarray:
+    """Returns the channels of images that pictures show, such as (3, 2, 1) for the colors of a satellite's bands.
+
+    Args:
+        images: shape (n, height, width, channels).
+        bands: numbers of one channel, or of three for red, green and blue, counted from 0; None for all channels.
+
+    Raises:
+        ValueError: for another number of bands, or a channel that there is not.
+    """
+    images = np.asarray(images)
+    if bands is None:
+        return images
+    channels = images.shape[-1]
+    if len(bands) not in (1, 3) or not all(type(each) is int and 0 <= each < channels for each in bands):
+        raise ValueError(
+            f"bands are one or three channels of the images, from 0 to {channels - 1}. Received: bands={list(bands)} "
+            f"for images of {channels} channels. Use None for the first three."
+        )
+    return images[..., list(bands)]
+
+
 def tile(images: Any, columns: int | None = None, padding: int = 1) -> np.ndarray:
     """Returns one picture of many images, row by row, enlarged by a whole factor if it is small.
 

@@ -3,7 +3,7 @@
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -42,6 +42,8 @@ class ImageGrid(keras.callbacks.Callback):
         real: real images (n, height, width, channels) in [-1, 1], of which the first `n` are drawn, or points (n, d);
             None draws none. A pair (images, labels) puts the real images of a GAN with classes into its rows; a pair
             (images, conditions) has the conditions to be drawn with, and for a `kerasgan.CycleGAN` both domains.
+        bands: of images of several channels, those that are shown: one, or three for red, green and blue, counted from
+            0; None for the first three. Not for translations.
 
     Raises:
         ValueError: if `n` or `every_epochs` is not a whole number of at least 1, or `real` cannot be drawn; when
@@ -70,6 +72,7 @@ class ImageGrid(keras.callbacks.Callback):
         every_epochs: int | None = None,
         seed: int = 0,
         real: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+        bands: Sequence[int] | None = None,
     ):
         super().__init__()
         self.n: int = whole_number("n", n, 1)
@@ -78,6 +81,9 @@ class ImageGrid(keras.callbacks.Callback):
         self.real: np.ndarray | None
         self.real_labels: np.ndarray | None
         self.real, self.real_labels = _images_and_labels(real)
+        self.bands: tuple[int, ...] | None = None if bands is None else tuple(bands)
+        if self.real is not None and self.bands is not None:
+            self.real = pictures.bands_of(self.real, self.bands)
         self._real_picture = None if self.real is None else self._draw_real(self.real)
         self._log = PictureLog(pathlib.Path(log_dir) / "images")
 
@@ -105,6 +111,11 @@ class ImageGrid(keras.callbacks.Callback):
     def _check_conditions(self):
         """Checks, before training, that there are conditions to be drawn with, and that they are those of the GAN."""
         image_shape, condition = self.model.data_spec
+        if self.bands is not None and (len(image_shape) != 3 or translations.translates(self.model)):
+            raise ValueError(
+                f"bands are for grids of images. Received: bands={list(self.bands)} for samples of shape {image_shape} "
+                f"with condition={condition!r}. Use None."
+            )
         if self.real_labels is not None and condition is not None:
             condition.check_array(self.real_labels, len(self.real))
         samples = getattr(self.model.current_fit, "samples", None)
@@ -147,7 +158,7 @@ class ImageGrid(keras.callbacks.Callback):
             columns = max(1, self.n // rows)
             samples = self.model.class_grid(columns, self.seed, most=rows)
             shown = self._real_by_class(grid_classes(classes, rows), columns)
-        picture = pictures.tile(samples, columns=columns)
+        picture = pictures.tile(pictures.bands_of(samples, self.bands), columns=columns)
         if shown is None:
             return picture
         shown = shown[: len(samples)]

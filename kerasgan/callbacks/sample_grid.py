@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -141,13 +141,15 @@ def sample_picture(samples: Any, rate: int | None = None, titles: Any = None) ->
     return np.concatenate(parts)
 
 
-def sample_grid(log_dir: str | os.PathLike, info: DatasetInfo, real: Any = None) -> ImageGrid | SampleGrid:
+def sample_grid(
+    log_dir: str | os.PathLike, info: DatasetInfo, real: Any = None, bands: Sequence[int] | None = None
+) -> ImageGrid | SampleGrid:
     """Returns the callback that draws samples of a data set: `SampleGrid` for signals and volumes, else `ImageGrid`.
 
     Args:
-        log_dir, real: as for `ImageGrid`.
+        log_dir, real, bands: as for `ImageGrid`.
         info: the facts of the data set.
     """
     if len(info.image_shape) not in (2, 4):
-        return ImageGrid(log_dir, real=real)
+        return ImageGrid(log_dir, real=real, bands=bands)
     return SampleGrid(log_dir, real=real, rate=info.rate, class_names=info.class_names)

@@ -22,7 +22,8 @@ class DatasetInfo:
         num_images: images, or points, in the split that was loaded, those included that do not fill a batch.
         class_names: one name for each class, or None when the classes have no names.
         skipped: names of the files that could not be read, or have no partner or no row in the table of conditions.
-        scale: standard deviation of the points, over all dimensions; 1.0 for images, whose range is fixed.
+        scale: standard deviation of the points, over all dimensions, and of the signals in [-1, 1]; 1.0 for images and
+            sounds.
         fingerprint: SHA-256 of all values and labels in memory; equal for equal data alone.
         condition: the value of `kerasgan.conditions` that batches have beside their images, for
             `kerasgan.GAN(..., condition=info.condition)`; None for images alone.
@@ -67,7 +68,7 @@ def info_of(data: Source, crop: tuple[int, int] | None = None, labels: bool = Fa
         num_images=len(data.values),
         class_names=data.class_names,
         skipped=data.skipped,
-        scale=float(data.values.std()) if len(shape) == 1 else 1.0,
+        scale=float(data.values.std()) if len(shape) == 1 or (len(shape) == 2 and data.rate is None) else 1.0,
         fingerprint=fingerprint_of(data),
         condition=condition,
         condition_names=data.condition_names,

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from kerasgan import backend
+from kerasgan.datasets import ValueScale
 from kerasgan.export import card, network, place, saved_model
 from kerasgan.export import check as checks
 from kerasgan.export.check import CheckFailed
@@ -20,6 +21,8 @@ def export(
     what: str | None = None,
     precision: str | None = None,
     check: bool = True,
+    value_scale: ValueScale | None = None,
+    rate: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Writes a GAN for inference without Keras and kerasgan, and checks what was written in its own runtime.
@@ -58,6 +61,9 @@ def export(
             stay within one level. ONNX and LiteRT also have `"float16"` and `"int8"`, a page `"float16"`.
         check: True loads what was written in its own runtime and compares the test vector's output with the network's
             own. Above the tolerance of the format nothing is written. False leaves this out.
+        value_scale: for the card, `info.value_scale` of the data: the dtype, range and unit, by which samples become
+            values of the data again, exactly where these are of 8 or 16 bits; None leaves it open.
+        rate: for the card, samples a second of sounds; None for other data.
         options: further options of the format; `kerasgan.export.FORMATS` has them.
 
     Returns:
@@ -83,10 +89,11 @@ def export(
     if format not in FORMATS:
         raise errors.unknown_name("format", format, FORMATS)
     precision = precision or next(iter(FORMATS[format].precisions))
-    return _write(gan, filepath, format, what, precision, check, options)
+    facts = {"value_scale": value_scale, "rate": rate}
+    return _write(gan, filepath, format, what, precision, check, facts, options)
 
 
-def _write(gan, filepath, format, what, precision, checked, options):
+def _write(gan, filepath, format, what, precision, checked, facts, options):
     chosen, module = FORMATS[format], place.module_of(format)
     if hasattr(module, "check_gan"):
         module.check_gan(gan)
@@ -95,7 +102,7 @@ def _write(gan, filepath, format, what, precision, checked, options):
     what = _checked_what(gan, what, chosen)
     subject = network.exported(gan, what, in_policy=chosen.is_folder)
     vectors = checks.test_vectors(subject)
-    found = card.contents(subject, format, precision) | {"test": checks.encoded(vectors)}
+    found = card.contents(subject, format, precision, **facts) | {"test": checks.encoded(vectors)}
     checked = checked and hasattr(module, "run")
     with place.written(path) as unfinished:
         found |= _converted(module, subject, unfinished, found, options) or {}

@@ -1,6 +1,7 @@
 """The card of an export, JSON: what goes in and out, a test vector, and what the check has found."""
 
 import base64
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -12,17 +13,34 @@ import keras
 import numpy as np
 
 from kerasgan import backend, conditions
+from kerasgan.datasets import ValueScale
 from kerasgan.export.network import CLIPPED, Exported, Tensor
 from kerasgan.export.registry import Format
 
 NAME = "kerasgan.json"
-VERSION = 3
+VERSION = 4
+TO_SOURCE = "(clip(x, -1, 1) + 1) * (high - low) / 2 + low, computed in float64"
+"""How samples x become values of the data, by the fields of `value_scale`."""
+AXES = {
+    2: ["batch", "length", "channels"],
+    3: ["batch", "height", "width", "channels"],
+    4: ["batch", "depth", "height", "width", "channels"],
+}
+"""The axes of signals, images and volumes, by the number of axes of one of them."""
 
 
-def contents(exported: Exported, format: str, precision: str) -> dict[str, Any]:
+def contents(
+    exported: Exported, format: str, precision: str, value_scale: ValueScale | None = None, rate: int | None = None
+) -> dict[str, Any]:
     """Returns the card before anything is written, a dict that JSON can hold.
 
     The fields from `latent_shape` to `logits` are those of version 1, `inputs` and `outputs` those of version 2.
+
+    Args:
+        exported: the network.
+        format, precision: as for `kerasgan.export.export`.
+        value_scale: the dtype, range and unit of the data's values; None if they are not known.
+        rate: samples a second of sounds, or None.
     """
     gan = exported.gan
     return {
@@ -38,6 +56,9 @@ def contents(exported: Exported, format: str, precision: str) -> dict[str, Any]:
         "num_classes": gan.num_classes,
         "labels": None if gan.num_classes is None else _labels(gan.num_classes),
         "pixel_range": _pixel_range(exported.image_shape),
+        "value_scale": None if value_scale is None else dataclasses.asdict(value_scale),
+        "to_source": None if value_scale is None else _to_source(value_scale),
+        "rate": rate,
         "logits": "positive means real",
         "seeded_latents": backend.SEEDED_LATENTS,
         "versions": _versions(),
@@ -149,11 +170,16 @@ def _sizes(exported):
 
 
 def _axes(shape):
-    return ["batch", "height", "width", "channels"] if len(shape) == 3 else None
+    return AXES.get(len(shape))
 
 
 def _pixel_range(shape):
-    return [-1.0, 1.0] if len(shape) == 3 else None
+    return [-1.0, 1.0] if len(shape) in AXES else None
+
+
+def _to_source(scale):
+    """Returns in words how samples x become values of the data."""
+    return TO_SOURCE + (", rounded to the nearest integer" if np.dtype(scale.dtype).kind in "iu" else "")
 
 
 def _labels(num_classes):

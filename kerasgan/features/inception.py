@@ -8,6 +8,8 @@ from keras import ops
 from .extractor import Extractor, inference
 
 SIZE = (299, 299)
+INCEPTION_CHANNELS = (1, 3)
+"""Of the images that it takes."""
 
 
 def inception(weights: str | None = "imagenet") -> Extractor:
@@ -23,6 +25,7 @@ def inception(weights: str | None = "imagenet") -> Extractor:
             Keras; the path of a weights file without the top; or None for random weights, for tests.
 
     Raises:
+        ValueError: when it is applied to images of other than 1 or 3 channels.
         OSError: if the weights are not there and cannot be downloaded.
 
     Reference: Szegedy et al., 2015, arXiv:1512.00567; Heusel et al., 2017, arXiv:1706.08500.
@@ -43,6 +46,11 @@ def inception(weights: str | None = "imagenet") -> Extractor:
     pooled = inference(network)
 
     def features(images: Any) -> Any:
+        if images.shape[-1] not in INCEPTION_CHANNELS:
+            raise ValueError(
+                f"InceptionV3 takes images of 1 or 3 channels. Received: images of {images.shape[-1]}. Use "
+                "'classifier' where they have labels, 'pixels', or a model of your own."
+            )
         images = ops.image.resize(images, SIZE, interpolation="bilinear", antialias=True, data_format="channels_last")
         return pooled(ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images)
 

@@ -4,10 +4,10 @@ import dataclasses
 import sys
 from typing import Any
 
-from kerasgan import datasets, evaluation
+from kerasgan import evaluation
 from kerasgan.features.classifier import accuracy_after_training
 from kerasgan.gan import GAN
-from kerasgan.runs import recipes
+from kerasgan.runs import data, recipes
 
 NAME = "classification_accuracy"
 """The key of its figures in a run's evaluation."""
@@ -68,9 +68,8 @@ def classify(recipe: recipes.Recipe, gan: GAN, n: int, seed: int) -> Classificat
     split, test_split = recipes.splits(recipe)
     held_out = test_split is not None
     split, test_split = (split, test_split) if held_out else ("train[:90%]", "train[90%:]")
-    options = {"image_size": recipe.image_size, "seed": seed}
-    images, labels, _ = datasets.load_arrays(recipe.source, n, split=split, **options)
-    test, test_labels, _ = datasets.load_arrays(recipe.source, n, split=test_split, **options)
+    images, labels, _ = data.load_arrays(recipe, n, split, seed)
+    test, test_labels, _ = data.load_arrays(recipe, n, test_split, seed)
     samples = gan.generate(seed=seed, labels=labels)
     accuracies = []
     for kind, training in (("samples", samples), ("real images", images)):

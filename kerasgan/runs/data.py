@@ -10,6 +10,8 @@ from kerasgan.datasets import Batches, DatasetInfo
 from kerasgan.runs import other_data, recipes
 from kerasgan.runs.recipes import Recipe
 
+VALUES = ("value_range", "unit")
+"""Fields of the recipe about the values of the data."""
 PICTURE_PAIRS = 24
 """Pairs that a picture of translations shows at most."""
 
@@ -27,6 +29,23 @@ def check(recipe: Recipe) -> None:
         raise ValueError(
             f"A run has one kind of condition. Received: {', '.join(given)}. Leave out all but one: --set NAME=none"
         )
+    ranged = [f"{name}={getattr(recipe, name)!r}" for name in VALUES if getattr(recipe, name) is not None]
+    if ranged and (recipe.translates or recipe.kind == "sounds"):
+        what = "sounds, which lie in [-1, 1]" if recipe.kind == "sounds" else "translations, which have pixels"
+        raise ValueError(
+            f"A range or a unit is not for {what}. Received: {', '.join(ranged)}. Leave it out: --set NAME=none"
+        )
+
+
+def labeled(recipe: Recipe) -> Any:
+    """Returns the source that a classifier of a run's data is trained on: a name, a path, or a tuple of arrays.
+
+    Raises:
+        ValueError: as `load` does.
+    """
+    if recipe.value_range is None:
+        return recipe.source
+    return load_arrays(recipe, None, "train")[:2]  # a classifier sees values as the run does
 
 
 def load(recipe: Recipe, split: str, seed: int, **options: Any) -> tuple[Batches, DatasetInfo]:
@@ -50,7 +69,7 @@ def load(recipe: Recipe, split: str, seed: int, **options: Any) -> tuple[Batches
     if recipe.targets is not None or recipe.input_side is not None:
         side = recipe.input_side or "left"
         return datasets.load_pairs(recipe.source, recipe.targets, recipe.batch_size, input_side=side, **options)
-    options |= {"conditions": recipe.conditions, "condition_from": recipe.condition_from}
+    options |= {name: getattr(recipe, name) for name in ("conditions", "condition_from", *VALUES)}
     return datasets.load(recipe.source, recipe.batch_size, labels=recipe.conditional, **options)
 
 
@@ -84,7 +103,7 @@ def load_arrays(
     if recipe.targets is not None or recipe.input_side is not None:
         side = recipe.input_side or "left"
         return datasets.load_pair_arrays(recipe.source, recipe.targets, n, input_side=side, **options)
-    options |= {"conditions": recipe.conditions, "condition_from": recipe.condition_from}
+    options |= {name: getattr(recipe, name) for name in ("conditions", "condition_from", *VALUES)}
     return datasets.load_arrays(recipe.source, n, **options)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasgan import datasets, evaluation, files, metrics, pictures
 from kerasgan.callbacks import history_csv
+from kerasgan.features.inception import INCEPTION_CHANNELS
 from kerasgan.runs import (
     attributes,
     classification,
@@ -57,8 +58,8 @@ def evaluate(
         run: the run's folder.
         n: number of samples, of real images, and of other real images; half of the split where it has fewer than 2 n.
         extractor: name of the features, one of `kerasgan.features.NAMES`; None for a classifier where the data has
-            labels, Inception for other images, the values themselves for points, and mode coverage instead of features
-            for mixtures whose modes are known.
+            labels, Inception for other images, the values themselves for points and images of other than 1 and 3
+            channels, and mode coverage instead of features for mixtures whose modes are known.
         split: split of the real images; None for "test" if the data set has it, or else "train".
         seed: whole number that fixes the latents, the choice of real images and the subsets of the kernel distance.
         json_file: a file for the figures as JSON; None for no file.
@@ -183,6 +184,8 @@ def _figures(
 
 def _default_features(info):
     if len(info.image_shape) != 3:
+        return "pixels"
+    if info.num_classes is None and info.image_shape[-1] not in INCEPTION_CHANNELS:
         return "pixels"
     return "inception" if info.num_classes is None else "classifier"
 

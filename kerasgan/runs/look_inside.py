@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import animations, datasets, features, files, pictures, sampling
+from kerasgan import animations, features, files, pictures, sampling
 from kerasgan.callbacks import translations
 from kerasgan.datasets import named_images
 from kerasgan.gan import GAN
-from kerasgan.runs import models, plans, recipes, run_folder, sizes
+from kerasgan.runs import data, models, plans, recipes, run_folder, sizes
 from kerasgan.sampling import walks
 from kerasgan.validation.printable import printable, quoted
 
@@ -158,7 +158,7 @@ def _held_out(run, gan, reference):
             "Scores are compared with held-out images of the data. Received: a run that was trained on all of "
             f"{recipe.source!r}. Name such images with --reference IMAGES."
         )
-    return datasets.load_arrays(recipe.source, reference.n, image_size=recipe.image_size, split=split)[0]
+    return data.load_arrays(recipe, reference.n, split)[0]
 
 
 def _features(run, gan: GAN, name: str) -> Any:
@@ -169,7 +169,7 @@ def _features(run, gan: GAN, name: str) -> Any:
         return features.get(name)
     recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
     size = {"image_size": recipe.image_size} if len(gan.image_shape) == 3 else {}
-    return features.get(name, recipe.source, **size)
+    return features.get(name, data.labeled(recipe), **size)
 
 
 def directions(

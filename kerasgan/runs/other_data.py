@@ -15,7 +15,7 @@ from kerasgan.datasets.volumes import read_volumes
 SOUND = {"rate": 16_000, "length": 16_384}
 """What recipes of sounds without a rate or a length have."""
 
-IMAGES_ALONE = ("flip", "image_size", "conditions")
+IMAGES_ALONE = ("flip", "image_size", "conditions", "bands")
 
 
 def load(recipe: Any, split: str, seed: int, **options: Any) -> tuple[Batches, DatasetInfo]:
@@ -53,8 +53,8 @@ def _read(recipe, split):
         return read_sounds(recipe.source, **(SOUND | given), channels=1, split=split)
     source = datasets.array_of_file(recipe.source)
     if recipe.kind == "volumes":
-        return read_volumes(source, Values(), split)
-    return read_signals(source, recipe.length, None, None, split)
+        return read_volumes(source, Values(None, recipe.value_range, recipe.unit), split)
+    return read_signals(source, recipe.length, recipe.value_range, recipe.unit, split)
 
 
 def _check(recipe):

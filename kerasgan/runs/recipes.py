@@ -36,6 +36,8 @@ MIN_HELD_OUT = 5
 SHARES = {"beta_1": 1, "beta_2": 1, "beta_2_to": 1, "decay_to": 1, "augment_to": 1, "held_out": 0.5}
 HIGHEST = SHARES | {"pool_images": 10_000, "rate": 10**6, "length": 2**24}
 """The greatest value of a field; 2^31 for the others, most of which are bounded by the memory."""
+LARGEST_VALUE = 1e30
+"""Values of data that float32 holds with room to spare lie between it and its negative."""
 MAY_BE_ZERO = ("beta_1", "held_out", "latent_dim", "reconstruction_weight", "cycle", "identity", "pool_images")
 GIVEN = ("image_shape", "latent_dim", "scale", "num_classes", "condition")
 """Arguments of a network that come from the data and from the recipe itself."""
@@ -61,6 +63,10 @@ class Recipe:
         rate: samples a second of sounds, to which files of other rates are brought; None for images.
         length: values of a signal, or samples of a sound: longer ones are cut, shorter ones padded; None for the
             signals' own.
+        value_range: (low, high), the values of the data that become -1 and 1; None for all that 8 and 16 bits hold,
+            [-1, 1] for floats, and for signals the largest distance from 0.
+        unit: name of the unit of the data's values, for the record; None for none.
+        bands: channels that pictures show, one or three for red, green and blue, from 0; None for the first three.
         network: name of a function in `kerasgan.networks`: "dcgan", "mlp", "resnet" or "resnext"; for images of images
             "pix2pix", or "translator" with a discriminator of patches.
         network_options: its other arguments, such as the width.
@@ -114,6 +120,9 @@ class Recipe:
     kind: str = "images"
     rate: int | None = None
     length: int | None = None
+    value_range: tuple | None = None
+    unit: str | None = None
+    bands: tuple | None = None
     network: str = "dcgan"
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     latent_dim: int = 64
@@ -147,8 +156,9 @@ class Recipe:
     steps_per_execution: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.image_size, list):  # as JSON and TOML have it
-            object.__setattr__(self, "image_size", tuple(self.image_size))
+        for name in ("image_size", "value_range", "bands"):
+            if isinstance(getattr(self, name), list):  # as JSON and TOML have it
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
         if self.precision not in PRECISIONS:
@@ -162,10 +172,21 @@ class Recipe:
                 f"image_size={list(size)}. For example: --image-size 48x96"
             )
 
+        if self.value_range is not None and not _is_range(self.value_range):
+            raise ValueError(
+                "The setting 'value_range' must be two numbers, the lower one first, or none. Received: "
+                f"value_range={self.value_range!r}. For example: --set value_range=[0,4095]"
+            )
+
     @property
     def translates(self) -> bool:
         """Whether the condition is an image."""
         return any(getattr(self, name) is not None for name in SOURCES)
+
+
+def _is_range(value):
+    is_pair = len(value) == 2 and all(type(each) in (int, float) for each in value)
+    return is_pair and -LARGEST_VALUE < value[0] < value[1] < LARGEST_VALUE
 
 
 def _check_field(field, value):
@@ -194,7 +215,7 @@ def _wanted(field, highest):
         float: number,
         bool: "true or false",
         str: "a text",
-        tuple: "two whole numbers such as [48, 96]",
+        tuple: "two numbers such as [0, 4095]" if field.name == "value_range" else "two whole numbers such as [48, 96]",
         type(None): "none",
     }
     return " or ".join(words.get(kind, "a table such as {width = 64}") for kind in kinds)
@@ -376,7 +397,7 @@ def _networks(recipe, info):
         generator = networks.translator(info.image_shape, condition, **options)
         return generator, _patches(info.image_shape, condition, options)
     network = getattr(networks, recipe.network)
-    scale = {} if info.scale == 1.0 else {"scale": info.scale}
+    scale = {"scale": info.scale} if len(info.image_shape) == 1 and info.scale != 1.0 else {}
     if scale and "scale" not in inspect.signature(network).parameters:
         raise ValueError(
             f"Points need a network for points. Received: network={recipe.network!r} for points of shape "

@@ -148,9 +148,10 @@ def _extractors(recipe, source, name, count):
     if name != "classifier":
         return [features.get(name)]
     networks = []
+    labeled = source if recipe.value_range is None else data.labeled(recipe)
     for seed in range(count):
         _say(f"feature network {seed + 1} of {count}: a classifier of {source}, trained once and then kept")
-        networks.append(features.get(name, source, image_size=recipe.image_size, seed=seed))
+        networks.append(features.get(name, labeled, image_size=recipe.image_size, seed=seed))
     return networks
 
 

@@ -59,30 +59,31 @@ def write(gan: GAN, run: pathlib.Path, pairs: Pairs | None = None) -> None:
         gan.save(unfinished)
     if backend.EXPORTS_RUNS:
         with progress.saying("writing the SavedModel"):
-            export(gan, run / run_folder.EXPORT)
+            export(gan, run)
     picture = _samples_picture(gan, run) if pairs is None else translations.translation_picture(gan, *pairs)
     pictures.save_png(run / run_folder.SAMPLES, picture, durable=True)
 
 
-def export(gan: GAN, folder: pathlib.Path) -> None:
-    """Writes the SavedModel, whole or not at all, and removes what a killed process left of it.
+def export(gan: GAN, run: pathlib.Path) -> None:
+    """Writes the SavedModel into a run, whole or not at all, and removes what a killed process left of it.
 
     If its outputs are not those of the network, it is warned of: a training does not end in an error for it.
     """
+    folder, facts = run / run_folder.EXPORT, run_samples.facts_of_values(run)
     files.remove_unfinished(folder.parent, folder.name)
     try:
-        gan.export(folder, "tf_saved_model")
+        gan.export(folder, "tf_saved_model", **facts)
     except CheckFailed as error:
-        gan.export(folder, "tf_saved_model", check=False)
+        gan.export(folder, "tf_saved_model", check=False, **facts)
         warnings.warn(f"The SavedModel was written, but use it with care. {error}", stacklevel=2)
 
 
 def _samples_picture(gan, run):
     if gan.num_classes is not None and len(gan.image_shape) == 3:
-        return pictures.tile(gan.class_grid(columns=10, seed=0, most=20), columns=10)
+        return pictures.tile(run_samples.shown(run, gan.class_grid(columns=10, seed=0, most=20)), columns=10)
     if len(gan.image_shape) in (2, 4):
         return sample_grid.sample_picture(gan.generate(16, seed=0), run_samples.rate_of(run))
-    return pictures.picture_of(gan.generate(64, seed=0))
+    return pictures.picture_of(run_samples.shown(run, gan.generate(64, seed=0)))
 
 
 def _print_paths(run, gan):

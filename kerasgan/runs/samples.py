@@ -18,14 +18,23 @@ MODEL_SCALE = ValueScale("float32", -1.0, 1.0)
 
 
 def scale_of(run: Any) -> ValueScale:
-    """Returns the scale of the data that a run records; [-1, 1] for runs from before there was one, and for points.
+    """Returns the scale of the data that a run records; [-1, 1] where it records none.
+
+    Raises:
+        ValueError: as `recorded_scale` does.
+    """
+    return recorded_scale(run) or MODEL_SCALE
+
+
+def recorded_scale(run: Any) -> ValueScale | None:
+    """Returns the scale of the data that a run records; None for runs from before there was one, and for points.
 
     Raises:
         ValueError: if the folder is not a run, or what it records is no scale.
     """
     found = _dataset(run).get("value_scale")
     if found is None:
-        return MODEL_SCALE
+        return None
     try:
         fields = {field.name: found[field.name] for field in dataclasses.fields(ValueScale)}
         scale = ValueScale(**fields)
@@ -43,6 +52,26 @@ def rate_of(run: Any) -> int | None:
     """Returns the rate of the sounds that a run was trained on, in samples a second; None for other data."""
     rate = _dataset(run).get("rate")
     return rate if type(rate) is int and 0 < rate < 2**31 else None
+
+
+def facts_of_values(run: Any) -> dict[str, Any]:
+    """Returns the arguments of `kerasgan.export.export` by which samples become values of the data, for its card.
+
+    Raises:
+        ValueError: as `recorded_scale` does.
+    """
+    return {"value_scale": recorded_scale(run), "rate": rate_of(run)}
+
+
+def shown(run: Any, samples: np.ndarray) -> np.ndarray:
+    """Returns samples as pictures of a run show them: images with the bands that its recipe has chosen.
+
+    Raises:
+        ValueError: if the recorded bands are no channels of the samples.
+    """
+    recipe = run_folder.read_settings(run).get("recipe")
+    bands = recipe.get("bands") if isinstance(recipe, dict) else None
+    return pictures.bands_of(samples, bands) if isinstance(bands, list) and samples.ndim == 4 else samples
 
 
 def write(run: Any, gan: GAN, samples: np.ndarray, out: str | pathlib.Path, label: int | None = None) -> None:
@@ -68,7 +97,7 @@ def write(run: Any, gan: GAN, samples: np.ndarray, out: str | pathlib.Path, labe
             "samples.npy for values, --out samples/ for a file of each."
         )
     if path.suffix.lower() == ".png":
-        return pictures.save_png(path, sample_picture(samples, rate_of(run)))
+        return pictures.save_png(path, sample_picture(shown(run, samples), rate_of(run)))
     values = scale_of(run).to_source(samples)
     if path.suffix:
         path.parent.mkdir(parents=True, exist_ok=True)

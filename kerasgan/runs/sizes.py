@@ -4,6 +4,9 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from kerasgan import pictures
 from kerasgan.datasets import DatasetInfo
 from kerasgan.networks import blocks, shapes
 from kerasgan.runs.recipes import Recipe
@@ -38,6 +41,20 @@ def check_samples(n: int, image_shape: Sequence[int]) -> None:
         ValueError: if it does not.
     """
     _check(BYTES_PER_PIXEL * n * math.prod(image_shape), "The samples and their picture", n=n, image_shape=image_shape)
+
+
+def check_bands(recipe: Recipe, info: DatasetInfo) -> None:
+    """Checks that the bands of a recipe are channels of its images.
+
+    Raises:
+        ValueError: if they are not, or the data are no images, or images that are translated.
+    """
+    if recipe.bands is None:
+        return
+    if len(info.image_shape) != 3 or recipe.translates:
+        what = "translations" if recipe.translates else f"data of shape {info.image_shape}"
+        raise ValueError(f"bands are not for {what}. Received: bands={list(recipe.bands)}. Leave it out: bands=none")
+    pictures.bands_of(np.zeros((1, 1, 1, info.image_shape[-1])), recipe.bands)
 
 
 def check_networks(recipe: Recipe, info: DatasetInfo) -> None:

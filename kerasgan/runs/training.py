@@ -148,6 +148,7 @@ def _set_up(plan, skip_batches, job):
     sizes.check_images(plan.recipe)
     with progress.saying("loading the data"):
         batches, info = _load(plan, skip_batches)
+    sizes.check_bands(plan.recipe, info)
     sizes.check_networks(plan.recipe, info)
     with job.scope():
         gan = recipes.build(plan.recipe, info, plan.seed)
@@ -204,7 +205,7 @@ def _fit(gan, batches, plan, info, run, real, checkpoint, job):
         *([] if plan.guard == "rollback" else [keras.callbacks.TerminateOnNaN()]),
         callbacks.TensorBoard(run, write_graph=False),
         callbacks.HistoryCSV(run / run_folder.HISTORY),
-        sample_grid.sample_grid(run, info, real),
+        sample_grid.sample_grid(run, info, real, recipe.bands),
         *([callbacks.LatentWalk(run)] if gan.latent_dim and recipe.kind == "images" else []),
         *([progress.Compiling(), callbacks.Progress(None if in_terminal else PROGRESS_SECONDS)] if job.chief else []),
     ]

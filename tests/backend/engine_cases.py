@@ -15,6 +15,7 @@ import kerasgan
 from kerasgan import augment, backend, conditions, ema, objectives, penalties, reconstruction, updates
 
 LATENT_DIM = 4
+SHAPES = {"signals": (32, 2), "volumes": (8, 8, 8, 1)}
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0], "int32")
@@ -109,6 +110,8 @@ def cases():
         found[f"{rule}; classes"] = "classes", {"num_classes": 3, "ema": ema.EMA(50)}, options
         for name, each in AUGMENTATIONS.items():
             found[f"{rule}; {name}"] = "dense", {}, options | {"augment": each}
+    for shape in SHAPES:
+        found[f"one stage; {shape}"] = shape, {"num_classes": 3}, {"updates": "one_stage", "penalties": PENALTIES["r1"]}
     for rule in set(UPDATES) - {"one stage"}:
         options = {"updates": UPDATES[rule], "reconstruction": reconstruction.L1(10.0)}
         found[f"{rule}; translation"] = "translation", {"ema": ema.EMA(50)}, options
@@ -128,16 +131,19 @@ def make_case(name, **changes):
     elif networks == "translation":
         generator, discriminator, latent_dim = translator(), patches(condition=True), 0
         options = options | {"condition": conditions.Image((8, 8, 1))}
+    elif networks in SHAPES:
+        shape = SHAPES[networks]
+        generator, discriminator = kerasgan.networks.dcgan(shape, LATENT_DIM, width=2, depth=1, num_classes=3)
     elif networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
     else:
         for_generator, for_discriminator = NETWORKS[networks]
         generator = keras.Sequential([keras.Input((LATENT_DIM,)), *for_generator()])
         discriminator = keras.Sequential([keras.Input((8, 8, 1)), *for_discriminator()])
-    random = np.random.default_rng(0)
+    random, deviation = np.random.default_rng(0), 0.1 if networks in SHAPES else 0.3  # their sums are longer
     for weight in (*generator.weights, *discriminator.weights):
         if weight.trainable or weight.name == "vector_u":
-            weight.assign(random.normal(0, 0.3, weight.shape).astype("float32"))
+            weight.assign(random.normal(0, deviation, weight.shape).astype("float32"))
     if networks != "cycle":
         gan = kerasgan.GAN(generator, discriminator, latent_dim, seed=0, **options)
     with warnings.catch_warnings():
@@ -169,7 +175,10 @@ def same_random_numbers():
 def trained(name):
     """Returns the logs and all weights of a case after `STEPS` steps, a dict of arrays."""
     gan = make_case(name, run_eagerly=backend.NAME == "tensorflow")  # compiling is slower there
-    data = (IMAGES,) if gan.condition is None else (IMAGES, CONDITIONS if gan.num_classes is None else LABELS)
+    images = IMAGES
+    if gan.image_shape != IMAGES.shape[1:]:
+        images = np.random.default_rng(1).uniform(-1, 1, (8, *gan.image_shape)).astype("float32")
+    data = (images,) if gan.condition is None else (images, CONDITIONS if gan.num_classes is None else LABELS)
     for _ in range(STEPS):
         logs = gan.train_on_batch(*data, return_dict=True)
     found = {f"log {key}": np.asarray(value) for key, value in logs.items()}
@@ -187,6 +196,7 @@ ORDINARY = [
     "simultaneous; ada",
     "one stage; r1 at every second step",
     "one stage; classes",
+    "one stage; signals",
     "alternating, same samples; translation",
     "cycle, pool",
     "own values",

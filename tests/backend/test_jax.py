@@ -1,7 +1,7 @@
 """JAX as the engine: a training step is TensorFlow's, and a process that trains on JAX needs no TensorFlow.
 
-Keras takes its backend once for each process. The tests that need JAX are in `tests/backend/on_jax.py`, which a pytest
-of its own runs from here, with four virtual devices; the cases that it has trained are compared here.
+Keras takes its backend once for each process. The tests that need JAX are in `on_jax.py` and `shapes_on_jax.py`, which
+a pytest of its own runs from here, with four virtual devices; the cases that it has trained are compared here.
 """
 
 import importlib.util
@@ -42,7 +42,11 @@ def environment(**variables):
 def run_on_jax(folder, marked):
     """Runs those tests of JAX that are marked so. Returns the folder of the cases they trained, and the result."""
     engine_cases.save(folder / "from_tensorflow.keras")
-    files = [HERE / "on_jax.py", *(HERE.parent / "datasets" / name for name in ENGINE_INDEPENDENT)]
+    files = [
+        HERE / "on_jax.py",
+        HERE / "shapes_on_jax.py",
+        *(HERE.parent / "datasets" / name for name in ENGINE_INDEPENDENT),
+    ]
     arguments = [*files, "-n", "0", "-q", "--tb=short", "-m", marked, "-p", "no:cacheprovider"]
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, arguments)],

@@ -25,6 +25,7 @@ def test_arrays_of_signals_come_back_in_their_unit(dtype):
     batches, info = load_signals(signals, 5, unit="mV", shuffle=False)
     values = read(batches)
     assert info.image_shape == batches.image_shape == (40, 2) and info.value_scale.unit == "mV"
+    assert info.scale == pytest.approx(info.value_scale.to_model(signals).std(), rel=1e-4)
     assert values.dtype == np.float32 and np.abs(values).max() == 1 and info.num_images == 10
     np.testing.assert_allclose(values * np.abs(signals.astype("float64")).max(), signals, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(info.value_scale.to_source(values), signals, rtol=1e-5, atol=1e-4)

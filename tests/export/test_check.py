@@ -77,7 +77,7 @@ def test_an_error_of_the_runtime_is_one_sentence(gan, tmp_path, monkeypatch):
 def test_the_card_describes_what_goes_in_and_out(exported):
     card, path = exported
     assert json.loads(path.with_name("gan.onnx.kerasgan.json").read_text()) == card
-    assert card["card_version"] == 3 and card["format"] == "onnx" and card["what"] == "generator"
+    assert card["card_version"] == 4 and card["format"] == "onnx" and card["what"] == "generator"
     z, labels = card["inputs"]
     assert z == {"name": "z", "dtype": "float32", "shape": ["batch", 4], "distribution": "standard normal"}
     assert labels["range"] == [0, 2] and labels["out_of_range"] == "clipped"

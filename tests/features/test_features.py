@@ -91,6 +91,19 @@ def test_extractors_that_return_no_rows():
 # Inception, with random weights
 
 
+def test_pixels_of_large_images_are_the_means_of_squares():
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 48, 96, 4)).astype("float32")
+    means = images.reshape(2, 16, 3, 32, 3, 4).mean(axis=(2, 4))
+    np.testing.assert_allclose(features.pixels()(images).features, means.reshape(2, -1), atol=1e-6)
+    assert features.pixels()(np.zeros((1, 65, 64, 1), "float32")).features.shape == (1, 33 * 32)
+    assert features.pixels()(np.zeros((1, 2, 2, 5000), "float32")).features.shape == (1, 5000)
+
+
+def test_inception_refuses_other_channels():
+    with pytest.raises(ValueError, match=r"1 or 3 channels\. Received: images of 4"):
+        features.inception(weights=None)(np.zeros((1, 8, 8, 4), "float32"))
+
+
 def test_inception_takes_any_size_and_gray():
     gray = features.inception(weights=None)(IMAGES[:2])
     assert gray.features.shape == (2, 2048) and gray.probabilities is None

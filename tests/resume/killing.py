@@ -48,7 +48,7 @@ def start(arguments):
         sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb"))
         training.CHECKPOINT_SECONDS = 1e-9  # after every call into the training step
         photos.is_small = lambda *_: False  # so that they are read from the disk
-        results.export = lambda gan, folder: None  # seconds each, and nothing that is compared
+        results.export = lambda gan, run: None  # seconds each, and nothing that is compared
         os._exit(kerasgan_cli.main(arguments))
     except BaseException as error:
         os.write(2, repr(error).encode())

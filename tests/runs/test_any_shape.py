@@ -31,8 +31,12 @@ def random(shape, dtype="uint16", high=4096):
     return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
 
 
+def main(*arguments):
+    assert kerasgan_cli.main(list(map(str, arguments))) == 0
+
+
 def train(*arguments):
-    assert kerasgan_cli.main(["train", *map(str, arguments)]) == 0
+    main("train", *arguments)
 
 
 def test_wav_files_are_read_back_as_they_were_written():
@@ -60,17 +64,66 @@ def test_a_folder_of_sounds_is_trained_on_and_sampled_by_class(tmp_path, capsys)
     assert any(run.joinpath("images").glob("samples-*.png")) and (run / "samples.png").is_file()
     assert kerasgan_cli.main(["evaluate", str(run), "--n", "6", "--seeds", "1"]) == 0
     assert "log-spectral distance" in capsys.readouterr().out
+    card = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert card["rate"] == 4000 and ValueScale(**card["value_scale"]) == ValueScale("float32", -1, 1)
 
 
 @pytest.mark.slow
 def test_wide_images_of_four_channels_and_16_bits_go_the_whole_road(tmp_path):
-    np.save(tmp_path / "scan.npy", random((8, 48, 96, 4)))
+    np.save(tmp_path / "scan.npy", random((12, 48, 96, 4)))
     train(tmp_path / "scan.npy", *FAST, "--batch-size", "4", "--image-size", "48x96", "--log-dir", tmp_path / "logs")
     run = next((tmp_path / "logs").iterdir())
     assert samples.scale_of(run) == ValueScale("uint16", 0, 65535)
-    assert kerasgan_cli.main(["sample", str(run), "--n", "2", "--out", str(tmp_path / "out.npy")]) == 0
+    grid = np.asarray(Image.open(run / "images" / "real.png"))
+    assert grid.shape[1] > grid.shape[0] and len(list((run / "images").glob("samples-*.png"))) == 1
+    train("--resume", run, "--epochs", "2")
+    assert len(list((run / "images").glob("samples-*.png"))) == 2 and (run / "samples.png").is_file()
+    main("evaluate", run, "--n", "6", "--seeds", "1", "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["extractor"] == "pixels" and figures["step"] == 6
+    for out in ("out.npy", "out"):
+        main("sample", run, "--n", "2", "--seed", "3", "--out", tmp_path / out)
     found = np.load(tmp_path / "out.npy")
     assert found.shape == (2, 48, 96, 4) and found.dtype == np.uint16
+    np.testing.assert_array_equal(datasets.load_arrays(tmp_path / "out")[2].value_scale.dtype, "uint16")
+    main("export", run, "--out", tmp_path / "gan.onnx")
+    session = pytest.importorskip("onnxruntime").InferenceSession(tmp_path / "gan.onnx")
+    card = json.loads((tmp_path / "gan.onnx.kerasgan.json").read_text())
+    drawn = session.run(None, {"z": np.random.default_rng(0).normal(size=(2, *card["latent_shape"])).astype("float32")})
+    assert drawn[0].shape == (2, 48, 96, 4)
+    saved = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert ValueScale(**card["value_scale"]) == ValueScale(**saved["value_scale"]) == ValueScale("uint16", 0, 65535)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "shape"), [("signals", (64, 2)), ("volumes", (8, 8, 8, 1))])
+def test_signals_and_volumes_with_labels_go_the_whole_road(tmp_path, capsys, kind, shape):
+    values = np.random.default_rng(0).uniform(-3, 3, (12, *shape)).astype("float32")
+    values = values if kind == "signals" else random((12, *shape), "uint8", 256)
+    for number, value in enumerate(values):
+        file = tmp_path / "data" / "ab"[number % 2] / (f"{number}.csv" if kind == "signals" else f"{number}.npy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(file, value, delimiter=",") if kind == "signals" else np.save(file, value)
+    log_dir = tmp_path / "logs"
+    recipe = () if kind == "signals" else ("--recipe", "volume")
+    options = (*FAST, *recipe, "--conditional", "--batch-size", "4", "--guard", "rollback", "--log-dir", log_dir)
+    train(tmp_path / "data", *options)
+    run = next(log_dir.iterdir())
+    train("--resume", run, "--epochs", "2")
+    assert len(list((run / "images").glob("samples-*.png"))) == 2
+    main("sample", run, "--n", "3", "--label", "1", "--out", tmp_path / "out")
+    written = [np.load(file) for file in sorted((tmp_path / "out").iterdir())]
+    scale = samples.scale_of(run)
+    assert len(written) == 3 and all(each.shape == shape and each.dtype == scale.dtype for each in written)
+    assert scale.dtype == ("float64" if kind == "signals" else "uint8") and 2 < scale.high
+    card = json.loads((run / "saved_model" / "kerasgan.json").read_text())
+    assert ValueScale(**card["value_scale"]) == scale and card["num_classes"] == 2
+    code = kerasgan_cli.main(["evaluate", str(run), "--n", "6", "--seeds", "1"])
+    printed = capsys.readouterr()
+    if kind == "signals":
+        assert code == 0 and "log-spectral distance" in printed.out
+    else:
+        assert code == 2 and "There are no figures for volumes" in printed.err
 
 
 def test_16_bits_come_back_bit_for_bit_through_the_record_of_a_run_and_png_files(tmp_path):
