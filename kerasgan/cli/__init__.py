@@ -8,9 +8,21 @@ from collections.abc import Callable
 from kerasgan import files
 from kerasgan.callbacks import translations
 from kerasgan.export import place, registry
+from kerasgan.runs import (
+    asked,
+    jobs,
+    models,
+    overrides,
+    page_options,
+    plans,
+    progress,
+    run_folder,
+    sizes,
+    starts,
+    training,
+)
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import asked, jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
 from kerasgan.runs import samples as run_samples
 from kerasgan.validation.printable import printable, quoted
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from kerasgan import conditions, keras_internals
-from kerasgan.export import sizes
 from kerasgan.export.registry import DOMAINS
 from kerasgan.networks import inputs as network_inputs
+from kerasgan.networks import sizes
 
 MIXED = "mixed_"
 FREE_AXES = {"logits": ("rows", "columns")}

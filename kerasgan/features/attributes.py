@@ -11,7 +11,6 @@ from kerasgan import conditions, datasets
 from .classifier import BATCH_SIZE, fit, new_network
 from .extractor import Extractor, inference
 
-
 MOST_PASSES = 50
 """More passes over few images only learn them by heart."""
 

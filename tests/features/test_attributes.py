@@ -45,7 +45,7 @@ def test_labels():
 def test_numbers_are_read_in_their_standard_deviations():
     """Numbers of any unit: 3 standard deviations more are asked for than the images have."""
     scaled = (NUMBERS - NUMBERS.mean(0)) / NUMBERS.std(0) * 0.2 + 0.4
-    asked = NUMBERS[160:200] + [[0.0, 3 * NUMBERS[:160, 1].std()]]
+    asked = NUMBERS[160:200] + np.array([0.0, 3 * NUMBERS[:160, 1].std()])
     found = errors(conditions.Vector.from_data(NUMBERS), drawn(scaled), NUMBERS, asked)
     assert found.names == ("0", "1") and found.unit == "standard deviations"
     assert max(found.real) < 0.6 and found.generated[0] < 0.6 and 2.4 < found.generated[1] < 3.6
