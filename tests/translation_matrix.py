@@ -24,7 +24,6 @@ FEATURES = (
     ("JAX, to 1e-5 of TensorFlow", "backend/test_jax.py"),
     ("exports at sizes that training never saw", "export/test_export_conditions.py"),
     ("`kerasgan translate`", "runs/test_translate.py"),
-    ("`sample`, `evaluate`, `compare`, `push`, `--from`", "runs/test_image_to_image_runs.py"),
 )
 """What else was tested on both kinds, and where."""
 POLICIES = ("mixed_bfloat16", "mixed_float16")
