@@ -229,6 +229,12 @@ def _add_sample(sample):
     sample.add_argument("--seed", type=_seed, help="the same samples every time (default: new samples)")
     sample.add_argument("--label", type=int, help="only samples of one class, counted from 0")
     sample.add_argument(
+        "--condition",
+        metavar="VALUES",
+        help="labels or numbers of all samples, for a run with --conditions: smile=1,age=40, or 1,40 in the order of "
+        "the table; --condition=-1,40 where the first is below 0 (default: drawn as in the data)",
+    )
+    sample.add_argument(
         "--out",
         metavar="PATH",
         default="samples.png",

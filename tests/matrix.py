@@ -14,6 +14,7 @@ import warnings
 
 import keras
 import numpy as np
+import translation_matrix
 from keras import layers
 
 import kerasgan
@@ -374,7 +375,7 @@ def page():
     """Returns the page of the documentation."""
     everything = cells()
     working = [cell for cell in everything if works(cell)]
-    return _PAGE.format(
+    page = _PAGE.format(
         choices=_rows((f"`{name}`" if "_" in name else name, _listed(choices)) for name, choices in DIMENSIONS.items()),
         cells=len(everything),
         works=len(working),
@@ -386,6 +387,7 @@ def page():
         product=len(product()),
         triples=len(triples()),
     )
+    return page + translation_matrix.section()
 
 
 def _rows(rows):

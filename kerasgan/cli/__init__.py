@@ -8,9 +8,21 @@ from collections.abc import Callable
 from kerasgan import files
 from kerasgan.callbacks import translations
 from kerasgan.export import place, registry
+from kerasgan.runs import (
+    asked,
+    jobs,
+    models,
+    overrides,
+    page_options,
+    plans,
+    progress,
+    run_folder,
+    sizes,
+    starts,
+    training,
+)
 from kerasgan.runs import compare as compare_runs
 from kerasgan.runs import evaluate as run_evaluation
-from kerasgan.runs import jobs, models, overrides, page_options, plans, progress, run_folder, sizes, starts, training
 from kerasgan.runs import samples as run_samples
 from kerasgan.validation.printable import printable, quoted
 
@@ -115,10 +127,11 @@ def sample(options: argparse.Namespace) -> None:
     if options.label is not None:
         _check_label(options)
     gan = models.load(options.run)
+    condition = None if options.condition is None else asked.condition_of(options.run, gan, options.condition)
     if translations.translates(gan):
         return translation.sample(options, gan, out)
     sizes.check_samples(options.n, gan.image_shape)
-    samples = gan.generate(options.n, options.seed, labels=options.label)
+    samples = gan.generate(options.n, options.seed, labels=options.label, condition=condition)
     run_samples.write(options.run, gan, samples, out, options.label)
     print(f"{options.n} samples: {printable(options.out)}")
 
@@ -126,6 +139,11 @@ def sample(options: argparse.Namespace) -> None:
 def _check_label(options):
     """Refuses a label for a run without labels, before the model is loaded."""
     recipe = run_folder.read_settings(options.run).get("recipe")
+    if isinstance(recipe, dict) and recipe.get("conditions") is not None:
+        raise ValueError(
+            f"A run with --conditions draws by them. Received: --label {options.label}. Use --condition VALUES, one "
+            "for each column of the table."
+        )
     if isinstance(recipe, dict) and recipe.get("conditional") is False:
         raise ValueError(
             f"Only a run with labels draws by label. Received: --label {options.label} for a run that was trained "

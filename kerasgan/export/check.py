@@ -10,9 +10,9 @@ import numpy as np
 
 from kerasgan import backend
 from kerasgan.export import card as cards
-from kerasgan.export import sizes
 from kerasgan.export.network import Exported
 from kerasgan.export.registry import FORMATS
+from kerasgan.networks import sizes
 
 SAMPLES = 4
 IMAGE_SAMPLES = 2
@@ -57,11 +57,19 @@ def test_vectors(subject: Exported) -> list[TestVector]:
     for each in subject.all:
         _add_vector(found, each, None)
     for each in subject.all:
-        size = sizes.other_size(each.source or each) or sizes.other_size(each)
+        size = _other_size(each.source or each) or _other_size(each)
         if size is not None:
             _add_vector(found, each, size)
     names = {each.endpoint for each in subject.all}
     return [vector for (endpoint, _), vector in found.items() if endpoint in names]
+
+
+def _other_size(subject):
+    """Returns a size that differs from that of training, and is not square if that is; None if none is known."""
+    if not subject.is_free or subject.multiple is None:
+        return None
+    height, width = subject.size
+    return height + subject.multiple, width + 2 * subject.multiple
 
 
 def _add_vector(found, subject, size):

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from kerasgan import conditions, keras_internals
-from kerasgan.export import sizes
 from kerasgan.export.registry import DOMAINS
 from kerasgan.networks import inputs as network_inputs
+from kerasgan.networks import sizes
 
 MIXED = "mixed_"
+HALVES = ("bfloat16", "float16")
 FREE_AXES = {"logits": ("rows", "columns")}
 """What the sides of any length are called, by the name of a tensor; for images they are `height` and `width`."""
 
@@ -319,11 +320,16 @@ def _in_float64(config):
 
 
 def _without_mixed(config):
-    """Returns the config of a network with float32 in place of each mixed dtype policy."""
+    """Returns the config of a network with float32 in place of each mixed dtype policy, and of the inputs in 16 bits.
+
+    Keras gives a sequential model within a model an input of 16 bits, which would round what goes in.
+    """
     if isinstance(config, list | tuple):
         return [_without_mixed(each) for each in config]
     if not isinstance(config, dict):
         return config
     if config.get("class_name") == "DTypePolicy" and config["config"]["name"].startswith(MIXED):
         return config | {"config": {"name": "float32"}}
+    if config.get("class_name") == "InputLayer" and config["config"].get("dtype") in HALVES:
+        return config | {"config": config["config"] | {"dtype": "float32"}}
     return {name: _without_mixed(each) for name, each in config.items()}

@@ -11,6 +11,9 @@ from kerasgan import conditions, datasets
 from .classifier import BATCH_SIZE, fit, new_network
 from .extractor import Extractor, inference
 
+MOST_PASSES = 50
+"""More passes over few images only learn them by heart."""
+
 
 @dataclasses.dataclass(frozen=True)
 class AttributeErrors:
@@ -61,7 +64,7 @@ def attribute_errors(
     loss = keras.losses.BinaryCrossentropy(from_logits=True) if are_labels else keras.losses.MeanSquaredError()
     batch_size = min(BATCH_SIZE, len(targets))
     network = new_network(training[0].shape[1:], targets.shape[1], seed)
-    fit(network, datasets.load(training[0], batch_size, conditions=targets, seed=seed)[0], loss)
+    fit(network, datasets.load(training[0], batch_size, conditions=targets, seed=seed)[0], loss, MOST_PASSES)
 
     def errors(images: np.ndarray, asked: np.ndarray) -> tuple[float, ...]:
         found = _read(network, images)

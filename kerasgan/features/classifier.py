@@ -133,9 +133,17 @@ def new_network(image_shape: Sequence[int], num_classes: int, seed: int) -> kera
     return keras.Model(images, [features, logits])
 
 
-def fit(network: keras.Model, batches: Any, loss: Any = None) -> None:
-    """Trains a network on batches of pairs (images, labels), by their cross-entropy or another loss."""
+def fit(network: keras.Model, batches: Any, loss: Any = None, most_passes: int | None = None) -> None:
+    """Trains a network on batches of pairs (images, labels), by their cross-entropy or another loss.
+
+    Args:
+        network: from images to (features, logits).
+        batches: the batches, of one epoch.
+        loss: a loss of Keras; None for the cross-entropy of classes.
+        most_passes: the most epochs; None for as many as `MIN_IMAGES` take, however few images there are.
+    """
     passes = max(2, math.ceil(MIN_IMAGES / (len(batches) * batches.batch_size)))
+    passes = passes if most_passes is None else min(passes, most_passes)
     batches = batches.repeat(passes)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, len(batches))
     classifier = keras.Model(network.input, network.outputs[1])

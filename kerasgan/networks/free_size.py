@@ -1,13 +1,11 @@
 """Parts that networks from image to image share: inputs of free size, norms, and reflected borders."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
-from kerasgan import keras_internals
 from kerasgan.conditions import Condition, Image
 from kerasgan.networks import blocks
 
@@ -140,15 +138,3 @@ class ReflectPadding2D(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns what the layer is made from."""
         return super().get_config() | {"padding": self.padding}
-
-
-def size_multiple(network: keras.Model) -> int:
-    """Returns what the height and the width of the images that a network takes must be multiples of.
-
-    It is the product of the strides of its convolutions and poolings, as `unet` and `translator` have them one after
-    the other. A network that halves parallel paths may take more sizes than this says.
-    """
-    kinds = (layers.Conv2D, layers.AveragePooling2D, layers.MaxPooling2D)
-    found = [layer for layer in keras_internals.all_layers(network) if isinstance(layer, kinds)]
-    up = (layers.Conv2DTranspose,)
-    return math.prod(max(layer.strides) for layer in found if not isinstance(layer, up))

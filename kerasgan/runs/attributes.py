@@ -25,8 +25,8 @@ def added(
 ) -> tuple[str, dict[str, Any]]:
     """Returns a table and figures with the errors of the labels or numbers of samples.
 
-    The network is trained on the images that the run was trained on, and read on the real images of the evaluation,
-    too, whose error is that of a perfect generator.
+    The network is trained on the images that the run was trained on. It reads real images as well, whose error is that
+    of a perfect generator: the held-out images of the run, or those of the evaluation where none are held out.
 
     Args:
         table, figures: of the evaluation.
@@ -35,10 +35,11 @@ def added(
         samples: samples drawn with these.
         seed: whole number, of the network.
     """
-    images, values, info = data.load_arrays(recipe, MAX_IMAGES, recipes.splits(recipe)[0], seed)
-    training, asked = (images, values), real.conditions
+    training_split, held_out = recipes.splits(recipe)
+    images, values, info = data.load_arrays(recipe, MAX_IMAGES, training_split, seed)
+    others = (real.images, real.conditions) if held_out is None else data.load_arrays(recipe, MAX_IMAGES, held_out)[:2]
     found = attributes.attribute_errors(
-        info.condition, training, (real.images, asked), (samples, asked), info.condition_names, seed
+        info.condition, (images, values), others, (samples, real.conditions), info.condition_names, seed
     )
     rows = [(f"error, in {found.unit}", "samples", "real images")]
     rows += [

@@ -20,6 +20,8 @@ MODEL_PARTS = ("config.json", "metadata.json", "model.weights.h5")
 RUN_PARTS = (run_folder.SAMPLES, run_folder.HISTORY)
 CARD = "README.md"
 INSTALL = 'pip install "kerasgan[hub]"'
+NAMED_BY_PATH = ("source", "targets", "domain_b", "conditions")
+"""Fields of the recipe that may be paths."""
 
 
 def is_address(run: Any) -> bool:
@@ -89,13 +91,18 @@ def prepare(run: pathlib.Path, folder: pathlib.Path, address: str) -> None:
 
 
 def _without_paths(settings):
-    """Returns settings in which a folder of photos is named by its last part alone, and no file by its name."""
+    """Returns settings in which folders and tables are named by their last part alone, and no photo by its name."""
     recipe, dataset = dict(settings.get("recipe") or {}), dict(settings.get("dataset") or {})
-    source = recipe.get("source")
-    if isinstance(source, str) and os.path.isabs(source):
-        recipe["source"] = os.path.basename(source)
+    for name in NAMED_BY_PATH:
+        path = recipe.get(name)
+        if isinstance(path, str) and os.path.isabs(path):
+            recipe[name] = os.path.basename(path)
     dataset.pop("skipped", None)
-    return settings | {"recipe": recipe, "dataset": dataset}
+    kept = settings | {"recipe": recipe, "dataset": dataset}
+    start = settings.get("from")
+    if isinstance(start, dict) and isinstance(start.get("run"), str):
+        kept["from"] = start | {"run": os.path.basename(start["run"])}
+    return kept
 
 
 def local(run: str | os.PathLike[str]) -> str | os.PathLike[str]:

@@ -3,12 +3,12 @@
 from typing import Any
 
 from kerasgan import evaluation
-from kerasgan.runs import classification, run_folder
+from kerasgan.runs import classification, recipes, run_folder
 from kerasgan.validation.printable import printable
 
 FRONT_MATTER = """---
 library_name: keras
-pipeline_tag: unconditional-image-generation
+pipeline_tag: {task}
 tags:
 - gan
 - kerasgan
@@ -29,9 +29,9 @@ def card(address: str, settings: dict[str, Any], figures: dict[str, Any]) -> str
     name = address.rpartition("/")[2]
     recipe, dataset = settings.get("recipe") or {}, settings.get("dataset") or {}
     parts = [
-        FRONT_MATTER + f"\n# {name}",
+        FRONT_MATTER.format(task=_task(recipe)) + f"\n# {name}",
         f"A generative adversarial network, trained with kerasgan{_data(recipe, dataset)}.",
-        f"![Samples]({run_folder.SAMPLES})\n\n*Samples of the trained generator, not selected.*",
+        f"![Samples]({run_folder.SAMPLES})\n\n*{_shown(recipe)} of the trained generator, not selected.*",
         f"## Use\n\n{_use(address, recipe)}",
         f"## Recipe\n\n{_recipe(settings, recipe)}",
         *([f"## Figures\n\n{_figures(figures)}"] if figures else []),
@@ -48,17 +48,33 @@ def _data(recipe, dataset):
     return "" if named is None else f" on {images}{size} from `{printable(named)}`"
 
 
+def _task(recipe):
+    return "image-to-image" if _translates(recipe) else "unconditional-image-generation"
+
+
+def _shown(recipe):
+    return "Inputs, translations and the truth" if _translates(recipe) else "Samples"
+
+
+def _translates(recipe):
+    return any(recipe.get(name) is not None for name in recipes.SOURCES)
+
+
 def _use(address, recipe):
     labels = ", labels=3" if recipe.get("conditional") else ""
+    call, command = f".generate(16, seed=0{labels})  # float32 in [-1, 1]", f"sample {address} --n 64"
+    if _translates(recipe):
+        call = ".translate(inputs)  # float32 in [-1, 1], as its inputs"
+        command = f"translate {address} FOLDER --out FOLDER"
     return f"""```python
 import keras, kerasgan
-images = keras.saving.load_model("{address}").generate(16, seed=0{labels})  # float32 in [-1, 1]
+images = keras.saving.load_model("{address}"){call}
 ```
 
 From the command line, which `pip install "kerasgan[hub]"` installs:
 
 ```bash
-kerasgan sample {address} --n 64
+kerasgan {command}
 ```"""
 
 

@@ -55,6 +55,10 @@ class RealImages:
         return self.conditions is not None and self.conditions.ndim == 4 and self.to is None
 
 
+LEAST_IMAGES = 4
+"""Fewer have no four nearest neighbors, of which precision and recall are."""
+
+
 def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int, to: str | None = None) -> RealImages:
     """Returns n real images and as many others, or halves of the split where there are fewer.
 
@@ -78,8 +82,13 @@ def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int, to
     if to == "b":
         (found, labels), source = (labels, found), recipe.domain_b
     half = len(found) // 2
-    if half < 1:
-        raise ValueError(f"There must be at least 2 real images. Received: split={split!r} with {len(found)}.")
+    if half < LEAST_IMAGES:
+        kind = "images" if labels is None or labels.ndim < 4 else "pairs"
+        way_out = "--set held_out=0.5 holds out more of a new run; --split train compares with what the run has learned"
+        raise ValueError(
+            f"Figures compare two halves of the real {kind}, of at least {LEAST_IMAGES} each. Received: "
+            f"split={split!r} with {len(found)}. {way_out if 'train[' in split else 'Add images'}."
+        )
     parts = [None, None] if labels is None else [labels[:half], labels[half : 2 * half]]
     held_out = not split.startswith(("train", "all")) or split == recipes.splits(recipe)[1]
     options = {"info": info, "split": split, "held_out": held_out, "source": source, "to": to}

@@ -5,26 +5,26 @@ import functools
 import os
 import pathlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan import pictures, sampling
+from kerasgan import pictures
 from kerasgan.callbacks import translations
 from kerasgan.datasets import derived, photos
 from kerasgan.gan import GAN
-from kerasgan.networks import free_size
+from kerasgan.networks import sizes
 from kerasgan.runs import models, run_folder
 from kerasgan.validation.printable import printable, quoted
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """How photos are read for a network of so many channels."""
+TRIED = (64, 64)
+"""The size next to which the multiple of the sizes that a network takes is looked for."""
 NAMED = 20
 """So many files are named in a warning."""
-MOST_TRIES = 64
-"""Sizes that are tried for a photo that is smaller than what the network takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def translate(
     gan = models.load(run)
     _check_run(run, gan, to, make, from_photos)
     network, function = _network(gan, to or "b", seed)
-    inputs = _Inputs(network, gan.latent_dim, make, from_photos, seed)
+    inputs = _Inputs(network, make, from_photos, seed)
     bar, padded, reasons = keras.utils.Progbar(len(names), unit_name="photo"), 0, {}
     for number, (name, place) in enumerate(zip(names, places, strict=True)):
         try:
@@ -98,10 +98,12 @@ def translate(
 class _Inputs:
     """The inputs of a network, from photos."""
 
-    def __init__(self, network, latent_dim, make, from_photos, seed):
+    def __init__(self, network, make, from_photos, seed):
         self.channels = network.inputs[-1].shape[-1]
         self.make, self.from_photos, self.seed = make, from_photos, seed
-        self.size_for = functools.lru_cache(functools.partial(taken_size, network, latent_dim))
+        ports = sizes.ports_of(network)
+        step = sizes.multiple(network, ports, TRIED)
+        self.next_size = functools.lru_cache(lambda size: sizes.next_size(network, ports, size, step))
 
     def of(self, path: pathlib.Path, number: int) -> tuple[np.ndarray, tuple[int, int]]:
         """Returns an input, float32 (height, width, channels) in [-1, 1], and the size to which it is cropped back."""
@@ -109,35 +111,13 @@ class _Inputs:
         if self.make == "small" and not self.from_photos:
             image = image.repeat(derived.SMALL_FACTOR, axis=0).repeat(derived.SMALL_FACTOR, axis=1)
         size = image.shape[:2]
-        image = _padded(image, self.size_for(size))
+        larger = self.next_size(size)
+        if larger is None:
+            raise ValueError(f"the network takes no image of {size[0]}x{size[1]} pixels, nor a larger one")
+        image = _padded(image, larger)
         if self.from_photos:
             image = derived.Derived(self.make, image.shape, self.seed, self.channels, None)(image, number)
         return image.astype("float32") / np.float32(127.5) - np.float32(1.0), size
-
-
-def taken_size(network: keras.Model, latent_dim: int, size: Sequence[int]) -> tuple[int, int]:
-    """Returns the next size, not smaller on any side, of which a generator takes images.
-
-    Args:
-        network: the generator.
-        latent_dim: width of its latents; 0 for none.
-        size: (height, width).
-
-    Raises:
-        ValueError: if there is none.
-    """
-    *fixed, channels = network.inputs[-1].shape[1:]
-    multiple = free_size.size_multiple(network)
-    for more in range(MOST_TRIES):
-        free = (max(-(-side // multiple), 1 + more) * multiple for side in size)
-        padded = tuple(one or other for one, other in zip(fixed, free, strict=True))
-        try:
-            sampling.check_size(network, latent_dim, (*padded, channels))
-        except ValueError:
-            continue
-        if padded[0] >= size[0] and padded[1] >= size[1]:
-            return padded
-    raise ValueError(f"the network takes no image of {size[0]}x{size[1]} pixels, nor a larger one")
 
 
 def _padded(image, size):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerasgan import backend
+from kerasgan.networks import sizes
 from kerasgan.validation import memory, scalars
 
 
@@ -90,38 +91,26 @@ def check_size(network: keras.Model, latent_dim: int, shape: tuple[int, ...]) ->
     Raises:
         ValueError: if it does not; it names the nearest size that the generator takes.
     """
-    known = tuple(network.inputs[-1].shape[1:]) if getattr(network, "inputs", None) else (None, None, None)
-    if known[-1] not in (None, shape[-1]):
+    ports = _ports(network, latent_dim, shape[-1])
+    known = ports[-1][0]
+    if known[-1] != shape[-1]:
         raise ValueError(
             f"The generator translates images of {known[-1]} channels. Received: images of {shape[-1]} channels. "
             "Convert them first."
         )
-    if _takes(network, latent_dim, shape):
+    if sizes.of_size(known, shape[:2]) == tuple(shape) and sizes.takes(network, ports, shape[:2]):
         return
-    fixed = [side for side in known[:2] if side is not None]
-    near = fixed if len(fixed) == 2 else _nearest_size(network, latent_dim, shape)
+    near = sizes.nearest_size(network, ports, shape[:2])
     advice = "" if near is None else f" The nearest size is {near[0]}x{near[1]}: resize or crop them."
     raise ValueError(f"The generator cannot take images of this size. Received: {shape[0]}x{shape[1]}.{advice}")
 
 
-def _takes(network, latent_dim, shape):
-    """Returns whether a generator takes a condition of that shape, and returns an image of the same size."""
-    condition = keras.KerasTensor((1, *shape))
-    inputs = [keras.KerasTensor((1, latent_dim)), condition] if latent_dim else condition
-    try:
-        return tuple(network.compute_output_spec(inputs).shape[1:3]) == tuple(shape[:2])
-    except (ValueError, TypeError):
-        return False
-
-
-def _nearest_size(network, latent_dim, shape):
-    """Returns the nearest size, of multiples of a power of two, that a generator takes, or None."""
-    for power in range(1, 10):
-        step = 2**power
-        near = tuple(max(step, (side + step // 2) // step * step) for side in shape[:2])
-        if _takes(network, latent_dim, (*near, shape[2])):
-            return near
-    return None
+def _ports(network, latent_dim, channels):
+    """Returns the inputs of a generator, those of one that does not say what they are for images of any size."""
+    if getattr(network, "inputs", None):
+        return sizes.ports_of(network)
+    latents = [((latent_dim,), "float32")] if latent_dim else []
+    return [*latents, ((None, None, channels), "float32")]
 
 
 def class_grid(gan: Any, columns: int = 8, seed: int | None = 0, most: int | None = None) -> np.ndarray:

@@ -291,3 +291,20 @@ def test_what_a_gan_does_not_have_is_refused(kind, path, what, message, tmp_path
     with pytest.raises(ValueError, match=message):
         make(kind).export(tmp_path / path, what=what)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_of_mixed_precision_in_float32_rounds_nothing():
+    """The sequential model in `mlp` has an input of 16 bits, which the copy must not keep."""
+    found = {}
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            found[policy] = kerasgan.networks.mlp((8, 8, 1), 3, width=4, condition=kerasgan.conditions.Labels(2))[0]
+        finally:
+            keras.config.set_dtype_policy("float32")
+    exact, mixed = found["float32"], found["mixed_bfloat16"]
+    mixed.set_weights(exact.get_weights())
+    inputs = [np.random.default_rng(0).normal(size=(4, 3)).astype("float32"), np.ones((4, 2), "float32")]
+    copied = network.in_float32(mixed)
+    np.testing.assert_array_equal(copied(inputs), exact(inputs))
+    assert np.abs(mixed(inputs) - exact(inputs)).max() > 1e-6

@@ -6,7 +6,7 @@ import pytest
 
 from kerasgan import networks
 from kerasgan.conditions import Classes, Image
-from kerasgan.networks import free_size
+from kerasgan.networks import free_size, sizes
 
 RNG = np.random.default_rng(0)
 GRAY, SHAPE = Image((32, 48, 1)), (32, 48, 3)
@@ -137,7 +137,7 @@ def test_the_unet_halves_down_to_about_four_pixels(shape, depth, smallest):
     assert maps.shape[1:3] == smallest
     assert [layer.filters for layer in halvings] == [min(2**level, 8) for level in range(len(halvings))]
     assert network(np.ones((1, *shape[:2], 2))).shape == (1, *shape)
-    assert free_size.size_multiple(network) == 2 ** len(halvings)
+    assert sizes.multiple(network, sizes.ports_of(network), (64, 64)) == 2 ** len(halvings)
 
 
 @pytest.mark.parametrize(("size", "depth", "count"), [(64, 4, 0), (128, 5, 1), (1024, 8, 3)])
@@ -145,7 +145,7 @@ def test_dropout_is_where_maps_have_all_channels(size, depth, count):
     network = networks.unet((size, size, 3), Image((size, size, 1)), width=1)
     dropped = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
     assert len(dropped) == count and all(layer.rate == 0.5 and layer.output.shape[-1] == 8 for layer in dropped)
-    assert free_size.size_multiple(network) == 2**depth
+    assert sizes.multiple(network, sizes.ports_of(network), (64, 64)) == 2**depth
 
 
 def test_dropout_acts_in_training_alone():
@@ -215,7 +215,7 @@ def test_norms_of_patchgan():
 def test_the_blocks_of_the_translator(size, blocks, count):
     network = networks.translator((size, size, 3), width=1, blocks=blocks)
     assert sum(isinstance(layer, keras.layers.Add) for layer in network.layers) == count
-    assert free_size.size_multiple(network) == 4
+    assert sizes.multiple(network, sizes.ports_of(network), (64, 64)) == 4
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -115,13 +115,10 @@ def test_runs_that_do_not_translate_or_have_no_latents(run, tmp_path, capsys):
         assert "kerasgan translate" in refused(capsys, name, run)
 
 
-def test_the_next_size_that_a_network_takes():
-    assert translate.taken_size(unet_gan().generator, 0, (9, 12)) == (12, 12)
-    small = networks.translator((16, 16, 1), width=2, blocks=0)
-    assert translate.taken_size(small, 0, (5, 21)) == (8, 24)
-    assert translate.taken_size(translators.translator(), 0, (5, 8)) == (8, 8)
-    with pytest.raises(ValueError, match="takes no image of 9x8"):
-        translate.taken_size(translators.translator(), 0, (9, 8))
+def test_a_photo_that_no_size_fits_is_named(tmp_path, capsys):
+    run = finished(tmp_path / "run", translators.pix2pix(), network="translator")
+    photo(tmp_path / "a.png", 9, 8)
+    assert "takes no image of 9x8" in refused(capsys, "translate", run, tmp_path / "a.png", "--out", tmp_path / "out")
 
 
 def test_inputs_are_made_of_photos(tmp_path):
@@ -129,14 +126,14 @@ def test_inputs_are_made_of_photos(tmp_path):
     photo(tmp_path / "a.png", 8, 12, "RGB")
     pixels = np.asarray(Image.open(tmp_path / "a.png"))
     network = networks.unet((16, 16, 3), kerasgan.conditions.Image((16, 16, 3)), width=2, depth=2)
-    enlarged, size = translate._Inputs(network, 0, "small", False, 0).of(tmp_path / "a.png", 0)
+    enlarged, size = translate._Inputs(network, "small", False, 0).of(tmp_path / "a.png", 0)
     assert size == (32, 48) and np.allclose(enlarged[::4, ::4], pixels / 127.5 - 1, atol=1e-6)
-    made, size = translate._Inputs(network, 0, "small", True, 0).of(tmp_path / "a.png", 0)
+    made, size = translate._Inputs(network, "small", True, 0).of(tmp_path / "a.png", 0)
     assert size == (8, 12) and np.allclose(made[0, 0], np.round(pixels[:4, :4].mean((0, 1))) / 127.5 - 1, atol=1e-6)
     photo(tmp_path / "b.png", 8, 8, "RGBA")
     hidden = np.asarray(Image.open(tmp_path / "b.png"))[..., 3] < 128
     network = networks.unet((16, 16, 3), kerasgan.conditions.Image((16, 16, 4)), width=2, depth=2)
-    masked, _ = translate._Inputs(network, 0, "mask", False, 0).of(tmp_path / "b.png", 0)
+    masked, _ = translate._Inputs(network, "mask", False, 0).of(tmp_path / "b.png", 0)
     assert np.array_equal(masked[..., 3] == 1, hidden) and np.allclose(
         masked[hidden][:, :3], 128 / 127.5 - 1, atol=1e-6
     )
