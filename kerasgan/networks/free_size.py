@@ -59,9 +59,12 @@ def normalized(x: Any, norm: str | None) -> Any:
     return (InstanceNormalization() if norm == "instance" else layers.GroupNormalization(1, epsilon=1e-5))(x)
 
 
-def normal() -> Any:
-    """Returns the initializer of these networks: N(0, 0.02)."""
-    return keras.initializers.RandomNormal(stddev=0.02)
+def normal(norm: str | None = "instance") -> Any:
+    """Returns the initializer of a network: N(0, 0.02) next to a norm; without one it keeps the variance after a ReLU.
+
+    Reference: He et al., 2015, arXiv:1502.01852.
+    """
+    return blocks.scaled(2.0) if norm is None else keras.initializers.RandomNormal(stddev=0.02)
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")

@@ -27,11 +27,12 @@ def patchgan(
     It halves the image `depth` times by strided convolutions, then has two convolutions without stride, of which the
     last has one channel: the logits. All have kernels of 4x4, and LeakyReLU(0.2) between them. Widths double from
     `width` up to 8 times that. At a depth of 3 a patch has 70x70 pixels. The condition, if it has one, is joined to the
-    image's channels. Weights start from N(0, 0.02).
+    image's channels. Weights start from N(0, 0.02), without a norm from N(0, 2 / inputs).
 
     Each image is evaluated by itself, also with instance norm, so that penalties and one-stage updates can be used. The
-    first and the last layer have no norm. Where images are flat, such as drawings, instance norm divides by next to
-    nothing, which makes gradients steep: leave it out there if penalties stay high.
+    first and the last layer have no norm. Instance norm hides how light and how colored an image is, and where images
+    are flat, such as drawings, it divides by next to nothing, which makes gradients steep: without a norm translations
+    came closer to the truth (docs/translation.md).
 
     Args:
         image_shape: (height, width, channels); at least 8 pixels high and wide.
@@ -86,9 +87,9 @@ def _logits(x, width, depth, norm):
     for level in range(depth + 1):
         own_norm = norm if level else None
         filters, strides = width * min(2**level, MAX_WIDTH_FACTOR), 2 if level < depth else 1
-        options = {"use_bias": own_norm is None, "kernel_initializer": free_size.normal()}
+        options = {"use_bias": own_norm is None, "kernel_initializer": free_size.normal(norm)}
         x = layers.Conv2D(filters, 4, strides=strides, padding="same", **options)(x)
         x = layers.LeakyReLU(free_size.NEGATIVE_SLOPE)(free_size.normalized(x, own_norm))
     # In float32, as all logits.
-    last = layers.Conv2D(1, 4, padding="same", kernel_initializer=free_size.normal(), dtype="float32", name="logits")
-    return last(x)
+    options = {"kernel_initializer": free_size.normal(norm), "dtype": "float32", "name": "logits"}
+    return layers.Conv2D(1, 4, padding="same", **options)(x)

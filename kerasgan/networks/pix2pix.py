@@ -18,6 +18,7 @@ def pix2pix(
     dropout: float = 0.5,
     patch_depth: int = 3,
     norm: str | None = "instance",
+    patch_norm: str | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a generator from image to image, `unet`, and a discriminator of patches that sees both, `patchgan`.
 
@@ -29,8 +30,8 @@ def pix2pix(
         condition: a `kerasgan.conditions.Image` of the same height and width, which is translated.
         dropout: see `unet`.
         patch_depth: how many times the discriminator halves the size: the `depth` of `patchgan`.
-        norm: of both networks: `"instance"`, `"layer"`, or None for none; `"batch"` for the generator alone, next to a
-            discriminator with instance norm, which evaluates each image by itself.
+        norm: of the generator: `"instance"`, `"layer"`, `"batch"`, or None for none.
+        patch_norm: of the discriminator: `"instance"`, `"layer"`, or None for none. The paper has batch norm in both.
 
     Returns:
         A pair of `keras.Model`s, both for images of any size that is a multiple of 2^depth: the condition -> images in
@@ -51,5 +52,4 @@ def pix2pix(
     Reference: Isola et al., 2017, arXiv:1611.07004.
     """
     generator = unet(image_shape, condition, latent_dim, width, depth, dropout, norm)
-    own_norm = "instance" if norm == "batch" else norm
-    return generator, patchgan(image_shape, condition, width, patch_depth, own_norm)
+    return generator, patchgan(image_shape, condition, width, patch_depth, patch_norm)

@@ -26,7 +26,8 @@ def unet(
 
     It halves by strided convolutions with LeakyReLU(0.2) and doubles by strided transposed convolutions with ReLU; each
     doubled map is joined with the map of its size on the way down (a skip connection). Widths double with every
-    halving, from `width` up to 8 times that. The last layer is tanh. Weights start from N(0, 0.02).
+    halving, from `width` up to 8 times that. The last layer is tanh. Weights start from N(0, 0.02), without a norm
+    from N(0, 2 / inputs).
 
     The network takes images of any size: height and width must be multiples of 2^depth.
 
@@ -79,7 +80,7 @@ def unet(
     maps = _halved(given, widths, norm)
     x = maps.pop() if z is None else _with_latents(maps.pop(), z)
     x = _doubled(x, maps, widths, dropout, norm)
-    x = _doubling(image_shape[-1], use_bias=True)(layers.ReLU()(x))
+    x = _doubling(image_shape[-1], norm, is_last=True)(layers.ReLU()(x))
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(given if z is None else [z, given], images, name="generator")
 
@@ -90,7 +91,7 @@ def _halved(x, widths, norm):
     for level, filters in enumerate(widths):
         own_norm = norm if 0 < level < len(widths) - 1 else None
         x = layers.LeakyReLU(free_size.NEGATIVE_SLOPE)(x) if level else x
-        options = {"use_bias": own_norm is None, "kernel_initializer": free_size.normal()}
+        options = {"use_bias": own_norm is None, "kernel_initializer": free_size.normal(norm)}
         x = layers.Conv2D(filters, 4, strides=2, padding="same", **options)(x)
         x = free_size.normalized(x, own_norm)
         maps.append(x)
@@ -108,7 +109,7 @@ def _doubled(x, maps, widths, dropout, norm):
     """Returns the last map on the way up, joined with the first one on the way down."""
     dropped = 0
     for skip, filters in zip(reversed(maps), reversed(widths[:-1]), strict=True):
-        x = _doubling(filters, use_bias=norm is None)(layers.ReLU()(x))
+        x = _doubling(filters, norm)(layers.ReLU()(x))
         x = free_size.normalized(x, norm)
         if dropout and filters == widths[0] * MAX_WIDTH_FACTOR and dropped < MAX_DROPOUT_LAYERS:
             x, dropped = layers.Dropout(dropout)(x), dropped + 1
@@ -116,6 +117,8 @@ def _doubled(x, maps, widths, dropout, norm):
     return x
 
 
-def _doubling(filters, use_bias):
-    options = {"use_bias": use_bias, "kernel_initializer": free_size.normal()}
+def _doubling(filters, norm, is_last=False):
+    # A pixel of the doubled map has a quarter of the kernel; Keras takes the inputs of a transposed kernel for outputs.
+    initializer = blocks.scaled(8.0, "fan_out") if norm is None else free_size.normal(norm)
+    options = {"use_bias": norm is None or is_last, "kernel_initializer": initializer}
     return layers.Conv2DTranspose(filters, 4, strides=2, padding="same", **options)

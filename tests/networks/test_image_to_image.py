@@ -119,8 +119,23 @@ def test_the_generator_has_the_norm_that_was_asked_for(norm, kind):
     found = [[type(layer).__name__ for layer in network.layers] for network in (generator, discriminator)]
     assert found[0].count(kind) == 3 and "InstanceNormalization" not in found[0]
     # A discriminator never mixes images: penalties and one-stage updates stay possible.
-    assert "BatchNormalization" not in found[1]
-    assert found[1].count("InstanceNormalization" if norm == "batch" else kind) == 3
+    assert not {"BatchNormalization", "InstanceNormalization", "GroupNormalization"} & set(found[1])
+
+
+def test_the_discriminator_has_the_norm_that_was_asked_for():
+    _, discriminator = networks.pix2pix(SHAPE, condition=GRAY, width=2, patch_norm="layer")
+    assert [type(layer).__name__ for layer in discriminator.layers].count("GroupNormalization") == 3
+    with pytest.raises(ValueError, match="Received: norm='batch'"):
+        networks.pix2pix(SHAPE, condition=GRAY, width=2, patch_norm="batch")
+
+
+@pytest.mark.parametrize("make", [networks.unet, networks.patchgan])
+def test_without_a_norm_weights_start_so_that_signals_neither_fade_nor_grow(make):
+    network = make((64, 64, 3), Image((64, 64, 3)), width=16, norm=None)
+    convolutions = [layer for layer in network.layers if type(layer) is keras.layers.Conv2D]
+    for layer in convolutions[1:-1]:
+        inputs = np.prod(layer.kernel.shape[:3])
+        np.testing.assert_allclose(np.std(numpy(layer.kernel)) * np.sqrt(inputs / 2), 1.0, atol=0.1)
 
 
 # unet
