@@ -23,7 +23,7 @@ FEATURES = (
     ("mirrored replicas, to 1e-5 of one device", "backend/test_replicas.py"),
     ("JAX, to 1e-5 of TensorFlow", "backend/test_jax.py"),
     ("exports at sizes that training never saw", "export/test_export_conditions.py"),
-    ("`kerasgan translate`", "runs/test_translate.py"),
+    ("translating folders from the command line", "runs/test_translate.py"),
 )
 """What else was tested on both kinds, and where."""
 POLICIES = ("mixed_bfloat16", "mixed_float16")

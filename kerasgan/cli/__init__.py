@@ -199,9 +199,9 @@ def export(options: argparse.Namespace) -> None:
     )
     if format == "html":
         given = page_options.of_run(options.run) | given
-    given |= run_samples.facts_of_values(options.run)
     with progress.saying(f"writing {format}"):
         gan = models.load(options.run)
+        given |= run_samples.facts_of_values(options.run)
         card = gan.export(options.out, format, options.what, options.precision, options.check, **given)
     print(f"{format}: {printable(options.out)}")
     if card["check"] is not None:

@@ -176,8 +176,9 @@ def trained(name):
     """Returns the logs and all weights of a case after `STEPS` steps, a dict of arrays."""
     gan = make_case(name, run_eagerly=backend.NAME == "tensorflow")  # compiling is slower there
     images = IMAGES
-    if gan.image_shape != IMAGES.shape[1:]:
-        images = np.random.default_rng(1).uniform(-1, 1, (8, *gan.image_shape)).astype("float32")
+    shape = gan.data_spec[0]
+    if shape != IMAGES.shape[1:]:
+        images = np.random.default_rng(1).uniform(-1, 1, (8, *shape)).astype("float32")
     data = (images,) if gan.condition is None else (images, CONDITIONS if gan.num_classes is None else LABELS)
     for _ in range(STEPS):
         logs = gan.train_on_batch(*data, return_dict=True)
