@@ -13,7 +13,6 @@ times.
 import argparse
 import os
 import statistics
-import time
 
 import pairs
 import records
@@ -50,13 +49,6 @@ def steps_of(network, width, batch):
     return entered
 
 
-def seconds(step, times):
-    start = time.perf_counter()
-    for _ in range(times):
-        step()
-    return (time.perf_counter() - start) / times
-
-
 def compare(steps, rounds, times):
     """Returns the seconds of a step of each shape in each round, once each has been traced."""
     for step in steps.values():
@@ -64,7 +56,7 @@ def compare(steps, rounds, times):
     found = {name: [] for name in steps}
     for number in range(rounds):
         for name in list(steps) if number % 2 else list(steps)[::-1]:
-            found[name].append(seconds(steps[name], times))
+            found[name].append(pairs.seconds(steps[name], times))
     return found
 
 

@@ -19,7 +19,6 @@ import os
 import pathlib
 import statistics
 import sys
-import time
 
 import pairs
 import records
@@ -84,13 +83,6 @@ def torch_steps(pair):
     return steps
 
 
-def _seconds(step, times):
-    start = time.perf_counter()
-    for _ in range(times):
-        step()
-    return (time.perf_counter() - start) / times
-
-
 def work(pipe, make_steps):
     """A process that builds a pair's contestants and times the one it is asked for."""
     steps = {}
@@ -101,7 +93,7 @@ def work(pipe, make_steps):
                 step()  # traces and compiles
             pipe.send(list(steps))
         else:
-            pipe.send(_seconds(steps[asked[0]], asked[1]))
+            pipe.send(pairs.seconds(steps[asked[0]], asked[1]))
 
 
 def compare(pair, workers, rounds, times):

@@ -7,6 +7,7 @@ it, and `kerasgan.GAN(..., condition=...)` is trained on pairs (images, conditio
 `num_classes=10` is the short form of `condition=Classes(10)`.
 """
 
+import abc
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from kerasgan.validation import scalars
 TOLERANCE = image_checks.TOLERANCE
 
 
-class Condition:
+class Condition(abc.ABC):
     """What all conditions have in common.
 
     Attributes:
@@ -37,8 +38,9 @@ class Condition:
     plural: str = "Conditions"
 
     @property
+    @abc.abstractmethod
     def shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
+        """Shape of the condition of one image, without the batch axis."""
 
     def input(self) -> Any:
         """Returns the symbolic input of a network, (batch, *shape)."""
@@ -52,7 +54,7 @@ class Condition:
         Raises:
             ValueError: if such conditions cannot be drawn.
         """
-        raise NotImplementedError
+        raise NotImplementedError("classes are drawn by the engine: kerasgan.backend.draw_labels")
 
     def check_spec(self, shape: Sequence[int | None], dtype: Any) -> None:
         """Checks the shape (with the batch axis) and the dtype of one batch of conditions.

@@ -4,6 +4,7 @@ Tested with Keras 3.14 and 3.15 (docs/development.md has the pairs of versions).
 something breaks it here.
 """
 
+import abc
 import contextlib
 import itertools
 import math
@@ -321,16 +322,16 @@ def counters_of(callback: keras.callbacks.Callback) -> tuple[str, ...] | None:
     return next((names for kind, names in counters.items() if isinstance(callback, kind)), None)
 
 
-class TensorBoardHooks(keras.callbacks.TensorBoard):
+class TensorBoardHooks(keras.callbacks.TensorBoard, abc.ABC):
     """A base class for callbacks that write the scalars of Keras's TensorBoard callback themselves."""
 
+    @abc.abstractmethod
     def summary_module(self) -> Any:
         """Returns what is to be used instead of `tf.summary`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def write_epoch(self, logs: Any) -> None:
         """Called with the logs of an epoch that are to be written."""
-        raise NotImplementedError
 
     @property
     def summary(self) -> Any:

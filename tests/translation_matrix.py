@@ -24,6 +24,7 @@ FEATURES = (
     ("JAX, to 1e-5 of TensorFlow", "backend/test_jax.py"),
     ("exports at sizes that training never saw", "export/test_export_conditions.py"),
     ("translating folders from the command line", "runs/test_translate.py"),
+    ("`sample`, `evaluate`, `compare`, `push` and `--from`, from the command line", "runs/test_image_to_image_runs.py"),
 )
 """What else was tested on both kinds, and where."""
 POLICIES = ("mixed_bfloat16", "mixed_float16")

@@ -37,14 +37,18 @@ def check(recipe: Recipe) -> None:
         )
 
 
-def labeled(recipe: Recipe) -> Any:
-    """Returns the source that a classifier of a run's data is trained on: a name, a path, or a tuple of arrays.
+def labeled(recipe: Recipe, source: str | None = None) -> Any:
+    """Returns what a classifier of a run's data is trained on: a name, a path, or a tuple of arrays.
+
+    Args:
+        recipe: the recipe of the run.
+        source: the data, where it has two domains; None for those of `recipe.source`.
 
     Raises:
         ValueError: as `load` does.
     """
     if recipe.value_range is None:
-        return recipe.source
+        return source or recipe.source
     return load_arrays(recipe, None, "train")[:2]  # a classifier sees values as the run does
 
 

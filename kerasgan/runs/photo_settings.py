@@ -46,8 +46,8 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     - `augment` is on for fewer than 5,000 photos;
     - `precision` is bfloat16 where the processor multiplies it faster.
 
-    Of a translation, the passes and epochs make a training of 80,000 images, and the batch size is halved only until
-    there are as many photos; there is no augmentation.
+    Of a translation, the passes and epochs make a training of 80,000 images, and a batch has at most half of the
+    photos; there is no augmentation.
 
     Args:
         recipe: the recipe, with its image size.
@@ -57,11 +57,9 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     height, width = recipe.image_size if isinstance(recipe.image_size, tuple) else [recipe.image_size or USUAL_SIZE] * 2
     size = math.sqrt(height * width)
     batch_size = recipe.batch_size
-    if recipe.translates and "batch_size" not in given:
-        while batch_size > max(num_photos, 1):
-            batch_size //= 2
-    elif "batch_size" not in given:
-        batch_size = _batch_size(recipe.batch_size, size)
+    if "batch_size" not in given:
+        few = max(num_photos // 2, 1)  # of pairs some may have no partner
+        batch_size = min(batch_size, few) if recipe.translates else _batch_size(batch_size, size)
     least, total = LEAST_IMAGES_AN_EPOCH, TRAINED_IMAGES
     if recipe.translates:
         least, total = LEAST_TRANSLATED_AN_EPOCH, TRANSLATED_IMAGES

@@ -18,6 +18,8 @@ MAX_TRAINING_IMAGES, MAX_TRAINING_BYTES = 60_000, 2**29
 """Training images that samples are compared with, to find copies; no more than real images where features take long."""
 
 SLOW_FEATURES = ("inception",)
+LEAST_IMAGES = 4
+"""Fewer have no four nearest neighbors, of which precision and recall are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +55,6 @@ class RealImages:
     def has_truth(self) -> bool:
         """Whether each sample is the translation of the input of one of these images."""
         return self.conditions is not None and self.conditions.ndim == 4 and self.to is None
-
-
-LEAST_IMAGES = 4
-"""Fewer have no four nearest neighbors, of which precision and recall are."""
 
 
 def real_images(recipe: recipes.Recipe, n: int, split: str | None, seed: int, to: str | None = None) -> RealImages:
@@ -157,7 +155,7 @@ def _extractors(recipe, source, name, count):
     if name != "classifier":
         return [features.get(name)]
     networks = []
-    labeled = source if recipe.value_range is None else data.labeled(recipe)
+    labeled = data.labeled(recipe, source)
     for seed in range(count):
         _say(f"feature network {seed + 1} of {count}: a classifier of {source}, trained once and then kept")
         networks.append(features.get(name, labeled, image_size=recipe.image_size, seed=seed))

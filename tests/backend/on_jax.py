@@ -15,6 +15,7 @@ import numpy as np
 import own_values
 import pytest
 from PIL import Image
+from power_cut import PowerCut
 
 import kerasgan
 import kerasgan_cli
@@ -206,19 +207,6 @@ def test_a_folder_of_photos_needs_no_tensorflow(tmp_path):
 
 
 # Callbacks
-
-
-class PowerCut(keras.callbacks.Callback):
-    """Ends a training as a power cut does, after a number of calls into the training step."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("power cut")
 
 
 def fit(folder, make_gan, epochs=3, cut_after=None, seed=0, passes=2, **options):

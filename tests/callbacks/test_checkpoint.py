@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from power_cut import PowerCut
 from tensorflow.python.framework import config
 
 import kerasgan
@@ -22,19 +23,6 @@ def determinism():
     config.enable_op_determinism()
     yield
     config.disable_op_determinism()
-
-
-class PowerCut(keras.callbacks.Callback):
-    """Ends a training as a power cut does, after a number of calls into the training step."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("power cut")
 
 
 class Recorder(keras.callbacks.Callback):

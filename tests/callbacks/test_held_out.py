@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from power_cut import PowerCut
 from sklearn.metrics import roc_auc_score
 
 import kerasgan
@@ -187,17 +188,6 @@ def test_training_is_the_same_without_and_loses_no_data(source):
         ends.append(gan.get_weights())
     assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
     assert (AUC in logs) == (source != "generator")  # of data of unknown kinds nothing is kept
-
-
-class PowerCut(keras.callbacks.Callback):
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("power cut")
 
 
 @pytest.mark.parametrize(("kind", "at"), [("array", 5), ("batches", 5), ("batches", 7)])

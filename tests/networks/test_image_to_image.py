@@ -136,6 +136,10 @@ def test_without_a_norm_weights_start_so_that_signals_neither_fade_nor_grow(make
     for layer in convolutions[1:-1]:
         inputs = np.prod(layer.kernel.shape[:3])
         np.testing.assert_allclose(np.std(numpy(layer.kernel)) * np.sqrt(inputs / 2), 1.0, atol=0.1)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # a pixel sees a quarter of the kernel
+            inputs = layer.kernel.shape[-1] * 4
+            np.testing.assert_allclose(np.std(numpy(layer.kernel)) * np.sqrt(inputs / 2), 1.0, atol=0.1)
 
 
 # unet

@@ -11,6 +11,7 @@ import forked
 import keras
 import numpy as np
 import pytest
+from power_cut import PowerCut
 
 import kerasgan
 from kerasgan.callbacks import Checkpoint, Guard
@@ -39,19 +40,6 @@ def test_a_guarded_training_that_was_killed_ends_as_one_that_was_not(tmp_path, m
     for end in found.values():
         assert end["log"] == straight["log"] and end["failures"] == straight["failures"]
         assert end == straight  # bit for bit: weights, slots, seeds, and the guard's memory
-
-
-class PowerCut(keras.callbacks.Callback):
-    """Ends a training as a power cut does, at the end of some batch, before the checkpoint."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("power cut")
 
 
 def fit(make_gan, folder, images, epochs, *callbacks, policy="warn", **options):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from power_cut import PowerCut
 
 import kerasgan
 from kerasgan import callbacks, datasets
@@ -12,19 +13,6 @@ from kerasgan.resume import model_state
 LABELS = np.arange(24) % 3
 SHAPES = {"signals": (64, 2), "volumes": (8, 8, 8, 1)}
 KINDS = ["signals", pytest.param("volumes", marks=pytest.mark.slow)]
-
-
-class PowerCut(keras.callbacks.Callback):
-    """Ends a training as a power cut does, after some batches."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("power cut")
 
 
 def gan_of(kind, seed=0):

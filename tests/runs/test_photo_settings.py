@@ -22,6 +22,14 @@ def test_gamma_grows_with_the_pixels(size):
     assert fitted(image_size=size, given={"gamma"}).gamma == PHOTOS.gamma
 
 
+@pytest.mark.parametrize(("num_photos", "batch_size"), [(1, 1), (10, 5), (31, 15), (32, 16), (1_000, 16)])
+def test_a_batch_of_a_translation_has_at_most_half_of_the_photos(num_photos, batch_size):
+    recipe = dataclasses.replace(recipes.get("pix2pix"), condition_from="gray")
+    assert recipe.batch_size == 16
+    assert photo_settings.fitted(recipe, num_photos, ()).batch_size == batch_size
+    assert photo_settings.fitted(recipe, num_photos, {"batch_size"}).batch_size == 16
+
+
 @pytest.mark.parametrize("num_photos", [3, 100, 4_999, 5_000, 50_000, 2_000_000])
 def test_a_training_is_of_half_a_million_images_in_epochs_that_are_worth_a_point(num_photos):
     recipe = fitted(num_photos)

@@ -1,5 +1,6 @@
 """Data without TensorFlow: any batch of some arrays, by its number."""
 
+import abc
 import copy
 import functools
 import itertools
@@ -11,7 +12,7 @@ import numpy as np
 from kerasgan.backend.epoch_facts import EpochFacts
 
 
-class Epochs:
+class Epochs(abc.ABC):
     """Batches that follow from their number alone: what one and two arrays of images have in common.
 
     Attributes:
@@ -49,9 +50,9 @@ class Epochs:
         """
         return functools.partial(_Batches, self, functions, rows, is_kept)
 
+    @abc.abstractmethod
     def reader(self, rows: Callable[[Any], Any] | None = None) -> Callable[[int], Any]:
         """Returns a function from the number of a batch to that batch, or to some rows of it."""
-        raise NotImplementedError
 
 
 class ArrayEpochs(Epochs):

@@ -1,5 +1,6 @@
 """Data through tf.data: any batch of some arrays, by its number."""
 
+import abc
 import copy
 import itertools
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ def steady_options() -> tf.data.Options:
     return options
 
 
-class Epochs:
+class Epochs(abc.ABC):
     """Batches that follow from their number alone: what one and two arrays of images have in common.
 
     Attributes:
@@ -108,13 +109,13 @@ class Epochs:
             dataset = dataset.map(plain(tf.function(function)))  # one after another, since it may have a state
         return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(PREFETCH_BATCHES)
 
+    @abc.abstractmethod
     def picks_from(self, first: Any) -> tf.data.Dataset:
         """Returns a dataset, without end, of the picks of each batch from number `first`, a tensor, on."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def batch_at(self, picked: Any) -> Any:
         """Returns the batch of some picks: images, or a pair of images and conditions."""
-        raise NotImplementedError
 
 
 class ArrayEpochs(Epochs):
