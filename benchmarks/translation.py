@@ -20,7 +20,7 @@ Rows, all with as many images in batches of the same size, and Adam with beta_1=
 - `kerasgan`: `networks.pix2pix` with the generator of the PyTorch row (batch norm, down to one pixel), or a `CycleGAN`,
   and what was good on seeds 100 to 102: a cosine decay from a higher rate, for pairs the relativistic objective and
   both networks updated from one pass, for two domains a cycle of 2 with an identity of 2.5;
-- `kerasgan bfloat16`: the same under the policy `mixed_bfloat16`, which recipes take on processors that multiply it fast.
+- `kerasgan bfloat16`: the same under the policy `mixed_bfloat16`.
 
 Each run is a process of its own. `images_per_second` are those of the steps alone, without the first. With `--rates` no
 figures are computed and the rows are timed in turns: run nothing else meanwhile.

@@ -9,22 +9,28 @@ import tensorflow as tf
 from kerasgan.backend.tensorflow import convolutions
 from kerasgan.backend.tensorflow.convolutions import Geometry
 
-KERNELS = [(7, 1), (3, 1), (1, 1), (4, 1), (4, 2), (5, 2), (3, 2), (2, 2), (5, 3), (3, 4)]
+KERNELS = [
+    ((k, k), (s, s)) for k, s in ((7, 1), (3, 1), (1, 1), (4, 1), (4, 2), (5, 2), (3, 2), (2, 2), (5, 3), (3, 4))
+]
+KERNELS += [((3, 5), (1, 1)), ((4, 6), (2, 3)), ((3, 4), (1, 2)), ((4, 3), (2, 1)), ((5, 3), (2, 4))]
+ROW_KERNELS = [((1, k), (1, s)) for k, s in ((9, 1), (16, 4), (25, 4), (3, 2), (1, 1))]
 CHANNELS = [(1, 2), (2, 1), (3, 3), (5, 6), (64, 96)]  # few on either side, few on both, and many
 SIZES = [(8, 12), (9, 7), (4, 4)]
+ROWS = [(1, 32), (1, 8), (1, 13)]
+SHAPES = [*itertools.product(SIZES, KERNELS), *itertools.product(ROWS, ROW_KERNELS)]
 
 
 def tensors(geometry, large, small, batch_size=2):
     """Images of the large side, a kernel, and images of the small side."""
     random = np.random.default_rng(0)
-    k = geometry.kernel
-    shapes = (batch_size, geometry.height, geometry.width, large), (k, k, large, small), (2, *geometry.small, small)
+    shapes = [(batch_size, geometry.height, geometry.width, large), (*geometry.kernel, large, small)]
+    shapes.append((2, *geometry.small, small))
     return [tf.constant(random.normal(size=shape).astype("float32")) for shape in shapes]
 
 
 def plain(geometry, images, kernel, small):
     """The three maps, as TensorFlow computes them."""
-    strides = [1, geometry.stride, geometry.stride, 1]
+    strides = [1, *geometry.stride, 1]
     return (
         tf.nn.conv2d(images, kernel, strides, "SAME"),
         tf.nn.conv2d_transpose(small, kernel, images.shape, strides, "SAME"),
@@ -49,28 +55,31 @@ def assert_close(found, expected, tolerance=5e-6):
         assert np.abs(one - other).max() <= tolerance * np.abs(other).max()
 
 
-@pytest.mark.parametrize(("kernel", "stride"), KERNELS)
-def test_every_map_is_tensorflows(kernel, stride):
-    for (large, small), size in itertools.product(CHANNELS, SIZES):
-        geometry = Geometry(*size, kernel, stride)
+@pytest.mark.parametrize(("size", "kernel"), SHAPES)
+def test_every_map_is_tensorflows(size, kernel):
+    for large, small in CHANNELS:
+        geometry = Geometry(*size, *kernel)
         given = tensors(geometry, large, small)
         assert_close(ours(geometry, *given), plain(geometry, *given))
 
 
 def test_the_shapes_need_every_form():
     heavy = [
-        Geometry(*size, *kernel).is_heavy((kernel[0], kernel[0], large, small), batch_size=2)
-        for size, kernel, (large, small) in itertools.product(SIZES, KERNELS, CHANNELS)
+        Geometry(*size, *kernel).is_heavy((*kernel[0], large, small), batch_size=2)
+        for (size, kernel), (large, small) in itertools.product(SHAPES, CHANNELS)
     ]
     assert any(heavy) and not all(heavy)
-    assert not Geometry(4, 4, 4, 2).is_heavy((4, 4, 64, 96), None)  # a batch of unknown size
+    assert not Geometry(4, 4, (4, 4), (2, 2)).is_heavy((4, 4, 64, 96), None)  # a batch of unknown size
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2), (3, 2)])
+GEOMETRIES = [Geometry(4, 4, (k, k), (s, s)) for k, s in ((7, 1), (4, 2), (3, 2))]
+GEOMETRIES += [Geometry(1, 16, (1, 16), (1, 4)), Geometry(1, 16, (1, 9), (1, 1))]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
 @pytest.mark.parametrize(("large", "small"), CHANNELS)
-def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
+def test_gradients_of_both_orders_are_tensorflows(geometry, large, small):
     """First and second derivatives of a sum of squares, as a gradient penalty takes them."""
-    geometry = Geometry(4, 4, kernel, stride)
     images, weights, below = tensors(geometry, large, small)
 
     def derivatives(maps):
@@ -87,9 +96,8 @@ def test_gradients_of_both_orders_are_tensorflows(kernel, stride, large, small):
     assert_close(derivatives(ours), derivatives(plain), tolerance=2e-5)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(7, 1), (4, 2)])
-def test_bfloat16_is_no_coarser_than_tensorflows(kernel, stride):
-    geometry = Geometry(8, 8, kernel, stride)
+@pytest.mark.parametrize("geometry", [Geometry(8, 8, (7, 7), (1, 1)), Geometry(8, 8, (4, 4), (2, 2)), GEOMETRIES[-2]])
+def test_bfloat16_is_no_coarser_than_tensorflows(geometry):
     for large, small in CHANNELS:  # the last is narrow, with many channels
         exact = tensors(geometry, large, small)
         half = [tf.cast(each, tf.bfloat16) for each in exact]
@@ -98,7 +106,7 @@ def test_bfloat16_is_no_coarser_than_tensorflows(kernel, stride):
 
 
 def test_batches_of_unknown_size():
-    geometry = Geometry(8, 8, 4, 2)
+    geometry = Geometry(8, 8, (4, 4), (2, 2))
     images, kernel, small = tensors(geometry, 3, 8)
     spec = [tf.TensorSpec((None, *each.shape[1:])) for each in (images, small)]
 

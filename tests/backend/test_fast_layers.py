@@ -89,6 +89,46 @@ def test_batch_norm_of_signals_and_volumes(shape):
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda **options: layers.Conv1D(6, 16, strides=4, padding="same", activation="relu", **options),
+        lambda **options: layers.Conv1D(1, 9, padding="same", **options),
+        lambda **options: layers.Conv1D(4, 3, padding="causal", **options),
+        lambda **options: layers.Conv1D(4, 3, dilation_rate=2, padding="same", **options),
+        lambda **options: layers.Conv1DTranspose(2, 16, strides=4, padding="same", **options),
+        lambda **options: layers.Conv1DTranspose(6, 5, strides=2, padding="same", use_bias=False, **options),
+    ],
+)
+def test_convolutions_of_signals(layer, dtype):
+    signals = tf.constant(np.random.default_rng(0).normal(size=(3, 32, 5)).astype("float32"))
+    # Beside Keras in float32: its gradient of a bias in bfloat16 stops to grow at 256.
+    options = {"bias_initializer": "normal"}
+    one = keras.Sequential([keras.Input((32, 5)), layer(dtype=dtype, **options)])
+    other = keras.Sequential([keras.Input((32, 5)), layer(dtype="float32", **options)])
+    one.set_weights(other.get_weights())
+    tolerance = 1e-5 if dtype == "float32" else 0.03
+    found, wanted = (
+        outputs_and_gradients(one, signals, by_fast_layers),
+        outputs_and_gradients(other, signals, by_keras),
+    )
+    for each, expected in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(each, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+
+
+def test_the_step_of_signals_uses_the_fast_forms(monkeypatch):
+    used = []
+    for kind in (layers.Conv1D, layers.Conv1DTranspose):
+        whole = fast_layers._FAST[kind]
+        spy = lambda layer, data, kind=kind, whole=whole: used.append(kind) or whole(layer, data)  # noqa: E731
+        monkeypatch.setitem(fast_layers._FAST, kind, spy)
+    gan = kerasgan.GAN(*kerasgan.networks.dcgan((128, 1), latent_dim=4, width=4), latent_dim=4, seed=0)
+    gan.compile()
+    gan.fit(np.zeros((16, 128, 1), "float32"), batch_size=8, verbose=0)
+    assert set(used) == {layers.Conv1D, layers.Conv1DTranspose}
+
+
 def test_inference_is_keras_own(images):
     network = network_of("batch norm")
     batch = tf.zeros((2, 8, 12, 4))
@@ -235,9 +275,8 @@ def test_the_step_uses_the_fast_forms(make_gan, images, monkeypatch):
     for name in ("_convolution", "_transposed_convolution", "_batch_norm"):
         whole = getattr(fast_layers, name)
         spy = lambda layer, images, name=name, whole=whole: used.append(name) or whole(layer, images)  # noqa: E731
-        monkeypatch.setitem(
-            fast_layers._FAST, next(kind for kind, each in fast_layers._FAST.items() if each is whole), spy
-        )
+        for kind in [kind for kind, each in fast_layers._FAST.items() if each is whole]:
+            monkeypatch.setitem(fast_layers._FAST, kind, spy)
     gan = make_gan(network=kerasgan.networks.dcgan)
     monkeypatch.setattr(gan.d_optimizer, "apply", lambda *args: pytest.fail("called Keras's apply"))
     gan.fit(images, batch_size=16, verbose=0)

@@ -75,37 +75,43 @@ def _unchanged(layer, *args, **options):
 
 
 def _convolution(layer, images):
-    geometry = _geometry(layer, images.shape, images.shape[1:3])
+    geometry = _geometry(layer, images.shape, images.shape[1:-1])
     if geometry is None:
         return layer(images)
-    images = tf.cast(images, layer.compute_dtype)
-    return _with_bias_and_activation(
-        layer, convolutions.convolve(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
-    )
+    images, kernel = _as_images(layer, images)
+    return _with_bias_and_activation(layer, convolutions.convolve(images, kernel, geometry))
 
 
 def _transposed_convolution(layer, images):
-    large = [None if side is None else side * layer.strides[0] for side in images.shape[1:3]]
-    geometry = _geometry(layer, images.shape, large)
+    sides = zip(images.shape[1:-1], layer.strides, strict=True)
+    geometry = _geometry(layer, images.shape, [None if side is None else side * stride for side, stride in sides])
     if geometry is None or layer.output_padding is not None:
         return layer(images)
-    images = tf.cast(images, layer.compute_dtype)
-    images = convolutions.spread(images, tf.cast(layer.kernel, layer.compute_dtype), geometry)
-    return _with_bias_and_activation(layer, images, add=convolutions.add_bias)
+    images, kernel = _as_images(layer, images)
+    return _with_bias_and_activation(layer, convolutions.spread(images, kernel, geometry), add=convolutions.add_bias)
 
 
 def _geometry(layer, shape, large):
     """Returns the `Geometry` of a convolution with images of this shape, or None for one of another kind."""
-    square = len(set(layer.kernel_size)) == len(set(layer.strides)) == 1 and set(layer.dilation_rate) == {1}
     usual = layer.padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
-    if not square or not usual or len(shape) != 4 or None in tuple(large) or getattr(layer, "lora_enabled", False):
+    plain = set(layer.dilation_rate) == {1} and not getattr(layer, "lora_enabled", False)
+    if not usual or not plain or len(shape) != layer.rank + 2 or None in tuple(large):
         return None
-    return convolutions.Geometry(*large, kernel=layer.kernel_size[0], stride=layer.strides[0])
+    row = (1,) * (2 - layer.rank)  # a signal is an image of one row
+    return convolutions.Geometry(*row, *large, kernel=(*row, *layer.kernel_size), stride=(*row, *layer.strides))
+
+
+def _as_images(layer, images):
+    """Returns images and the layer's kernel in its dtype of computing; signals as images of one row."""
+    given = images, layer.kernel
+    images, kernel = (tf.cast(each, layer.compute_dtype) for each in given)
+    return (images, kernel) if layer.rank == 2 else (tf.expand_dims(images, 1), tf.expand_dims(kernel, 0))
 
 
 def _with_bias_and_activation(layer, images, add=tf.nn.bias_add):
     if layer.use_bias:
         images = add(images, tf.cast(layer.bias, images.dtype))
+    images = images if layer.rank == 2 else tf.squeeze(images, 1)
     return images if layer.activation is None else layer.activation(images)
 
 
@@ -135,7 +141,9 @@ def _move(average, value, momentum):
 
 
 _FAST = {
+    layers.Conv1D: _convolution,
     layers.Conv2D: _convolution,
+    layers.Conv1DTranspose: _transposed_convolution,
     layers.Conv2DTranspose: _transposed_convolution,
     layers.BatchNormalization: _batch_norm,
 }
