@@ -81,6 +81,7 @@ class Recipe:
         epochs: number of epochs. After each epoch the curves get a point and the losses are printed.
         passes_per_epoch: passes through the data in one epoch; above 1 for small data.
         learning_rate, beta_1, beta_2: of Adam, for both networks.
+        d_rate_factor: the discriminator's learning rate, as a multiple of `learning_rate`.
         decay_to: share of the learning rate at the end of a cosine decay; 1.0 for no decay.
         beta_2_to: beta_2 at the end, reached along a cosine; None for the same all along.
         objective: what the networks minimize, a name in `kerasgan.objectives`, such as "relativistic" or "hinge".
@@ -133,6 +134,7 @@ class Recipe:
     epochs: int = 10
     passes_per_epoch: int = 1
     learning_rate: float = 2e-4
+    d_rate_factor: float = 1.0
     beta_1: float = 0.5
     beta_2: float = 0.999
     beta_2_to: float | None = None
@@ -284,8 +286,9 @@ def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:
         gan: GAN = GAN(*parts, recipe.latent_dim, condition=condition_of(recipe, info), **options)
     else:
         gan = CycleGAN(*parts, image_size=info.image_shape[:2], **options)
+    d_recipe = dataclasses.replace(recipe, learning_rate=recipe.d_rate_factor * recipe.learning_rate)
     gan.compile(
-        _adam(recipe, info, "d_adam"),
+        _adam(d_recipe, info, "d_adam"),
         _adam(recipe, info, "g_adam"),
         objective=recipe.objective,
         penalties=_penalties(recipe, info),

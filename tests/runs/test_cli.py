@@ -17,7 +17,7 @@ from helpers import needs_shared, shared_folder
 from PIL import Image
 
 import kerasgan_cli
-from kerasgan import callbacks, features
+from kerasgan import callbacks, datasets, features
 from kerasgan.runs import jobs, plans, recipes, run_folder
 
 
@@ -370,6 +370,17 @@ def test_the_ring_and_the_grid_have_one_recipe():
         name for name, value in vars(recipes.get("ring")).items() if value != vars(recipes.get("grid"))[name]
     }
     assert differences == {"title", "source"}
+
+
+def test_the_discriminator_can_have_another_rate_with_the_same_decay():
+    recipe = dataclasses.replace(recipes.get("bell"), learning_rate=1e-3, d_rate_factor=0.25, decay_to=0.5)
+    _, info = datasets.load(recipe.source, recipe.batch_size)
+    gan = recipes.build(recipe, info, 0)
+    last = recipes.num_steps(recipe, info)
+    for optimizer, rate in ((gan.d_optimizer, 2.5e-4), (gan.g_optimizer, 1e-3)):
+        np.testing.assert_allclose(optimizer.learning_rate, rate)
+        optimizer.iterations.assign(last)
+        np.testing.assert_allclose(optimizer.learning_rate, rate / 2, rtol=1e-6)
 
 
 # Run folders
