@@ -71,12 +71,22 @@ def quiet_import() -> Iterator[None]:
 
 @contextlib.contextmanager
 def short_warnings() -> Iterator[None]:
-    """Makes a warning one line without a place in the code, as for a user of a command."""
-    usual, warnings.formatwarning = warnings.formatwarning, _format_warning
+    """Makes a warning one line without a place in the code, as for a user of a command, and shows each one once.
+
+    A run reads its data several times, and would say each time what is left out of them.
+    """
+    usual, usual_format, shown = warnings.showwarning, warnings.formatwarning, set()
+
+    def show_once(message, *arguments, **options):
+        if str(message) not in shown:
+            shown.add(str(message))
+            usual(message, *arguments, **options)
+
+    warnings.showwarning, warnings.formatwarning = show_once, _format_warning
     try:
         yield
     finally:
-        warnings.formatwarning = usual
+        warnings.showwarning, warnings.formatwarning = usual, usual_format
 
 
 def _format_warning(message, category, filename, lineno, line=None):

@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -220,6 +221,17 @@ def test_names_with_control_characters_are_escaped_wherever_they_are_printed(tmp
     assert all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
     shown = kerasgan_cli.terminal._format_warning(f"{caught[0].message} {CONTROL}", UserWarning, "", 0)
     assert shown.removesuffix("\n").isprintable()
+
+
+def test_a_command_shows_a_warning_once_wherever_it_comes_from():
+    usual = warnings.showwarning
+    with pytest.warns(UserWarning) as caught:
+        with kerasgan_cli.terminal.short_warnings():
+            for message in ("2 files left out", "2 files left out", "3 files left out"):
+                warnings.warn(message, stacklevel=1)
+        warnings.warn("2 files left out", stacklevel=1)  # another command
+    assert [str(each.message)[0] for each in caught] == ["2", "3", "2"]
+    assert warnings.showwarning is usual
 
 
 def test_the_paths_of_the_results_are_quoted_and_printable(settings, tmp_path, capsys):
