@@ -18,7 +18,7 @@ from kerasgan.callbacks import Checkpoint, Guard
 from kerasgan.callbacks.guard_log import GuardLog
 from kerasgan.resume import checkpoint_files
 
-GUARDED = pathlib.Path(__file__).with_name("guarded.py")
+GUARDED = pathlib.Path(__file__).with_name("killed_with_guard.py")
 BEFORE, AT, AFTER, BETWEEN, LAST = "0:9", "1:1", "1:2", "2:12", "3:6"
 """Moments: before the first rollback; right after it, before and after its checkpoint; between two; after the last."""
 
