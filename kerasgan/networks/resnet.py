@@ -8,6 +8,7 @@ from keras import layers
 
 from kerasgan.conditions import Condition
 from kerasgan.networks import blocks, shapes
+from kerasgan.networks.spectrogram import LogSpectrogram
 from kerasgan.validation import scalars
 
 NEGATIVE_SLOPE = 0.2
@@ -23,6 +24,7 @@ def resnet(
     num_classes: int | None = None,
     norm: str | None = "batch",
     condition: Condition | None = None,
+    spectrogram: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator that mirror each other.
 
@@ -43,7 +45,10 @@ def resnet(
     2e-4 brought it back, with a weight of 1 and a rate of 5e-4 it stayed there.
 
     For signals, of an `image_shape` of (length, channels), all is done in one dimension: sizes are divided by 4 instead
-    of halved, and kernels of 9 and 16 stand for those of 3x3 and 4x4. See `kerasgan.networks.shapes.Axes`.
+    of halved, and kernels of 9 and 16 stand for those of 3x3 and 4x4. See `kerasgan.networks.shapes.Axes`. With
+    `spectrogram` the discriminator is that of images, and sees the log spectrogram of a signal in place of its values:
+    sounds are heard by their spectrum, and the same tone has other values with each phase
+    (`kerasgan.networks.spectrogram.LogSpectrogram`).
 
     Deviations from R3GAN: there is no block at the size of the image, which on a CPU made a step 1.6 times as long;
     blocks of two 3x3 convolutions instead of a grouped one between two of 1x1; shorter resampling filters.
@@ -61,6 +66,8 @@ def resnet(
         norm: `"batch"` for a generator with batch norm before the activations, whose blocks start from random weights
             (Miyato et al., 2018, arXiv:1802.05957); None for one whose blocks start as the identity.
         condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
+        spectrogram: for signals, samples of a window, a power of 2 and at least 16, about 0.03 s of a sound; the length
+            is a multiple of it, at least two. None for a discriminator of the values themselves.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -70,7 +77,7 @@ def resnet(
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
             width or number of classes; for another norm; if the condition is an image, or there are neither latents nor
-            a condition.
+            a condition; for a spectrogram of images, or of a window that the length is no multiple of.
 
     Example:
 
@@ -89,7 +96,30 @@ def resnet(
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
     widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(sizes.depth)]
-    return _generator(sizes, latent_dim, widths, condition, norm), _discriminator(sizes, widths, condition)
+    generator = _generator(sizes, latent_dim, widths, condition, norm)
+    image = keras.Input(sizes.shape, name="image")
+    if spectrogram is None:
+        return generator, _discriminator(image, image, sizes, widths, condition)
+    seen = _spectrogram(image, sizes, spectrogram)
+    seen_sizes = shapes.read(seen.shape[1:], None)
+    widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(seen_sizes.depth)]
+    return generator, _discriminator(image, seen, seen_sizes, widths, condition)
+
+
+def _spectrogram(signal, sizes, window):
+    """Returns the spectrogram of a symbolic signal."""
+    if sizes.axes.rank != 1:
+        raise ValueError(
+            f"A spectrogram is of signals, of shape (length, channels). Received: image_shape={sizes.shape} with "
+            f"spectrogram={window!r}. Leave it out."
+        )
+    layer, length = LogSpectrogram(window, name="spectrogram"), sizes.shape[0]
+    if length % window or length < 2 * window:
+        raise ValueError(
+            f"The length of signals must be a multiple of the spectrogram's window, and at least two. Received: "
+            f"length={length} with spectrogram={window}."
+        )
+    return layer(signal)
 
 
 def _generator(sizes, latent_dim, widths, condition, norm):
@@ -109,11 +139,11 @@ def _generator(sizes, latent_dim, widths, condition, norm):
     return blocks.model(inputs, layers.Activation("tanh", dtype="float32")(x), "generator")
 
 
-def _discriminator(sizes, widths, condition):
+def _discriminator(image, seen, sizes, widths, condition):
+    """Returns the model from an image to a logit, by what is seen of it, which has these sizes."""
     axes = sizes.axes
-    image = keras.Input(sizes.shape, name="image")
     given = None if condition is None else condition.input()
-    x = axes.conv(widths[0], axes.kernel, strides=axes.stride, kernel_initializer=blocks.scaled(1.0))(image)
+    x = axes.conv(widths[0], axes.kernel, strides=axes.stride, kernel_initializer=blocks.scaled(1.0))(seen)
     for level in range(len(widths)):
         if level:
             x = _conv1x1(axes, axes.average()(x), widths[level])

@@ -1,8 +1,8 @@
 """Kills guarded trainings that roll back, at chosen moments, resumes them, and prints how all ended, as JSON.
 
-Run as a program: `killed_with_guard.py FOLDER [MOMENT ...]`. A moment is ROLLBACKS:BATCHES: the training is killed at the end of
-that batch after that rollback, between the guard and the checkpoint. Processes are forked from one that has imported
-TensorFlow but not begun to use it.
+Run as a program: `killed_with_guard.py FOLDER [MOMENT ...]`. A moment is ROLLBACKS:BATCHES: the training is killed at
+the end of that batch after that rollback, between the guard and the checkpoint. Processes are forked from one that has
+imported TensorFlow but not begun to use it.
 """
 
 import json
