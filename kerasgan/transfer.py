@@ -132,7 +132,7 @@ def _check_shapes(source, target):
             f"{source.image_shape}. Convert the images to {channels} channel{'s' if channels > 1 else ''}, or train "
             "from the start."
         )
-    if source.image_shape == target.image_shape:
+    if source.image_shape == target.image_shape or (_takes_any_size(source) and _takes_any_size(target)):
         return False
     if not size or other != [2 * side for side in size]:
         twice = "x".join(str(2 * side) for side in size)
@@ -142,6 +142,12 @@ def _check_shapes(source, target):
             + (f", to {'x'.join(map(str, size))} or {twice} pixels." if size else ".")
         )
     return True
+
+
+def _takes_any_size(gan):
+    """Returns whether the generator translates images of any size."""
+    sides = gan.sampler.inputs[-1].shape[1:-1]
+    return len(sides) == 2 and set(sides) == {None}
 
 
 def _class_map(source, target, source_classes, target_classes):

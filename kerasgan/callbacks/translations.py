@@ -23,6 +23,11 @@ def translates_both_ways(gan: Any) -> bool:
     return bool(getattr(gan, "translates_both_ways", False))
 
 
+def columns_of(gan: Any) -> str:
+    """Returns in words what stands side by side in a strip of `translation_picture`."""
+    return "a, to b, back | b, to a, back" if translates_both_ways(gan) else "input, translation, truth"
+
+
 def pairs_of_fit(gan: Any, n: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns n images and their conditions from the data of a running `fit`: held-out ones, or else training ones.
 

@@ -72,7 +72,7 @@ def _plans(options, job):
     if options.recipe is not None:
         settings = {"recipe": {"base": options.recipe}} | settings
     if source is not None:
-        changes = starts.fitting_width(settings, changes)
+        changes = starts.fitting_networks(settings, changes)
     first = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
     if options.seeds is None or options.dry_run:
         return [first], start

@@ -1,6 +1,7 @@
 """The command `translate`, and what makes a training one from image to image."""
 
 import argparse
+import pathlib
 import secrets
 from typing import Any
 
@@ -73,12 +74,15 @@ def sample(options: argparse.Namespace, gan: GAN, out: Any) -> None:
     sizes.check_samples(columns * options.n, (*gan.image_shape[:2], 3))
     images, inputs = data.pairs(recipe, options.n, secrets.randbelow(2**31) if options.seed is None else options.seed)
     pictures.save_png(out, translations.translation_picture(gan, images, inputs, columns * len(images)))
-    print(f"{len(images)} images of the run's data and their translations: {printable(options.out)}")
+    columns = translations.columns_of(gan)
+    print(f"{len(images)} images of the run's data, {columns}: {printable(options.out)}")
+    if len(images) < options.n:
+        print(f"--n {options.n} was more than a picture of them holds, or than there are")
 
 
 def translate(options: argparse.Namespace) -> None:
     """Writes the translations of a folder of photos."""
-    out = files.output(options.out, folder=True)
+    out = files.output(options.out, folder=pathlib.PurePath(options.out).suffix.lower() != ".png")
     found = run_translate.translate(
         options.run, options.images, out, options.to, options.from_photos, options.seed, options.overwrite
     )

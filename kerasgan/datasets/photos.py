@@ -145,14 +145,19 @@ def read_photo(path: str | os.PathLike[str], size: tuple[int, int], channels: in
     return images[0]
 
 
-def photos_of_others(folder: pathlib.Path, stacklevel: int = 6) -> list[pathlib.Path]:
+def photos_of_others(folder: pathlib.Path, stacklevel: int = 6, with_own: bool = False) -> list[pathlib.Path]:
     """Returns the paths of all photos below `folder`, after a warning of what kerasgan wrote there itself.
+
+    Args:
+        folder: the folder.
+        stacklevel: of the warning, as of `warnings.warn`.
+        with_own: whether pictures that kerasgan wrote are taken as well; never those in the folders of runs.
 
     Raises:
         ValueError: if there is no photo.
     """
     found, runs = _photo_paths(folder)
-    paths, own = own_files.without_own_pictures(found)
+    paths, own = (found, []) if with_own else own_files.without_own_pictures(found)
     left_out = [path.relative_to(folder).as_posix() for path in (*runs, *own)]
     described = own_files.described(left_out[: len(runs)], left_out[len(runs) :]) if left_out else ""
     if paths:

@@ -9,13 +9,16 @@ from typing import Any
 from kerasgan import networks, transfer
 from kerasgan.datasets import DatasetInfo
 from kerasgan.gan import GAN
-from kerasgan.runs import jobs, models, run_folder
+from kerasgan.networks import blocks
+from kerasgan.runs import jobs, models, recipes, run_folder
 from kerasgan.validation.printable import printable
 
 KEPT = ("name", "recipe", "seed", "guard")
 """Settings of the source that a run takes where it gives no others."""
-FITTED = ("batch_size", "passes_per_epoch", "epochs", "augment", "precision", "gamma", "gamma_to")
+FITTED = ("batch_size", "passes_per_epoch", "epochs", "augment", "precision")
 """Fields of the recipe that `kerasgan.runs.photo_settings` fits to a folder of photos: not the source's."""
+FITTED_TO_SIZE = ("gamma", "gamma_to")
+"""Those that it fits to the size of drawn photos. A translation has the source's."""
 HALVED = ("dcgan", "resnet")
 """Networks whose width is that of the layer next to the image."""
 
@@ -35,8 +38,18 @@ def settings_of(run: str | os.PathLike[str], data: str | None = None) -> dict[st
     settings = run_folder.read_settings(run)
     kept = {name: settings[name] for name in KEPT if name in settings}
     if data is not None and os.path.isdir(data) and isinstance(kept.get("recipe"), dict):
-        kept["recipe"] = {name: value for name, value in kept["recipe"].items() if name not in FITTED}
+        recipe = kept["recipe"]
+        base = _base_of(recipe)
+        left_out = FITTED if base else FITTED + FITTED_TO_SIZE
+        kept["recipe"] = base | {name: value for name, value in recipe.items() if name not in left_out}
     return kept
+
+
+def _base_of(recipe):
+    """Returns the recipe that a translation has the fields from which are not the source's; empty for others."""
+    if recipe.get("domain_b") is not None:
+        return {"base": "cyclegan"}
+    return {"base": "pix2pix"} if any(recipe.get(name) is not None for name in recipes.SOURCES) else {}
 
 
 def start_of(run: str | os.PathLike[str]) -> dict[str, str]:
@@ -66,10 +79,11 @@ def recorded(settings: dict[str, Any]) -> dict[str, str] | None:
     return start
 
 
-def fitting_width(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Returns the changes of a run at twice the source's size, with half of its width where no other is given.
+def fitting_networks(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Returns the changes of a run at another size, with a width or depth that fits where no other is given.
 
-    Widths of `dcgan` and `resnet` double with every halving of the image, so that a stage then has the width that it
+    A U-Net halves as often as in the source, at any size. At twice the size others have half of the source's width:
+    widths of `dcgan` and `resnet` double with every halving of the image, so that a stage then has the width that it
     has in the source. Those of `resnext` are counted from the smallest map, and stay.
 
     Args:
@@ -81,6 +95,10 @@ def fitting_width(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str
     if not isinstance(recipe, dict) or "width" in options or "image_size" not in changes:
         return changes
     before, network = recipe.get("image_size"), recipe.get("network", "dcgan")
+    if network == "pix2pix" and before is not None:
+        sides = before if isinstance(before, list | tuple) else [before] * 2
+        depth = dict(recipe.get("network_options") or {}).get("depth") or blocks.halvings((*sides, 1), None)[1]
+        return changes | {"network_options": {"depth": depth} | options}
     if type(before) is not int or changes["image_size"] != 2 * before or network not in HALVED:
         return changes
     default = inspect.signature(getattr(networks, network)).parameters["width"].default

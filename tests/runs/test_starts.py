@@ -150,9 +150,9 @@ def test_a_start_without_a_run_and_a_resumed_one_with_a_start_are_refused(tmp_pa
 )
 def test_twice_the_size_takes_half_of_the_width(changes, expected):
     settings = {"recipe": {"network": "dcgan", "image_size": 32, "network_options": {"width": 48}}}
-    assert starts.fitting_width(settings, changes) == expected
+    assert starts.fitting_networks(settings, changes) == expected
     resnext = {"recipe": settings["recipe"] | {"network": "resnext"}}
-    assert starts.fitting_width(resnext, changes) == changes  # its widths are counted from the smallest map
+    assert starts.fitting_networks(resnext, changes) == changes  # its widths are counted from the smallest map
     del settings["recipe"]["network_options"]
     if expected.get("network_options") == {"width": 24}:  # the default is 64
-        assert starts.fitting_width(settings, changes)["network_options"] == {"width": 32}
+        assert starts.fitting_networks(settings, changes)["network_options"] == {"width": 32}

@@ -89,6 +89,78 @@ def test_nothing_is_written_over(run, tmp_path, capsys):
     assert (tmp_path / "in" / "a.png").read_bytes() == before
 
 
+def test_one_picture_becomes_the_file_that_is_named(run, tmp_path, capsys):
+    photo(tmp_path / "in" / "a.png", 8, 8)
+    one, out = tmp_path / "in" / "a.png", tmp_path / "one b.png"
+    assert command(capsys, "translate", run, one, "--out", out)[0] == 0
+    assert Image.open(out).size == (8, 8)
+    assert "--overwrite" in refused(capsys, "translate", run, one, "--out", out)
+    assert "PNG files" in refused(capsys, "translate", run, one, "--out", tmp_path / "one.jpg")
+    photo(tmp_path / "in" / "b.png", 8, 8)
+    assert "for 2 pictures" in refused(capsys, "translate", run, tmp_path / "in", "--out", tmp_path / "two.png")
+    assert not (tmp_path / "two.png").exists()
+
+
+def test_translations_can_be_translated_again_and_none_is_lost_by_its_name(run, tmp_path, capsys):
+    names = ("a.jpg", "a.png", "a.jpg.bmp")
+    for name in names:
+        photo(tmp_path / "in" / name, 8, 8)
+    assert command(capsys, "translate", run, tmp_path / "in", "--out", tmp_path / "once")[0] == 0
+    written = sorted(path.name for path in (tmp_path / "once").iterdir())
+    assert written == sorted(f"{name}.png" for name in names)
+    assert command(capsys, "translate", run, tmp_path / "once", "--out", tmp_path / "twice")[0] == 0
+    assert len(list((tmp_path / "twice").iterdir())) == 3
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: 5 GB")])
+def test_a_photo_too_large_for_the_memory_is_named_and_left_out(run, tmp_path, capsys, monkeypatch, error):
+    photo(tmp_path / "in" / "a.png", 8, 8)
+    photo(tmp_path / "in" / "large.png", 16, 16)
+    usual = kerasgan.GAN.translate
+
+    def fails(gan, images, **options):
+        if images.shape[1] == 16:
+            raise error
+        return usual(gan, images, **options)
+
+    monkeypatch.setattr(kerasgan.GAN, "translate", fails)
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 2 .* large\.png. The first: too large for the memory"):
+        assert command(capsys, "translate", run, tmp_path / "in", "--out", tmp_path / "out")[0] == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_what_is_seen_of_a_picture_stays_as_it_is(tmp_path, capsys):
+    condition = kerasgan.conditions.Image((16, 16, 4))
+    gan = kerasgan.GAN(
+        *networks.pix2pix((16, 16, 3), width=2, depth=2, condition=condition), latent_dim=0, condition=condition
+    )
+    run = finished(tmp_path / "run", gan, condition_from="mask")
+    pixels = RANDOM.integers(256, size=(8, 12, 4), dtype="uint8")
+    pixels[..., 3] = 255
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "in" / "whole.png")
+    pixels[2:5, 3:7, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "in" / "hole.png")
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 2 .* whole\.png. The first: .*nothing is hidden"):
+        assert command(capsys, "translate", run, tmp_path / "in", "--out", tmp_path / "out")[0] == 0
+    made = np.asarray(Image.open(tmp_path / "out" / "hole.png"))
+    hidden = pixels[..., 3] == 0
+    assert np.array_equal(made[~hidden], pixels[..., :3][~hidden])
+    assert (made[hidden] != pixels[..., :3][hidden]).any()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_input_half_of_a_picture_of_two(tmp_path, capsys, side):
+    run = finished(tmp_path / "run", unet_gan(), input_side=side)
+    pixels = photo(tmp_path / "in" / "a.png", 8, 24)
+    half = pixels[:, :12] if side == "left" else pixels[:, 12:]
+    Image.fromarray(half).save(tmp_path / "half.png")
+    out = tmp_path / "half-out.png"
+    assert command(capsys, "translate", run, tmp_path / "in", "--out", tmp_path / "out", "--from-photos")[0] == 0
+    assert command(capsys, "translate", run, tmp_path / "half.png", "--out", out)[0] == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), np.asarray(Image.open(out)))
+
+
 def test_both_directions(tmp_path, capsys):
     gan = translators.cycle_gan()
     run = finished(tmp_path / "run", gan, network="translator", domain_b="digits")
@@ -126,14 +198,14 @@ def test_inputs_are_made_of_photos(tmp_path):
     photo(tmp_path / "a.png", 8, 12, "RGB")
     pixels = np.asarray(Image.open(tmp_path / "a.png"))
     network = networks.unet((16, 16, 3), kerasgan.conditions.Image((16, 16, 3)), width=2, depth=2)
-    enlarged, size = translate._Inputs(network, "small", False, 0).of(tmp_path / "a.png", 0)
+    enlarged, size = translate._Inputs(network, "small", None, False, 0).of(tmp_path / "a.png", 0)
     assert size == (32, 48) and np.allclose(enlarged[::4, ::4], pixels / 127.5 - 1, atol=1e-6)
-    made, size = translate._Inputs(network, "small", True, 0).of(tmp_path / "a.png", 0)
+    made, size = translate._Inputs(network, "small", None, True, 0).of(tmp_path / "a.png", 0)
     assert size == (8, 12) and np.allclose(made[0, 0], np.round(pixels[:4, :4].mean((0, 1))) / 127.5 - 1, atol=1e-6)
     photo(tmp_path / "b.png", 8, 8, "RGBA")
     hidden = np.asarray(Image.open(tmp_path / "b.png"))[..., 3] < 128
     network = networks.unet((16, 16, 3), kerasgan.conditions.Image((16, 16, 4)), width=2, depth=2)
-    masked, _ = translate._Inputs(network, "mask", False, 0).of(tmp_path / "b.png", 0)
+    masked, _ = translate._Inputs(network, "mask", None, False, 0).of(tmp_path / "b.png", 0)
     assert np.array_equal(masked[..., 3] == 1, hidden) and np.allclose(
         masked[hidden][:, :3], 128 / 127.5 - 1, atol=1e-6
     )
