@@ -32,7 +32,9 @@ def print_recipe(name: str) -> None:
     print(f"{name}: {title}\n")
     for line, text in lines.items():
         print(f"{line:<{width}}  {text}")
-    print(f"\nChange them: kerasgan train {name} --set epochs=20 --set network_options.width=64")
+    data = {"pix2pix": "--pairs INPUTS TARGETS", "cyclegan": "--domains A B"}.get(name)
+    data = data or (name if fields["source"][0] is not None else "DATA")
+    print(f"\nChange them: kerasgan train {data} --set epochs=20 --set network_options.width=64")
 
 
 def _recipes():

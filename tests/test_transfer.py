@@ -52,6 +52,25 @@ def test_at_the_same_size_everything_is_copied(network, num_classes, images):
     assert not any(np.any(each.numpy()) for each in target.d_optimizer.variables if "momentum" in each.path)
 
 
+@pytest.mark.parametrize("size", [64, 48])
+def test_a_translation_starts_from_one_of_any_size(size):
+    def translation(side, seed):
+        keras.utils.set_random_seed(seed)
+        condition = kerasgan.conditions.Image((side, side, 1))
+        pair = kerasgan.networks.pix2pix((side, side, 1), width=2, depth=2, condition=condition)
+        gan = kerasgan.GAN(*pair, latent_dim=0, condition=condition)
+        gan.compile()
+        return gan
+
+    source, target = shaken(translation(32, 0)), translation(size, 1)
+    done = transfer.copy_weights(source, target)
+    given = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 1)).astype("float32")
+    np.testing.assert_array_equal(target.translate(given), source.translate(given))
+    assert done.fitted == 0
+    with pytest.raises(ValueError, match="same image size, or of half of it"):  # images that are drawn have one size
+        transfer.copy_weights(make(), make(24))
+
+
 @pytest.mark.parametrize("network", ["resnet", "dcgan"])
 def test_classes_of_equal_names_keep_their_weights_and_new_ones_are_the_mean(network, images):
     source, target = shaken(make(network=network, num_classes=3)), make(network=network, num_classes=4, seed=1)

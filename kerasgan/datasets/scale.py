@@ -155,9 +155,10 @@ def _pair(value_range):
 def _warn_of_constant(values, name):
     flat = values.reshape(len(values), -1)
     constant = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+    of = "" if name == "array" else f" of {name!r}"
     if constant:
         warnings.warn(
-            f"{constant:,} of the {len(values):,} images of {name!r} are constant: every pixel has one value. Leave "
+            f"{constant:,} of the {len(values):,} images{of} are constant: every pixel has one value. Leave "
             "them out unless that is what such images are.",
             stacklevel=7,
         )

@@ -88,9 +88,10 @@ def _samples_picture(gan, run):
 
 def _print_paths(run, gan):
     opens = "open" if platform.system() == "Darwin" else "xdg-open"
+    columns = f"   # {translations.columns_of(gan)}" if translations.translates(gan) else ""
     print(
         f"""
-samples      {printable(run / run_folder.SAMPLES)}
+samples      {printable(run / run_folder.SAMPLES)}{columns}
              {opens} {quoted(run / run_folder.SAMPLES)}
 logs         {printable(run)}
              tensorboard --host localhost --logdir {quoted(run.parent)}
@@ -100,7 +101,7 @@ more         kerasgan sample {quoted(run)}"""
     if run_samples.rate_of(run) is not None:
         print(f"sounds       kerasgan sample {quoted(run)} --n 8 --out sounds")
     if translations.translates(gan):
-        print(f"translate    kerasgan translate {quoted(run)} FOLDER --out FOLDER")
+        print(f"translate    kerasgan translate {quoted(run)} PHOTOS --out TRANSLATIONS")
     if len(gan.image_shape) == 3 and _draws_alone(gan):
         print(f"page         kerasgan export {quoted(run)} --format html   # one file that anybody can open")
 

@@ -171,7 +171,7 @@ def test_arrays_that_do_not_go_together_are_refused(tmp_path, files, options, ma
 
 def test_constant_images_are_counted():
     images = np.stack([np.full((4, 4), value, "uint16") for value in (0, 9)] + [deep(height=4, width=4)[..., 0]])
-    with pytest.warns(UserWarning, match="2 of the 3 images of 'array' are constant") as caught:
+    with pytest.warns(UserWarning, match="2 of the 3 images are constant") as caught:
         load(images, 1)
     assert caught[0].filename == __file__
 

@@ -156,3 +156,32 @@ def test_twice_the_size_takes_half_of_the_width(changes, expected):
     del settings["recipe"]["network_options"]
     if expected.get("network_options") == {"width": 24}:  # the default is 64
         assert starts.fitting_networks(settings, changes)["network_options"] == {"width": 32}
+
+
+@pytest.mark.parametrize(
+    ("fields", "base"),
+    [
+        ({"condition_from": "gray"}, "pix2pix"),
+        ({"targets": "b"}, "pix2pix"),
+        ({"domain_b": "b"}, "cyclegan"),
+        ({}, None),
+    ],
+)
+def test_a_translation_takes_what_is_fitted_to_a_folder_from_its_own_recipe(tmp_path, fields, base):
+    recipe = RECIPE | fields
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": recipe, "name": "small", "seed": 3}))
+    (tmp_path / "gan.keras").write_bytes(b"")
+    found = starts.settings_of(tmp_path, str(tmp_path))
+    assert found["recipe"].get("base") == base and "epochs" not in found["recipe"] and found["seed"] == 3
+    assert found["recipe"].get("gamma") == (RECIPE["gamma"] if base else None)  # that of photos grows with their size
+    assert found["recipe"]["network_options"] == RECIPE["network_options"]
+
+
+def test_a_unet_halves_as_often_as_in_the_source():
+    settings = {"recipe": {"network": "pix2pix", "image_size": 32, "network_options": {"width": 8}}}
+    changed = starts.fitting_networks(settings, {"image_size": 64})
+    assert changed == {"image_size": 64, "network_options": {"depth": 3}}
+    settings["recipe"]["network_options"]["depth"] = 5
+    assert starts.fitting_networks(settings, {"image_size": 64})["network_options"] == {"depth": 5}
+    given = {"image_size": 64, "network_options": {"depth": 4}}
+    assert starts.fitting_networks(settings, given) == given
