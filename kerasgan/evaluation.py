@@ -42,7 +42,7 @@ METRICS = (
 - `l1`: mean absolute difference between each translation and the true image of its pair, which it needs.
 """
 
-_ROWS = {
+ROWS = {
     "fid": ("FID (Frechet distance)", "lower is better; 0 for the same features"),
     "fid_infinity": (
         "FID of infinitely many samples",
@@ -315,7 +315,7 @@ def table(
     deviations = deviations or {}
     rows = [(title, "", *deviations, *(() if floor is None else ("real images",)), "")]
     notes = evaluation.notes
-    for field, (label, remark) in _ROWS.items():
+    for field, (label, remark) in ROWS.items():
         value = evaluation.value(field)
         if value is None:
             continue
@@ -323,7 +323,7 @@ def table(
         cells += [f"± {column[field]:.2g}" if field in column else "" for column in deviations.values()]
         cells += [] if floor is None else [_cell(floor, field)]
         rows.append((label + " (!)" * (field in notes), *cells, remark))
-    remarks = [f"(!) {_ROWS[field][0]}: {note}" for field, note in notes.items()]
+    remarks = [f"(!) {ROWS[field][0]}: {note}" for field, note in notes.items()]
     return "\n\n".join([layout(rows), *(["\n".join(remarks)] if remarks else [])])
 
 

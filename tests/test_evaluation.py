@@ -146,7 +146,7 @@ def test_labels_go_with_the_real_images():
 
 def test_every_metric_has_a_row_and_a_field():
     fields = {field.name for field in dataclasses.fields(evaluation.Evaluation)}
-    assert set(evaluation._ROWS) == set(evaluation.METRICS) < fields
+    assert set(evaluation.ROWS) == set(evaluation.METRICS) < fields
 
 
 @pytest.mark.parametrize(

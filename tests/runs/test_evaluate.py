@@ -11,7 +11,7 @@ from PIL import Image
 
 import kerasgan_cli
 from kerasgan import datasets, features, metrics, pictures
-from kerasgan.runs import compare, evaluate, progress, recipes, run_folder
+from kerasgan.runs import compare, evaluate, progress, recipes, report, run_folder
 
 
 @pytest.fixture
@@ -337,3 +337,21 @@ def test_a_part_that_the_recipe_holds_out_shows_copies(make_run, capsys, monkeyp
     noise = np.random.default_rng(1).normal(0, 0.35, others.shape)
     monkeypatch.setattr("kerasgan.runs.report.samples", lambda gan, real, seeds: [(others + noise).astype("float32")])
     assert "COPIES" not in evaluated(capsys, run, "--features", "pixels")
+
+
+def test_the_distance_to_the_truth_needs_no_features(monkeypatch):
+    def fails(*arguments):
+        raise OSError("Inception's weights are not there.")
+
+    monkeypatch.setattr("kerasgan.runs.report.report", fails)
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
+    info = datasets.load_arrays(images)[2]
+    real = report.RealImages(images, None, images, None, info, "train", False, conditions=images[..., :1])
+    recipe = recipes.get("pix2pix")
+    with pytest.warns(UserWarning, match="Only the distance to the truth is given. Inception's weights are not there."):
+        table, figures = evaluate._figures(recipe, real, [images + 0.25], None, 0)
+    assert figures == {"generated": 4, "l1": pytest.approx(0.25)} and "0.25" in table
+    with pytest.raises(OSError, match="Inception"):  # it was asked for, or there is no truth
+        evaluate._figures(recipe, real, [images], "inception", 0)
+    with pytest.raises(OSError, match="Inception"):
+        evaluate._figures(recipe, dataclasses.replace(real, conditions=None), [images], None, 0)
