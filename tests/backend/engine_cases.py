@@ -15,7 +15,7 @@ import kerasgan
 from kerasgan import augment, backend, conditions, ema, objectives, penalties, reconstruction, updates
 
 LATENT_DIM = 4
-SHAPES = {"signals": (32, 2), "volumes": (8, 8, 8, 1)}
+SHAPES = {"signals": (32, 2), "sounds": (64, 2), "volumes": (8, 8, 8, 1)}
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0], "int32")
@@ -132,8 +132,11 @@ def make_case(name, **changes):
         generator, discriminator, latent_dim = translator(), patches(condition=True), 0
         options = options | {"condition": conditions.Image((8, 8, 1))}
     elif networks in SHAPES:
-        shape = SHAPES[networks]
-        generator, discriminator = kerasgan.networks.dcgan(shape, LATENT_DIM, width=2, depth=1, num_classes=3)
+        options_of_networks = {"width": 2, "depth": 1, "num_classes": 3}
+        make, given = kerasgan.networks.dcgan, (SHAPES[networks], LATENT_DIM)
+        if networks == "sounds":
+            make, options_of_networks["spectrogram"] = kerasgan.networks.resnet, 16
+        generator, discriminator = make(*given, **options_of_networks)
     elif networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
     else:
