@@ -36,7 +36,7 @@ FIGURES = (
 )
 """Figures of an evaluation in the table; `evaluation.json` has all."""
 
-SHOWN = ("loss", "d_loss", "g_loss")
+SHOWN = ("loss", "d_loss", "g_loss", "g_reconstruction")
 """Logs in the table; the CSV file has all."""
 
 

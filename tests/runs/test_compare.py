@@ -46,6 +46,14 @@ def test_seeds_are_averaged_and_settings_that_differ_are_shown(tmp_path):
     assert table["fid"] == [f"6 ± {statistics.stdev([5, 7]):.2g}", "-"]
 
 
+def test_translations_show_their_distance_to_the_truth(tmp_path):
+    run = make_run(tmp_path, "00001-pairs", 0, [0.9])
+    (run / run_folder.HISTORY).write_text(HEADER.replace("loss\n", "loss,g_reconstruction\n") + "1,10,2.5,1,2,3,12.5\n")
+    other = make_run(tmp_path, "00002-hinge", 0, [0.9], dataclasses.replace(recipes.get("digits"), objective="hinge"))
+    assert cells(compare.compare([run, other]))["g_reconstruction"] == ["12.5", "-"]
+    assert "g_reconstruction" not in cells(compare.compare([other]))
+
+
 def test_all_curves_as_csv(tmp_path):
     runs = [make_run(tmp_path, f"0000{seed}-digits", seed, [0.9, 0.7]) for seed in (0, 1)]
     compare.compare(runs, tmp_path / "curves.csv")
