@@ -117,7 +117,8 @@ def _spectrogram(signal, sizes, window):
     if length % window or length < 2 * window:
         raise ValueError(
             f"The length of signals must be a multiple of the spectrogram's window, and at least two. Received: "
-            f"length={length} with spectrogram={window}."
+            f"length={length} with spectrogram={window}. Use a length of {max(2, -(-length // window)) * window}, or "
+            "a shorter window."
         )
     return layer(signal)
 

@@ -90,8 +90,8 @@ def test_the_generator_is_that_of_signals():
     [
         ((LENGTH, 1), 24, "window must be a power of 2. Received: window=24"),
         ((LENGTH, 1), 8, "window must be a whole number of at least 16"),
-        ((LENGTH, 1), 256, "at least two. Received: length=256 with spectrogram=256"),
-        ((16 * 20, 1), 128, "a multiple of the spectrogram's window, .*length=320"),
+        ((LENGTH, 1), 256, "at least two. Received: length=256 with spectrogram=256. Use a length of 512"),
+        ((16 * 20, 1), 128, "a multiple of the spectrogram's window, .*length=320 .* a length of 384"),
         ((32, 32, 1), 16, "A spectrogram is of signals, .*image_shape=\\(32, 32, 1\\)"),
     ],
 )
