@@ -127,17 +127,10 @@ def train_kerasgan(task, arrays, images, seed, policy="float32"):
     keras.utils.set_random_seed(seed)
     batch, steps = BATCH[task], images // BATCH[task]
     gan = keras_networks(task, arrays, seed)[0]
-    decays, beta_2 = [keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02) for rate in RATES[task]], 0.999
-    if task == "unpaired":
-        rising, beta_2 = steps // 10, 0.99
-        rise = {"warmup_steps": rising, "alpha": 0.02}
-        decays = [
-            keras.optimizers.schedules.CosineDecay(rate / 20, steps - rising, warmup_target=rate, **rise)
-            for rate in RATES[task]
-        ]
+    rising, beta_2 = (steps // 10, 0.99) if task == "unpaired" else (0, 0.999)
     optimizers = [
-        keras.optimizers.Adam(decay, beta_1=0.5, beta_2=beta_2, name=name)
-        for decay, name in zip(decays, ("d_adam", "g_adam"), strict=True)
+        keras.optimizers.Adam(decaying(rate, steps, rising), beta_1=0.5, beta_2=beta_2, name=name)
+        for rate, name in zip(RATES[task], ("d_adam", "g_adam"), strict=True)
     ]
     if task == "unpaired":
         gan.compile(*optimizers, cycle=2.0, identity=2.5)
@@ -156,6 +149,16 @@ def train_kerasgan(task, arrays, images, seed, policy="float32"):
     start = time.perf_counter()
     gan.fit(rest, verbose=0)
     return gan.translate, (images - first) / (time.perf_counter() - start)
+
+
+def decaying(rate, steps, rising):
+    """Adam's rate: a cosine down to a fiftieth, after as many steps as given in which it rises from a twentieth."""
+    import keras
+
+    if not rising:
+        return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)
+    rise = {"warmup_target": rate, "warmup_steps": rising}
+    return keras.optimizers.schedules.CosineDecay(rate / 20, steps - rising, alpha=0.02, **rise)
 
 
 def train_keras_io(task, arrays, images, seed):

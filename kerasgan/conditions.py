@@ -46,15 +46,13 @@ class Condition(abc.ABC):
         """Returns the symbolic input of a network, (batch, *shape)."""
         return keras.Input(self.shape, dtype=self.dtype, name=self.input_name)
 
+    @abc.abstractmethod
     def draw(self, n: int, seed: int | None) -> np.ndarray:
         """Draws conditions for samples of which none were given, (n, *shape); the same for the same seed.
-
-        Classes are drawn by the engine, uniformly, as an exported model draws them.
 
         Raises:
             ValueError: if such conditions cannot be drawn.
         """
-        raise NotImplementedError("classes are drawn by the engine: kerasgan.backend.draw_labels")
 
     def check_spec(self, shape: Sequence[int | None], dtype: Any) -> None:
         """Checks the shape (with the batch axis) and the dtype of one batch of conditions.
@@ -147,6 +145,13 @@ class Classes(Condition):
     def limits(self) -> tuple[float | None, float | None]:
         """The first and the last class."""
         return 0, self.num_classes - 1
+
+    def draw(self, n: int, seed: int | None) -> np.ndarray:
+        """Raises a `ValueError`: `generate` draws labels on the engine, uniformly, as an exported model draws them."""
+        raise ValueError(
+            f"Labels are drawn by the GAN. Received: n={n}. Use gan.generate(n), or "
+            f"np.random.default_rng(seed).integers({self.num_classes}, size=n)."
+        )
 
     def check_spec(self, shape: Sequence[int | None], dtype: Any) -> None:
         """Checks one batch of labels: see `Condition.check_spec`."""

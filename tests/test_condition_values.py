@@ -78,6 +78,7 @@ def test_bad_conditions_are_refused(case):
         (lambda: conditions.Vector.from_data(np.ones(4)), r"shape \(n, columns\)"),
         (lambda: conditions.Image((8, 8)), r"\(height, width, channels\)"),
         (lambda: conditions.Image((8, 8, 1)).draw(2, seed=0), "must be given"),
+        (lambda: conditions.Classes(3).draw(2, seed=0), "Labels are drawn by the GAN. .* Use gan.generate"),
     ],
 )
 def test_bad_values_are_refused(make, message):

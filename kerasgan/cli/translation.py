@@ -75,9 +75,8 @@ def sample(options: argparse.Namespace, gan: GAN, out: Any) -> None:
     images, inputs = data.pairs(recipe, options.n, secrets.randbelow(2**31) if options.seed is None else options.seed)
     pictures.save_png(out, translations.translation_picture(gan, images, inputs, columns * len(images)))
     columns = translations.columns_of(gan)
-    print(f"{len(images)} images of the run's data, {columns}: {printable(options.out)}")
-    if len(images) < options.n:
-        print(f"--n {options.n} was more than a picture of them holds, or than there are")
+    how_many = f"all {len(images)}" if len(images) < options.n else str(len(images))
+    print(f"{how_many} images of the run's data, {columns}: {printable(options.out)}")
 
 
 def translate(options: argparse.Namespace) -> None:

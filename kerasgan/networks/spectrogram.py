@@ -17,9 +17,8 @@ class LogSpectrogram(layers.Layer):
     """Signals as images: log magnitudes of short Fourier transforms, with Hann windows that overlap by three quarters.
 
     A magnitude m of a frequency, 1 for a sine of amplitude 1, becomes 2 log(1 + m / 0.003) / log(1 + 1 / 0.003) - 1: -1
-    is silence, 1 a full tone. The phase is lost, but neighboring windows share most of their values, so that nearly all
-    of a signal but its sign follows from them. It can be differentiated twice, as gradient penalties need, also where a
-    signal is 0. It computes in float32.
+    is silence, 1 a full tone. The phase is lost; neighboring windows share three quarters of their values. It can be
+    differentiated twice, as gradient penalties need, also where a signal is 0. It computes in float32.
 
     Args:
         window: samples of a window, a power of 2 and at least 16. It has half as many frequencies, the highest is left
@@ -30,6 +29,8 @@ class LogSpectrogram(layers.Layer):
 
     Raises:
         ValueError: if the window is no such number.
+
+    Reference: discriminators of spectrograms: Jang et al., 2021 (UnivNet), arXiv:2106.07889.
     """
 
     def __init__(self, window: int, **options: Any):

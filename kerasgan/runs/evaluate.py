@@ -193,7 +193,7 @@ def _distance_alone(real, generated, error):
     distance = evaluation.mean_difference(real.images, generated)
     name, meaning = evaluation.ROWS["l1"]
     rows = [(f"{len(generated):,} translations", "", ""), (name, f"{distance:.4g}", meaning)]
-    return evaluation.layout(rows), {"generated": len(generated), "l1": distance}
+    return evaluation.layout(rows), {"generated": len(generated), "extractor": "no features", "l1": distance}
 
 
 def _default_features(info):

@@ -350,7 +350,7 @@ def test_the_distance_to_the_truth_needs_no_features(monkeypatch):
     recipe = recipes.get("pix2pix")
     with pytest.warns(UserWarning, match="Only the distance to the truth is given. Inception's weights are not there."):
         table, figures = evaluate._figures(recipe, real, [images + 0.25], None, 0)
-    assert figures == {"generated": 4, "l1": pytest.approx(0.25)} and "0.25" in table
+    assert figures == {"generated": 4, "extractor": "no features", "l1": pytest.approx(0.25)} and "0.25" in table
     with pytest.raises(OSError, match="Inception"):  # it was asked for, or there is no truth
         evaluate._figures(recipe, real, [images], "inception", 0)
     with pytest.raises(OSError, match="Inception"):

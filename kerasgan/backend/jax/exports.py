@@ -33,13 +33,13 @@ def onnx_model(exported: Any) -> Any:
 
 
 def traced(exported: Any, batch: int | None = None) -> Any:
-    """Refuses: graphs of TensorFlow are made on TensorFlow."""
-    raise NotImplementedError("graphs of TensorFlow")
+    """Refuses: graphs of TensorFlow are made on TensorFlow. `kerasgan.export` has their formats for it alone."""
+    raise NotImplementedError("a graph of TensorFlow, which JAX does not make")
 
 
 def litert_model(exported: Any, precision: str, batch: int | None = None) -> bytes:
-    """Refuses: LiteRT is made from a graph of TensorFlow."""
-    raise NotImplementedError("a graph of TensorFlow")
+    """Refuses: LiteRT is made from a graph of TensorFlow. `kerasgan.export` has it for TensorFlow alone."""
+    raise NotImplementedError("a graph of TensorFlow, which JAX does not make")
 
 
 def write_saved_model(exported: Any, folder: str | os.PathLike[str]) -> list[str]:
