@@ -13,8 +13,9 @@ computed after every epoch and saved with the rest as JSON in a new file, `--out
 - `photos`: the recipe for photos of kerasgan 0.2 against the same plain DCGAN, at 32x32 pixels and half the width, on
   your own folder.
 - `cifar10`, `cifar10-conditional`: the recipe for photos against other ways to train, on your own folder (that of
-  CIFAR-10 gives the published table), with points of the curve at every 50,000 images and their seconds of `fit`. Run
-  nothing else meanwhile: the same curve is read by images and by minutes.
+  CIFAR-10 gives the published table), with points of the curve at every 50,000 images and their seconds of `fit`. With
+  `--rates` the rows take turns to say how many images a second they make on idle cores; `quality_points.py` reads the
+  curves by images and, with these rates, by minutes.
 - `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe with the three update rules, after the same
   images, with the seconds of `fit` of each; those of MNIST after 180,000.
 - `stacked-mnist`: 128,000 stacked images, 26,000 samples, as VEEGAN (Srivastava et al., 2017, arXiv:1705.07761) has it;
@@ -43,18 +44,9 @@ def run(name, row, seed, epochs, threads, folder):
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from kerasgan import datasets
-    from kerasgan.runs import recipes
-
     table = tables.TABLES[name]
-    fields = dict(table.rows[row])
-    build = fields.pop("build", recipes.build)
-    recipe = dataclasses.replace(recipes.get(table.recipe), **fields)
-    recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
+    gan, recipe, batches = _built(table, row, seed, epochs, folder)
     compute = functools.partial(table.figures, folder) if table.needs_folder else table.figures
-    options = {"image_size": recipe.image_size, "labels": recipe.conditional, "flip": recipe.flip, "seed": seed}
-    batches, info = datasets.load(recipe.source, recipe.batch_size, **options)
-    gan = build(recipe, info, seed)
     curve, spent = [], [0.0]
     start = time.perf_counter()
 
@@ -73,6 +65,45 @@ def run(name, row, seed, epochs, threads, folder):
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=evaluate)],
     )
     return {"row": row, "seed": seed, **curve[-1], "curve": curve}
+
+
+def _built(table, row, seed, epochs, folder):
+    """Returns the compiled GAN of a row, its recipe, and its batches."""
+    from kerasgan import datasets
+    from kerasgan.runs import recipes
+
+    fields = dict(table.rows[row])
+    build = fields.pop("build", recipes.build)
+    recipe = dataclasses.replace(recipes.get(table.recipe), **fields)
+    recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
+    options = {"image_size": recipe.image_size, "labels": recipe.conditional, "flip": recipe.flip, "seed": seed}
+    batches, info = datasets.load(recipe.source, recipe.batch_size, **options)
+    return build(recipe, info, seed), recipe, batches
+
+
+def rate(name, row, images, folder):
+    """Returns the images a second of one row, over so many images after as many that are not timed, on all cores."""
+    gan, recipe, batches = _built(tables.TABLES[name], row, 0, None, folder)
+    # Whole calls of several steps: a last shorter one would be compiled for itself.
+    steps = images // recipe.batch_size // gan.steps_per_execution * gan.steps_per_execution
+    gan.fit(batches.take(steps), verbose=0)
+    start = time.perf_counter()
+    gan.fit(batches.take(steps), verbose=0)
+    return steps * recipe.batch_size / (time.perf_counter() - start)
+
+
+def measure_rates(options, table):
+    """Prints and writes the images a second of all rows, which take turns, each in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    found = {row: [] for row in table.rows}
+    with concurrent.futures.ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        for _ in range(options.rounds):
+            for row in table.rows:
+                found[row].append(pool.submit(rate, options.name, row, options.rates, options.folder).result())
+                print(f"{row}: {found[row][-1]:.0f} images a second", flush=True)
+    options.results_name += f"-rates-{options.name}"
+    command = f"python benchmarks/quality.py {options.name} --rates {options.rates} --rounds {options.rounds}"
+    records.write(options, {"command": command + (" --folder PHOTOS" if options.folder else ""), "rates": found})
 
 
 def prepare(name, folder):
@@ -120,6 +151,8 @@ def main():
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
     parser.add_argument("--threads", type=int, help="of each run (default: the table's); changes the seconds alone")
+    parser.add_argument("--rates", type=int, metavar="IMAGES", help="only images a second of `fit`, over so many")
+    parser.add_argument("--rounds", type=int, default=3, help="in which the rows take turns, with --rates")
     records.add_options(parser, "quality")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -130,6 +163,9 @@ def main():
         table = dataclasses.replace(table, rows={row: table.rows[row] for row in options.rows})
     if table.needs_folder != bool(options.folder):
         parser.error(f"--folder goes with the table of photos. Received: {options.name} with folder={options.folder!r}")
+    if options.rates:
+        measure_rates(options, table)
+        return
     seeds = options.seeds or table.seeds
     threads = options.threads or table.threads
     processes = options.processes or max(1, os.cpu_count() // threads)

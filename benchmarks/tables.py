@@ -89,10 +89,19 @@ def sngan(recipe, info, seed):
 
     gan = recipes.build(recipe, info, seed)
 
+    class OfLabels(keras.layers.SpectralNormalization):
+        """Keras's layer casts its result to the dtype of its inputs: no gradient passes through whole numbers."""
+
+        def call(self, labels, training=False):
+            return super().call(keras.ops.cast(labels, "float32"), training=training)
+
     def normalized(layer):
         copy = type(layer).from_config(layer.get_config())
-        has_weights = isinstance(layer, keras.layers.Dense | keras.layers.Conv2D | keras.layers.Embedding)
-        return keras.layers.SpectralNormalization(copy) if has_weights else copy
+        if isinstance(layer, keras.layers.Embedding):
+            copy.embeddings_initializer = keras.initializers.GlorotUniform(seed)  # a norm of 0 cannot become 1
+            return OfLabels(copy)
+        has_kernel = isinstance(layer, keras.layers.Dense | keras.layers.Conv2D)
+        return keras.layers.SpectralNormalization(copy) if has_kernel else copy
 
     discriminator = keras.models.clone_model(gan.discriminator, clone_function=normalized, recursive=True)
     return _compiled(gan, discriminator, objective="hinge", rule=updates.Alternating(d_steps=5), rate=2e-4, seed=seed)
