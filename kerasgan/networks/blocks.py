@@ -10,6 +10,7 @@ from keras import layers
 from kerasgan import conditions
 from kerasgan.conditions import Classes, Condition, Image, Vector
 from kerasgan.networks import shapes
+from kerasgan.networks.latent_categories import LatentCategories
 from kerasgan.validation import scalars
 
 
@@ -61,11 +62,16 @@ def condition_of(num_classes: int | None, condition: Condition | None) -> Condit
     return found
 
 
-def generator_inputs(latent_dim: int, condition: Condition | None) -> tuple[list[Any], Any]:
+def generator_inputs(latent_dim: int, condition: Condition | None, latent_categories: int = 0) -> tuple[list[Any], Any]:
     """Returns the symbolic inputs of a generator, and what its first layer takes.
 
+    Args:
+        latent_dim: width of the latents; 0 for none.
+        condition: what is joined to them, or None.
+        latent_categories: how many categories the latents choose from (`LatentCategories`); 0 for none.
+
     Raises:
-        ValueError: if there are neither latents nor a condition.
+        ValueError: if there are neither latents nor a condition, or more categories than latents.
     """
     latent_dim = scalars.whole_number("latent_dim", latent_dim, 0)
     if not latent_dim and condition is None:
@@ -74,10 +80,21 @@ def generator_inputs(latent_dim: int, condition: Condition | None) -> tuple[list
             "latent_dim=64, or give a condition."
         )
     z = keras.Input((latent_dim,), name="z") if latent_dim else None
+    x = _categories(latent_categories, latent_dim)(z) if latent_categories else z
     if condition is None:
-        return [z], z
+        return [z], x
     given = condition.input()
-    return ([given] if z is None else [z, given]), join_condition(z, given, condition)
+    return ([given] if z is None else [z, given]), join_condition(x, given, condition)
+
+
+def _categories(latent_categories, latent_dim):
+    count = scalars.whole_number("latent_categories", latent_categories, 0)
+    if not 2 <= count <= latent_dim:
+        raise ValueError(
+            f"latent_categories must be 0, for none, or from 2 to latent_dim. Received: latent_categories={count} with "
+            f"latent_dim={latent_dim}."
+        )
+    return LatentCategories(count, name="categories")
 
 
 def model(inputs: Sequence[Any], output: Any, name: str) -> keras.Model:
@@ -85,10 +102,15 @@ def model(inputs: Sequence[Any], output: Any, name: str) -> keras.Model:
     return keras.Model(inputs[0] if len(inputs) == 1 else list(inputs), output, name=name)
 
 
-def generator(latent_dim: int, condition: Condition | None, stack: Sequence[Any]) -> keras.Model:
-    """Returns the model of a stack of layers, from latents and a condition, or one of them, to images."""
-    inputs, x = generator_inputs(latent_dim, condition)
-    if condition is None:
+def generator(
+    latent_dim: int, condition: Condition | None, stack: Sequence[Any], latent_categories: int = 0
+) -> keras.Model:
+    """Returns the model of a stack of layers, from latents and a condition, or one of them, to images.
+
+    See `generator_inputs` for the categories.
+    """
+    inputs, x = generator_inputs(latent_dim, condition, latent_categories)
+    if condition is None and not latent_categories:
         return keras.Sequential([*inputs, *stack], name="generator")
     return model(inputs, keras.Sequential(stack, name="images")(x), "generator")
 

@@ -20,6 +20,7 @@ def dcgan(
     condition: Condition | None = None,
     stride: int | None = None,
     kernel: int | None = None,
+    latent_categories: int = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a convolutional generator and discriminator that mirror each other.
 
@@ -47,6 +48,9 @@ def dcgan(
             together with the latents, and the discriminator's logit gains their projection
             (`kerasgan.networks.blocks`). None for no condition.
         stride, kernel: of the convolutions; None for 2 and 4, and for 4 and 16 in signals.
+        latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
+            digits, need not be joined by others between them; 0 for none. See
+            `kerasgan.networks.latent_categories.LatentCategories`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -73,7 +77,7 @@ def dcgan(
     sizes = shapes.read(image_shape, depth, (shapes.IMAGES, shapes.SIGNALS, shapes.VOLUMES), stride, kernel)
     condition = blocks.condition_of(num_classes, condition)
     widths = [width * 2**level for level in range(sizes.depth)]
-    generator = blocks.generator(latent_dim, condition, _generator(sizes, widths))
+    generator = blocks.generator(latent_dim, condition, _generator(sizes, widths), latent_categories)
     return generator, blocks.discriminator(sizes.shape, condition, _discriminator(sizes.axes, widths), _normal())
 
 

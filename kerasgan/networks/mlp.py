@@ -19,6 +19,7 @@ def mlp(
     scale: float = 1.0,
     num_classes: int | None = None,
     condition: Condition | None = None,
+    latent_categories: int = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a fully connected generator and discriminator.
 
@@ -35,6 +36,9 @@ def mlp(
             the generator, so that both networks work on data of unit variance. 1.0 for images.
         num_classes: an int for a pair that is conditional on classes, None for no labels: see `dcgan`.
         condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
+        latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
+            digits, need not be joined by others between them; 0 for none. See
+            `kerasgan.networks.latent_categories.LatentCategories`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) and (batch, *image_shape) -> (batch, 1);
@@ -62,7 +66,7 @@ def mlp(
     if not scale > 0:
         raise ValueError(f"scale must be positive. Received: scale={scale!r}. Use the data's standard deviation.")
     condition = blocks.condition_of(num_classes, condition)
-    generator = blocks.generator(latent_dim, condition, _generator(image_shape, width, depth, scale))
+    generator = blocks.generator(latent_dim, condition, _generator(image_shape, width, depth, scale), latent_categories)
     return generator, blocks.discriminator(image_shape, condition, _discriminator(width, depth, scale))
 
 

@@ -25,6 +25,7 @@ def resnet(
     norm: str | None = "batch",
     condition: Condition | None = None,
     spectrogram: int | None = None,
+    latent_categories: int = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator that mirror each other.
 
@@ -68,6 +69,9 @@ def resnet(
         condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
         spectrogram: for signals, samples of a window, a power of 2 and at least 16, about 0.03 s of a sound; the length
             is a multiple of it, at least two. None for a discriminator of the values themselves.
+        latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
+            digits, need not be joined by others between them; 0 for none. See
+            `kerasgan.networks.latent_categories.LatentCategories`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -96,7 +100,8 @@ def resnet(
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
     widths = [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(sizes.depth)]
-    generator = _generator(sizes, latent_dim, widths, condition, norm)
+    inputs = blocks.generator_inputs(latent_dim, condition, latent_categories)
+    generator = _generator(sizes, *inputs, widths, norm)
     image = keras.Input(sizes.shape, name="image")
     if spectrogram is None:
         return generator, _discriminator(image, image, sizes, widths, condition)
@@ -123,9 +128,8 @@ def _spectrogram(signal, sizes, window):
     return layer(signal)
 
 
-def _generator(sizes, latent_dim, widths, condition, norm):
+def _generator(sizes, inputs, x, widths, norm):
     axes, smallest = sizes.axes, (*sizes.smallest, widths[-1])
-    inputs, x = blocks.generator_inputs(latent_dim, condition)
     x = layers.Dense(math.prod(smallest), kernel_initializer=blocks.scaled(1.0))(x)
     x = layers.Reshape(smallest)(x)
     for level in reversed(range(len(widths))):

@@ -49,6 +49,7 @@ def resnext(
     num_classes: int | None = None,
     norm: str | None = "batch",
     condition: Condition | None = None,
+    latent_categories: int = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator with grouped convolutions that mirror each other.
 
@@ -86,6 +87,9 @@ def resnext(
         norm: `"batch"` for a generator with batch norm before the activations; None for one whose blocks start as the
             identity.
         condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
+        latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
+            digits, need not be joined by others between them; 0 for none. See
+            `kerasgan.networks.latent_categories.LatentCategories`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -117,7 +121,8 @@ def resnext(
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
     stages = _Stages(image_shape, depth, width, blocks_per_stage, group_width, expansion)
-    return _generator(stages, latent_dim, condition, norm), _discriminator(stages, condition)
+    inputs = blocks.generator_inputs(latent_dim, condition, latent_categories)
+    return _generator(stages, *inputs, norm), _discriminator(stages, condition)
 
 
 class _Stages:
@@ -175,8 +180,7 @@ class _Stages:
         return layers.Add(name=f"{name}_add")([x, branch])
 
 
-def _generator(stages, latent_dim, condition, norm):
-    inputs, x = blocks.generator_inputs(latent_dim, condition)
+def _generator(stages, inputs, x, norm):
     height, width, channels = stages.sizes[-1]
     x = layers.Dense(height * width * channels, kernel_initializer=blocks.scaled(1.0), name="g_basis")(x)
     x = layers.Reshape((height, width, channels))(x)

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasgan import keras_internals
 from kerasgan.networks import inputs as network_inputs
+from kerasgan.networks import latent_categories
 from kerasgan.validation import errors, scalars
 
 from . import activations
@@ -69,11 +70,13 @@ def first_layer_matrix(gan: Any) -> np.ndarray:
     """Returns the matrix by which latents enter the first layer that has a kernel, float64 (latent_dim, outputs).
 
     It is read off the network: row i is half the difference of the layer's outputs, before its activation, at the unit
-    latents e_i and -e_i. So the rows of a label, a reshape or a scale in front of the layer are accounted for.
+    latents e_i and -e_i. So the rows of a label, a reshape or a scale in front of the layer are accounted for. Of a
+    generator with categories of latents, all are in the same one.
     """
+    center = latent_categories.margin(gan.sampler, np.zeros((1, gan.latent_dim), "float32"))
     eye = np.eye(gan.latent_dim, dtype="float32")
     layer = _first_layer(gan)
-    entering = [activations.inputs_of(gan.sampler, _inputs(gan, z), layer) for z in (eye, -eye)]
+    entering = [activations.inputs_of(gan.sampler, _inputs(gan, z), layer) for z in (center + eye, center - eye)]
     linear = _without_activation(layer, entering[0].shape)
     leaving = [linear(ops.cast(each, linear.compute_dtype)) for each in entering]
     plus, minus = (ops.convert_to_numpy(ops.cast(each, "float32")).astype("float64") for each in leaving)
@@ -118,7 +121,8 @@ def _of_samples(gan, n, seed):
     """Returns the eigenvectors of the mean of J'J, where J is the Jacobian of a sample, by difference quotients."""
     random = np.random.default_rng(seed)
     moment = np.zeros((gan.latent_dim, gan.latent_dim))
-    for center in random.standard_normal((NUM_POINTS, gan.latent_dim)):
+    centers = latent_categories.margin(gan.sampler, random.standard_normal((NUM_POINTS, gan.latent_dim)))
+    for center in centers:
         steps = STEP * np.eye(gan.latent_dim)
         z = np.concatenate([center + steps, center - steps]).astype("float32")
         label = None if gan.num_classes is None else int(random.integers(gan.num_classes))

@@ -89,6 +89,7 @@ NETWORKS = {
     "scaled in training only": trained_only,
     "window": lambda: on_images(layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Cropping2D(((2, 0), (1, 1)))),
     "with activations as layers": lambda: on_images(layers.Activation("tanh")),
+    "categories": lambda: kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=7, latent_categories=4)[0],
     "dcgan": lambda: kerasgan.networks.dcgan((8, 8, 1), LATENT_DIM, width=5)[0],
     "resnet": lambda: kerasgan.networks.resnet((8, 8, 3), LATENT_DIM, width=4, num_classes=CLASSES)[0],
     "resnext": lambda: kerasgan.networks.resnext((16, 16, 3), LATENT_DIM, width=8, group_width=4, num_classes=CLASSES)[

@@ -23,13 +23,15 @@ def test_orthogonal_rows_are_the_directions_in_the_order_of_their_norms(method, 
 
 
 @pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("latent_categories", [0, 3])
 @pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet"])
-def test_the_first_layer_is_that_of_the_latents_alone(network, num_classes):
-    """Of mlp with ReLU within the layer; the rows of the one-hot label are left out."""
-    generator, discriminator = getattr(kerasgan.networks, network)((8, 8, 1), 4, width=8, num_classes=num_classes)
+def test_the_first_layer_is_that_of_the_latents_alone(network, latent_categories, num_classes):
+    """Of mlp with ReLU within the layer; the rows of the categories and of the one-hot label are left out."""
+    options = {"width": 8, "num_classes": num_classes, "latent_categories": latent_categories}
+    generator, discriminator = getattr(kerasgan.networks, network)((8, 8, 1), 4, **options)
     gan = kerasgan.GAN(generator, discriminator, 4, num_classes=num_classes)
     kernel = next(weight for weight in generator.weights if len(weight.shape) == 2).numpy()
-    assert len(kernel) == 4 + (num_classes or 0)
+    assert len(kernel) == 4 + latent_categories + (num_classes or 0)
     assert latent_directions.first_layer_matrix(gan) == pytest.approx(kernel[:4], abs=1e-6)
     found = gan.directions(4)
     assert found.vectors @ found.vectors.T == pytest.approx(np.eye(4), abs=1e-5)

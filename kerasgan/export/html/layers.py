@@ -283,6 +283,11 @@ def embedding(layer: Any, values: list[Value], shape: Shape, add: Callable[..., 
     return add("embedding", _label(values), (table.shape[-1],), {"table": table}, classes=len(table))
 
 
+def latent_categories(layer: Any, values: list[Value], shape: Shape, add: Callable[..., Value]) -> Value:
+    chosen = add("largest", values, (layer.n,), scale=layer.n**0.5)
+    return add("concatenate", [*values, chosen], shape, outer=1)
+
+
 def _label(values: Sequence[Value]) -> list[Value]:
     _refuse_unless(math.prod(values[0].shape) == 1, f"an input of shape {values[0].shape}")
     return list(values)
@@ -311,6 +316,7 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "GroupedConv2D": conv,
     "Identity": unchanged,
     "InstanceNormalization": instance_normalization,
+    "LatentCategories": latent_categories,
     "LayerNormalization": layer_normalization,
     "LeakyReLU": leaky_relu,
     "Maximum": merge("maximum"),

@@ -151,6 +151,12 @@ def one_hot(op: Operation, labels: np.ndarray) -> np.ndarray:
     return np.eye(op.shape[0], dtype="float32")[np.clip(labels, 0, op.shape[0] - 1).reshape(-1)]
 
 
+def largest(op: Operation, x: np.ndarray) -> np.ndarray:
+    first = x[:, : op.shape[0]]
+    chosen = first == first.max(axis=1, keepdims=True)
+    return np.float32(op.settings["scale"]) * chosen / chosen.sum(axis=1, keepdims=True, dtype="float32")
+
+
 def embedding(op: Operation, labels: np.ndarray) -> np.ndarray:
     return op.weights["table"][np.clip(labels, 0, op.settings["classes"] - 1).reshape(-1)]
 
@@ -179,6 +185,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "dense": dense,
     "depthwise_conv": depthwise_conv,
     "embedding": embedding,
+    "largest": largest,
     "maximum": _pairwise(np.maximum),
     "minimum": _pairwise(np.minimum),
     "multiply": _pairwise(np.multiply),

@@ -268,6 +268,15 @@ const OPERATIONS = {
     },
   },
 
+  // Which of the first numbers is the largest: `scale` there, 0 elsewhere. Equal ones share it.
+  largest: {
+    run(op, heap) {
+      const first = heap.subarray(op.from[0], op.from[0] + op.shape[0]), most = Math.max(...first);
+      const share = op.scale / first.filter((number) => number === most).length;
+      first.forEach((number, i) => (heap[op.to + i] = number === most ? share : 0));
+    },
+  },
+
   embedding: {
     weights: () => ({ table: "plain" }),
     run(op, heap) {
