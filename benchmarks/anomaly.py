@@ -25,6 +25,7 @@ import time
 
 import numpy as np
 import records
+import tables
 
 WIDTH, STEPS = 16, 800
 """Channels of kerasgan's DCGAN next to the image, and training steps; the rest is the recipe of MNIST."""
@@ -72,7 +73,7 @@ def own(train, held_out, test, is_anomaly, seed, width=WIDTH):
 
     clock = Clock()
     epochs = max(1, round(STEPS * 32 / len(train)))
-    options = {"network_options": {"width": width}, "epochs": epochs}
+    options = tables.MNIST_OF_0_2 | {"network_options": {"width": width}, "epochs": epochs}
     recipe = dataclasses.replace(recipes.get("mnist"), source="", **options)
     batches, info = datasets.load(train, recipe.batch_size, seed=seed)
     gan = recipes.build(recipe, info, seed)

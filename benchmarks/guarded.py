@@ -16,8 +16,9 @@ import os
 import keras
 import numpy as np
 import records
+import tables
 
-RECIPES = {"bell": {}, "digits": {}, "mnist": {"epochs": 1}, "ring": {}, "grid": {}}
+RECIPES = {"bell": {}, "digits": {}, "mnist": tables.MNIST_OF_0_2 | {"epochs": 1}, "ring": {}, "grid": {}}
 BROKEN_AT, LAST = 400, 800
 STEPS, BATCH, LATENT_DIM = 3000, 64, 16
 COPIED_IMAGES, HELD_OUT_IMAGES, COPY_STEPS = 90, 300, 8000

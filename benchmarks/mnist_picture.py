@@ -37,7 +37,7 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(1)
     from kerasgan import pictures
 
-    left, right = (pictures.tile(samples(row), columns=8) for row in tables.TABLES["mnist"].rows)
+    left, right = (pictures.tile(samples(row), columns=8) for row in ("plain DCGAN", "**kerasgan mnist**"))
     gap = np.full((left.shape[0], left.shape[1] // 20, 1), 255, "uint8")
     if (path := records.path_of(options)) is not None:
         pictures.save_png(path, np.concatenate([left, gap, right], axis=1))

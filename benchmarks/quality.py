@@ -9,15 +9,16 @@ computed after every epoch and saved with the rest as JSON in a new file, `--out
   between the frequencies of the found modes and uniform. Deviations: our networks, batch and number of steps are the
   recipe's (PacGAN trained 4x400 ReLU generators with batch norm against 3x200 maxout discriminators for about 400,000
   steps of batch 100).
-- `mnist`: the recipe against a plain DCGAN of the same widths after the same 180,000 images.
+- `mnist`: the recipe against that of kerasgan 0.2 and a plain DCGAN of the same networks as in 0.2, after the same
+  180,000 images; a second classifier says of how many samples it is sure.
 - `photos`: the recipe for photos of kerasgan 0.2 against the same plain DCGAN, at 32x32 pixels and half the width, on
   your own folder.
 - `cifar10`, `cifar10-conditional`: the recipe for photos against other ways to train, on your own folder (that of
   CIFAR-10 gives the published table), with points of the curve at every 50,000 images and their seconds of `fit`. With
   `--rates` the rows take turns to say how many images a second they make on idle cores; `quality_points.py` reads the
   curves by images and, with these rates, by minutes.
-- `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe with the three update rules, after the same
-  images, with the seconds of `fit` of each; those of MNIST after 180,000.
+- `orders-mnist`, `orders-digits`, `orders-ring`, `orders-bell`: a recipe (of MNIST that of 0.2) with the three update
+  rules, after the same images, with the seconds of `fit` of each; those of MNIST after 180,000.
 - `stacked-mnist`: 128,000 stacked images, 26,000 samples, as VEEGAN (Srivastava et al., 2017, arXiv:1705.07761) has it;
   a MNIST classifier names the mode. Deviations: the recipe's networks, and its number of epochs, of which the hour of a
   CPU is the measure; `--epochs 50` is VEEGAN's. The published rows are those that PacGAN and VEEGAN report.
@@ -111,7 +112,7 @@ def prepare(name, folder):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    if tables.TABLES[name].figures in (tables.digits, tables.stacked_modes):
+    if tables.TABLES[name].figures in (tables.digits, tables.clear_digits, tables.stacked_modes):
         tables._mnist_classifier()
     elif tables.TABLES[name].figures is tables.small_digits:
         tables._small_digits()

@@ -64,6 +64,8 @@ def make_plan(
         recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
     elif "what" in settings and recipe.translates and "flip" not in {*changes, *settings.get("recipe", ())}:
         recipe = dataclasses.replace(recipe, flip=False)  # of a named set nobody knows whether left and right differ
+    elif "what" in settings and "precision" not in {*changes, *settings.get("recipe", ())}:
+        recipe = photo_settings.with_precision(recipe)
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")

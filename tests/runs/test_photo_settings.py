@@ -84,3 +84,13 @@ def test_the_settings_of_a_run_are_not_fitted_again(folder):
     assert again.recipe == plan.recipe
     laid_over = {"what": str(folder), "recipe": {"base": "photos", "gamma": 3.0}}
     assert plans.make_plan(laid_over, {}, None, False).recipe.gamma == 3.0
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_recipe_of_mnist_computes_as_the_processor_is_fastest(fast, monkeypatch):
+    monkeypatch.setattr(photo_settings, "multiplies_bfloat16", lambda: fast)
+    expected = "mixed_bfloat16" if fast else "float32"
+    assert plans.make_plan({"what": "mnist"}, {}, None, False).recipe.precision == expected
+    assert plans.make_plan({"what": "digits"}, {}, None, False).recipe.precision == "float32"
+    for settings, changes in (({"what": "mnist"}, {"precision": "float32"}), ({"recipe": {"base": "mnist"}}, {})):
+        assert plans.make_plan(settings, changes, None, False).recipe.precision == "float32"
