@@ -13,8 +13,8 @@ class EMA:
 
     After each generator step of B images: `average += (1 - 0.5^(B / half_life)) * (weights - average)`. During the
     warm-up the half-life is at most `warm_up` times the images seen so far, so that the random start is soon forgotten.
-    Trainable weights are averaged; all others (the moving statistics of batch norm) are averages already and are
-    copied.
+    Trainable weights are averaged, and so are the moving statistics of batch norm: those of the last weights do not fit
+    to an average of many. All others are copied.
 
     With it `generate`, `predict`, the callbacks and the export use the averaged generator; training, its losses and
     validation do not.

@@ -4,6 +4,9 @@ from typing import Any
 
 from keras import ops
 
+STATISTICS = ("moving_mean", "moving_variance")
+"""Ends of the paths of the weights that batch norm has for inference."""
+
 
 def update_average(gan: Any, batch_size: Any) -> None:
     """Moves the averaged generator towards the generator as just updated (`kerasgan.ema.EMA`).
@@ -15,7 +18,7 @@ def update_average(gan: Any, batch_size: Any) -> None:
     images_seen = ops.cast(gan.g_optimizer.iterations * batch_size, "float32")
     keep = ops.power(0.5, ops.cast(batch_size, "float32") / gan.ema.half_life(images_seen))
     for average, weight in zip(gan.averaged_generator.weights, gan.generator.weights, strict=True):
-        if weight.trainable:
+        if weight.trainable or weight.path.endswith(STATISTICS):
             average.assign(weight + (average - weight) * ops.cast(keep, average.dtype))
         else:
             average.assign(weight)
