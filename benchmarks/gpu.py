@@ -145,13 +145,13 @@ def measure_torch(settings):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = True  # as XLA does
     generator, discriminator = pairs.dcgan(settings["size"], 3, settings["width"])
-    latent_dim, images = generator.input_shape[-1], images_of(settings, settings["batch"])
+    images = images_of(settings, settings["batch"])
     for precision in settings["precisions"]:
         for name, compiled in (("plain", False), ("torch.compile", True)):
             options = {"bfloat16": precision == "bfloat16", "channels_last": True, "device": device}
             row = {"step": f"PyTorch {name}", "precision": precision, "device": device, "batch": settings["batch"]}
             try:
-                step = peers.torch_step(generator, discriminator, latent_dim, images, compiled=compiled, **options)
+                step = peers.torch_step(generator, discriminator, images, compiled=compiled, **options)
                 start = time.perf_counter()
                 float(step())
                 first = time.perf_counter() - start

@@ -46,39 +46,71 @@ def keras_io_step(generator, discriminator, latent_dim):
     return tf.function(Example().train_step, autograph=False)
 
 
-def torch_step(generator, discriminator, latent_dim, images, bfloat16, channels_last, device="cpu", compiled=False):
-    """The step of PyTorch's DCGAN example: D on real, D on fake, update of D; D on the same fakes; update of G.
+class TorchExample:
+    """PyTorch's DCGAN example: D on real, D on fake, update of D; D on the same fakes; update of G.
 
-    Returns a function that runs one step and returns the generator's loss, a tensor on the device: `float` waits for
-    it. With `compiled`, both networks are those of `torch.compile`.
+    Args:
+        generator, discriminator: Keras models of whose layers both networks are, newly initialized.
+        bfloat16: whether the steps run under autocast.
+        channels_last: whether PyTorch keeps images as Keras does.
+        device: of PyTorch.
+        compiled: whether both networks are those of `torch.compile`.
     """
-    import torch
 
-    layout = {"memory_format": torch.channels_last} if channels_last else {}
-    g, d = (_torch_of(network).to(device=device, **layout) for network in (generator, discriminator))
-    g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (g, d))
-    if compiled:
-        g, d = torch.compile(g), torch.compile(d)
-    loss = torch.nn.BCEWithLogitsLoss()
-    real = torch.from_numpy(np.transpose(images, (0, 3, 1, 2)).copy()).to(device=device, **layout)
-    ones, zeros = (torch.full((len(images), 1), label, device=device) for label in (1.0, 0.0))
+    def __init__(self, generator, discriminator, bfloat16, channels_last, device="cpu", compiled=False):
+        import torch
 
-    def step():
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
-            d_adam.zero_grad(set_to_none=True)
-            real_loss = loss(d(real).float(), ones)
+        self.latent_dim, self.bfloat16, self.device = generator.input_shape[-1], bfloat16, device
+        self.layout = {"memory_format": torch.channels_last} if channels_last else {}
+        g, d = (_torch_of(network).to(device=device, **self.layout) for network in (generator, discriminator))
+        self.g_adam, self.d_adam = (
+            torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (g, d)
+        )
+        self.g, self.d = (torch.compile(g), torch.compile(d)) if compiled else (g, d)
+        self.loss = torch.nn.BCEWithLogitsLoss()
+
+    def put(self, images):
+        """Returns images (n, height, width, channels) as a tensor on the device."""
+        import torch
+
+        return torch.from_numpy(np.transpose(images, (0, 3, 1, 2)).copy()).to(device=self.device, **self.layout)
+
+    def step(self, images):
+        """Trains on one batch, an array or a tensor of `put`; returns the generator's loss, a tensor on the device."""
+        import torch
+
+        real = self.put(images) if isinstance(images, np.ndarray) else images
+        ones, zeros = (torch.full((len(real), 1), label, device=self.device) for label in (1.0, 0.0))
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+            self.d_adam.zero_grad(set_to_none=True)
+            real_loss = self.loss(self.d(real).float(), ones)
             real_loss.backward()
-            fake = g(torch.randn(len(images), latent_dim, device=device))
-            fake_loss = loss(d(fake.detach()).float(), zeros)
+            fake = self.g(torch.randn(len(real), self.latent_dim, device=self.device))
+            fake_loss = self.loss(self.d(fake.detach()).float(), zeros)
             fake_loss.backward()
-            d_adam.step()
-            g_adam.zero_grad(set_to_none=True)
-            g_loss = loss(d(fake).float(), ones)
+            self.d_adam.step()
+            self.g_adam.zero_grad(set_to_none=True)
+            g_loss = self.loss(self.d(fake).float(), ones)
             g_loss.backward()
-            g_adam.step()
+            self.g_adam.step()
         return g_loss.detach()
 
-    return step
+    def draw(self, latents):
+        """Returns the samples of latents (n, latent_dim), float32 (n, height, width, channels)."""
+        import torch
+
+        self.g.eval()
+        with torch.no_grad():
+            parts = [self.g(part.to(self.device)).cpu() for part in torch.from_numpy(latents).split(250)]
+        self.g.train()
+        return np.ascontiguousarray(np.transpose(torch.cat(parts).numpy(), (0, 2, 3, 1)))
+
+
+def torch_step(generator, discriminator, images, bfloat16, channels_last, device="cpu", compiled=False):
+    """Returns a function that runs one step of `TorchExample` on the same images; `float` of its result waits."""
+    example = TorchExample(generator, discriminator, bfloat16, channels_last, device, compiled)
+    real = example.put(images)
+    return lambda: example.step(real)
 
 
 def _torch_of(network):

@@ -78,7 +78,7 @@ def torch_steps(pair):
     for precision in POLICIES:
         for layout, channels_last in (("default", False), ("channels last", True)):
             options = {"bfloat16": precision == "bfloat16", "channels_last": channels_last}
-            step = peers.torch_step(generator, discriminator, generator.input_shape[-1], images, **options)
+            step = peers.torch_step(generator, discriminator, images, **options)
             steps[f"PyTorch {layout}", precision] = step
     return steps
 
