@@ -152,15 +152,20 @@ class Drawn:
         return self.samples[:n]
 
 
-def distances(options, folder, count):
-    """Returns the Frechet distance of the samples at each point."""
+def distances(options, folder, count, picture):
+    """Returns the Frechet distance of the samples at each point; draws the first 64 of the last into a new picture."""
     import tables
+
+    from kerasgan import pictures
 
     found = []
     for number in range(count):
         drawn = Drawn(np.load(pathlib.Path(folder) / f"{number}.npy"))
         figures = tables.digits(drawn, 0) if options.name == "mnist" else tables.photos(options.folder, drawn, 0)
         found.append(figures["frechet"])
+    if picture is not None:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        pictures.save_png(picture, pictures.tile(drawn.samples[:64], columns=8))
     return found
 
 
@@ -192,6 +197,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0, 1, ... (default: %(default)s)")
     parser.add_argument("--every", type=int, default=20_000, help="images between two points (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=10, help="of training of a row (default: %(default)s)")
+    parser.add_argument(
+        "--pictures", type=pathlib.Path, metavar="FOLDER", help="for 64 of the last samples of each row"
+    )
     records.add_options(parser, "time-to-quality")
     options = parser.parse_args()
     if (options.name == "cifar10") != bool(options.folder):
@@ -204,7 +212,8 @@ def main():
             for row in options.rows:
                 with tempfile.TemporaryDirectory() as folder:
                     curve = pool.submit(run, row, options, seed, folder).result()
-                    found = pool.submit(distances, options, folder, len(curve)).result()
+                    picture = options.pictures and options.pictures / f"{options.name}-{row}-{seed}.png"
+                    found = pool.submit(distances, options, folder, len(curve), picture).result()
                 curve = [point | {"frechet": each} for point, each in zip(curve, found, strict=True)]
                 runs.append({"row": row, "seed": seed, "curve": curve})
                 print(json.dumps(runs[-1]), flush=True)
