@@ -115,6 +115,7 @@ def cases():
     for rule in set(UPDATES) - {"one stage"}:
         options = {"updates": UPDATES[rule], "reconstruction": reconstruction.L1(10.0)}
         found[f"{rule}; translation"] = "translation", {"ema": ema.EMA(50)}, options
+    found["one stage; categories"] = "categories", {"ema": ema.EMA(50)}, {"updates": "one_stage"}
     found["cycle, pool"] = "cycle", {}, {"pool_images": 10}
     found["cycle, simultaneous"] = "cycle", {}, {"pool_images": 0, "updates": "simultaneous", "identity": 0.0}
     found["own values"] = "dense", {}, own_values.OPTIONS
@@ -139,6 +140,9 @@ def make_case(name, **changes):
         generator, discriminator = make(*given, **options_of_networks)
     elif networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
+    elif networks == "categories":
+        options_of_networks = {"width": 4, "group_width": 2, "latent_categories": 3}
+        generator, discriminator = kerasgan.networks.resnext((8, 8, 1), LATENT_DIM, **options_of_networks)
     else:
         for_generator, for_discriminator = NETWORKS[networks]
         generator = keras.Sequential([keras.Input((LATENT_DIM,)), *for_generator()])
@@ -194,6 +198,7 @@ def trained(name):
 
 
 ORDINARY = [
+    "one stage; categories",
     "alternating; spectral norm, averaged",
     "alternating, two; layer losses",
     "simultaneous; batch norm",
