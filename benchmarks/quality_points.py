@@ -12,6 +12,7 @@ import pathlib
 import statistics
 
 import numpy as np
+import records
 
 IMAGES = (250_000, 500_000, 750_000)
 MINUTES = (15, 30, 60)
@@ -80,10 +81,13 @@ def main():
     parser.add_argument("curves", type=pathlib.Path, help="JSON of quality.py")
     parser.add_argument("rates", type=pathlib.Path, help="JSON of quality.py --rates")
     parser.add_argument("--figures", nargs="+", default=["frechet", "class_seen"], help="default: %(default)s")
+    records.add_options(parser, "quality-points")
     options = parser.parse_args()
     runs, rates = json.loads(options.curves.read_text())["runs"], json.loads(options.rates.read_text())["rates"]
-    for figure in options.figures:
-        print(f"\n{figure}\n\n{as_markdown(points(runs, rates, figure), rates)}")
+    found = {figure: points(runs, rates, figure) for figure in options.figures}
+    for figure, cells in found.items():
+        print(f"\n{figure}\n\n{as_markdown(cells, rates)}\n")
+    records.write(options, {"images": IMAGES, "minutes": MINUTES, "cells": found})
 
 
 if __name__ == "__main__":
