@@ -18,6 +18,9 @@ from keras.src.trainers.data_adapters.data_adapter import DataAdapter as DataAda
 
 OWN_LAYERS = ("keras.src.layers.", "kerasgan.networks.")
 
+STATISTICS = ("moving_mean", "moving_variance")
+"""Names of the weights of batch norm that are not trained."""
+
 
 # Layers and networks
 

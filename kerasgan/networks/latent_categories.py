@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerasgan import keras_internals
 from kerasgan.validation import scalars
 
 
@@ -69,18 +70,9 @@ def margin(generator: keras.Model, latents: Any) -> Any:
         The same latents, where the one that has chosen the category is greater by 2; unchanged for a generator without
         categories.
     """
-    count = max((layer.n for layer in _layers(generator) if isinstance(layer, LatentCategories)), default=0)
-    if not count:
+    found = [layer.n for layer in keras_internals.all_layers(generator) if isinstance(layer, LatentCategories)]
+    if not found:
         return latents
     latents = np.array(latents)
-    latents[np.arange(len(latents)), latents[:, :count].argmax(axis=1)] += 2.0
+    latents[np.arange(len(latents)), latents[:, : max(found)].argmax(axis=1)] += 2.0
     return latents
-
-
-def _layers(model):
-    """Yields the layers of a model and of the models in it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer

@@ -4,8 +4,7 @@ from typing import Any
 
 from keras import ops
 
-STATISTICS = ("moving_mean", "moving_variance")
-"""Ends of the paths of the weights that batch norm has for inference."""
+from kerasgan import keras_internals
 
 
 def update_average(gan: Any, batch_size: Any) -> None:
@@ -18,7 +17,7 @@ def update_average(gan: Any, batch_size: Any) -> None:
     images_seen = ops.cast(gan.g_optimizer.iterations * batch_size, "float32")
     keep = ops.power(0.5, ops.cast(batch_size, "float32") / gan.ema.half_life(images_seen))
     for average, weight in zip(gan.averaged_generator.weights, gan.generator.weights, strict=True):
-        if weight.trainable or weight.path.endswith(STATISTICS):
+        if weight.trainable or weight.path.endswith(keras_internals.STATISTICS):
             average.assign(weight + (average - weight) * ops.cast(keep, average.dtype))
         else:
             average.assign(weight)

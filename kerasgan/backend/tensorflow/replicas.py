@@ -16,7 +16,6 @@ import tensorflow as tf
 from kerasgan import keras_internals
 
 _SEED_STRIDE = 7919  # between the seeds of two replicas
-_STATISTICS = ("moving_mean", "moving_variance")
 
 
 def replica() -> tuple[int, Any]:
@@ -64,7 +63,7 @@ def sync_statistics(*networks: keras.Model) -> None:
     norms = [
         layer for network in networks for layer in keras_internals.all_layers(network) if _is_unsynchronized(layer)
     ]
-    variables = [getattr(layer, name) for layer in norms for name in _STATISTICS]
+    variables = [getattr(layer, name) for layer in norms for name in keras_internals.STATISTICS]
     for variable, value in zip(variables, mean([variable.value for variable in variables]), strict=True):
         variable.assign(value)
 
