@@ -31,6 +31,7 @@ import functools
 import json
 import multiprocessing
 import os
+import pathlib
 import time
 
 import numpy as np
@@ -38,7 +39,7 @@ import records
 import tables
 
 
-def run(name, row, seed, epochs, threads, folder):
+def run(name, row, seed, epochs, threads, folder, pictures=None):
     """Trains one row of a table, and returns the figures of its samples after each epoch, and the seconds of `fit`."""
     import keras
     import tensorflow as tf
@@ -65,7 +66,18 @@ def run(name, row, seed, epochs, threads, folder):
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=evaluate)],
     )
+    if pictures:
+        draw(gan, pathlib.Path(pictures) / f"{name}-{row.strip('*').replace(' ', '-')}-{seed}.png")
     return {"row": row, "seed": seed, **curve[-1], "curve": curve}
+
+
+def draw(gan, path, columns=12):
+    """Draws samples of a GAN, not selected: with classes, the same latents in each of at most ten."""
+    from kerasgan import pictures
+
+    images = gan.generate(columns**2, seed=0) if gan.num_classes is None else gan.class_grid(columns, most=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures.save_png(path, pictures.tile(images, columns=columns))
 
 
 def _built(table, row, seed, epochs, folder):
@@ -150,6 +162,7 @@ def main():
     parser.add_argument("--rows", nargs="+", help="only these rows of ours (default: all)")
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
+    parser.add_argument("--pictures", metavar="FOLDER", help="for a grid of each run's last samples, as PNG")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
     parser.add_argument("--threads", type=int, help="of each run (default: the table's); changes the seconds alone")
     parser.add_argument("--rates", type=int, metavar="IMAGES", help="only images a second of `fit`, over so many")
@@ -171,7 +184,7 @@ def main():
     threads = options.threads or table.threads
     processes = options.processes or max(1, os.cpu_count() // threads)
     work = [
-        (options.name, row, seed, options.epochs, threads, options.folder)
+        (options.name, row, seed, options.epochs, threads, options.folder, options.pictures)
         for row in table.rows
         for seed in range(seeds)
     ]

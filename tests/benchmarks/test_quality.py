@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import quality
 import tables
+from PIL import Image
 
 import kerasgan
 
@@ -100,3 +101,12 @@ def test_rivals_are_built_as_their_papers_have_them(conditional):
         if kernel.ndim > 1
     }
     assert largest == {1.0}
+
+
+@pytest.mark.parametrize(("num_classes", "rows"), [(None, 3), (2, 2)])
+def test_a_picture_has_a_row_for_each_class(tmp_path, num_classes, rows):
+    networks = kerasgan.networks.mlp((4, 4, 1), latent_dim=2, width=4, num_classes=num_classes)
+    gan = kerasgan.GAN(*networks, latent_dim=2, num_classes=num_classes)
+    quality.draw(gan, tmp_path / "new" / "grid.png", columns=3)
+    width, height = Image.open(tmp_path / "new" / "grid.png").size  # small pictures are enlarged
+    assert width * (rows * 5 + 1) == height * (3 * 5 + 1)
