@@ -3,6 +3,7 @@
 from .batches import Batches as Batches
 from .info import DatasetInfo as DatasetInfo
 from .load import absolute_source as absolute_source
+from .load import facts_of_set as facts_of_set
 from .load import has_test_split as has_test_split
 from .load import load as load
 from .load import load_arrays as load_arrays

@@ -215,6 +215,22 @@ def has_test_split(source: Any) -> bool:
     return tfds_images.has_split(source, "test", OWN_NAMES)
 
 
+def facts_of_set(name: str) -> tuple[tuple[int | None, int | None, int | None], int]:
+    """Returns facts of an image set of TensorFlow Datasets, after downloading and preparing it where necessary.
+
+    Args:
+        name: its name, as for `load`.
+
+    Returns:
+        The shape of its images, (height, width, channels), with None for a size that varies, and the number of training
+        images.
+
+    Raises:
+        ValueError: when the set is unknown, has no images, or cannot be prepared.
+    """
+    return tfds_images.facts(name, OWN_NAMES)
+
+
 def absolute_source(source: Any) -> Any:
     """Returns a source that means the same in every working directory: the absolute path of a folder or a file.
 

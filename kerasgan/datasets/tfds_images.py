@@ -64,6 +64,15 @@ def has_split(name: str, split: str, own_names: Sequence[str]) -> bool:
         return split in builder.info.splits
 
 
+def facts(name: str, own_names: Sequence[str]) -> tuple[tuple[int | None, int | None, int | None], int]:
+    """Returns the shape of a set's images and the number in its split "train"; see `load.facts_of_set`."""
+    with _quiet():
+        builder = _builder(name, own_names)
+        image_key, _ = _keys(name, builder.info.features)
+        _prepare(name, builder)
+        return tuple(builder.info.features[image_key].shape), _num_images(name, builder, "train")
+
+
 def _tfds():
     """Returns the package, which imports TensorFlow. Raises a ValueError where one of them is not installed."""
     try:

@@ -1,13 +1,11 @@
 """What a plan leads to, said before training."""
 
 from kerasgan.datasets import DatasetInfo
+from kerasgan.runs import photo_settings
 from kerasgan.runs.recipes import Recipe
 
 USUAL_IMAGES = {"photos": 200_000, "mnist": 100_000}
 """Images that a training usually takes until its samples look like the data."""
-
-PHOTO_PIXELS = 32
-"""Images with at least so many pixels on their short side, in color, count as photos."""
 
 
 def num_trained_images(recipe: Recipe, info: DatasetInfo) -> int:
@@ -20,8 +18,7 @@ def small_plan(recipe: Recipe, info: DatasetInfo) -> str | None:
     """Returns a warning where a plan is too short for good samples, with the epochs that are usual; otherwise None."""
     if recipe.translates or len(info.image_shape) != 3 or min(info.image_shape[:2]) <= 8:
         return None
-    height, width, channels = info.image_shape
-    is_photo = channels >= 3 and min(height, width) >= PHOTO_PIXELS
+    is_photo = photo_settings.are_photos(info.image_shape)
     usual, total = USUAL_IMAGES["photos" if is_photo else "mnist"], num_trained_images(recipe, info)
     if total >= usual / 2:
         return None

@@ -3,13 +3,16 @@
 import dataclasses
 import math
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kerasgan.runs import recipes
 from kerasgan.validation import memory
 
 RECIPE = "photos"
+
+PHOTO_PIXELS = 32
+"""Images with at least so many pixels on their short side, in color, count as photos."""
 
 USUAL_SIZE = 32
 """Height and width of images for which the recipe's gamma is meant, in pixels."""
@@ -81,6 +84,31 @@ def fitted(recipe: recipes.Recipe, num_photos: int, given: Collection[str]) -> r
     return dataclasses.replace(recipe, **{name: value for name, value in found.items() if name not in given})
 
 
+def are_photos(shape: Sequence[int | None]) -> bool:
+    """Returns whether images of a shape (height, width, channels) are photos: in color, and not small."""
+    *sides, channels = shape
+    return (channels or 0) >= 3 and all(side is None or side >= PHOTO_PIXELS for side in sides)
+
+
+def of_set(name: str, shape: Sequence[int | None]) -> recipes.Recipe:
+    """Returns the recipe for a set of TensorFlow Datasets: that for photos, or else that for MNIST.
+
+    Photos of at most 64x64 pixels keep their size, others are resized to 64x64. They are not mirrored: of a named set
+    nobody knows whether left and right differ.
+
+    Args:
+        name: of the set.
+        shape: (height, width, channels) of its images, with None for what varies.
+    """
+    if not are_photos(shape):
+        return dataclasses.replace(recipes.get("mnist"), source=name)
+    recipe = recipes.get(RECIPE)
+    height, width = shape[:2]
+    if height is not None and height == width and height <= recipe.image_size and height % 4 == 0:
+        recipe = dataclasses.replace(recipe, image_size=height)
+    return dataclasses.replace(recipe, source=name, flip=False)
+
+
 def with_precision(recipe: recipes.Recipe) -> recipes.Recipe:
     """Returns a recipe that computes in bfloat16 where the processor multiplies it faster.
 
@@ -123,6 +151,7 @@ def described(recipe: recipes.Recipe, num_photos: int) -> str:
         "no penalty" if recipe.gamma is None else f"gamma {recipe.gamma:g}",
         recipe.precision,
         f"{recipe.augment or 'no'} augmentation",
+        "mirrored at random" if recipe.flip else "not mirrored",
     ]
     images = recipe.epochs * recipe.passes_per_epoch * num_photos
     return f"{', '.join(parts)}; {recipe.epochs} epochs, {images:,} images in all"

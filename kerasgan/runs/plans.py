@@ -42,7 +42,7 @@ def make_plan(
             content of a `settings.json`, whole or with `{"recipe": {"base": name, ...}}`; or both, where the second is
             laid over the first, whose data are taken.
         changes: fields of the recipe with their new values, as `kerasgan.runs.overrides.change` takes them. For a
-            folder of photos, fields that are neither here nor in the settings are fitted to it
+            folder or a named set of photos, fields that are neither here nor in the settings are fitted to it
             (`kerasgan.runs.photo_settings`).
         seed: whole number, or None for the seed in the settings, or else 0.
         deterministic: True, or False to follow the settings.
@@ -60,12 +60,8 @@ def make_plan(
     if recipe.kind != "images":
         num = max(1, round((1 - recipe.held_out) * kinds.count(recipe.source, recipe.kind)))
         recipe = kinds.fitted(recipe, num, {*changes, *settings.get("recipe", ())}) if "what" in settings else recipe
-    elif "what" in settings and str(settings["what"]) not in recipes.RECIPES and os.path.isdir(recipe.source):
-        recipe = photo_settings.fitted(recipe, _num_trained(recipe), {*changes, *settings.get("recipe", ())})
-    elif "what" in settings and recipe.translates and "flip" not in {*changes, *settings.get("recipe", ())}:
-        recipe = dataclasses.replace(recipe, flip=False)  # of a named set nobody knows whether left and right differ
-    elif "what" in settings and "precision" not in {*changes, *settings.get("recipe", ())}:
-        recipe = photo_settings.with_precision(recipe)
+    elif "what" in settings:
+        recipe = _fitted(recipe, str(settings["what"]), {*changes, *settings.get("recipe", ())})
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
@@ -73,6 +69,19 @@ def make_plan(
     if guard not in GUARDS:
         raise ValueError(f"The guard must be one of {GUARDS}. Received: guard={str(guard)[:80]!r}.")
     return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True, guard)
+
+
+def _fitted(recipe, what, given):
+    """Returns a recipe for images with the settings that follow from the data and the machine, but for those given."""
+    if what not in recipes.RECIPES and os.path.isdir(recipe.source):
+        return photo_settings.fitted(recipe, _num_trained(recipe), given)
+    if recipe.translates:  # of a named set nobody knows whether left and right differ
+        return recipe if "flip" in given else dataclasses.replace(recipe, flip=False)
+    if what not in recipes.RECIPES and not _is_path(what):
+        shape, num_images = datasets.facts_of_set(what)
+        if photo_settings.are_photos(shape):
+            return photo_settings.fitted(recipe, num_images, given)
+    return recipe if "precision" in given else photo_settings.with_precision(recipe)
 
 
 def _name_and_recipe(settings):
@@ -114,10 +123,14 @@ def _recipe_for(what):
                     stacklevel=4,
                 )
             return what, recipe
-    if os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path("."):
+    if _is_path(what):
         recipe = recipes.get(kinds.RECIPES[kinds.of_source(what)])
         return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipe, source=what)
-    return what, dataclasses.replace(recipes.get("mnist"), source=what)
+    return what, photo_settings.of_set(what, datasets.facts_of_set(what)[0])
+
+
+def _is_path(what):
+    return os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path(".")
 
 
 def _num_trained(recipe):

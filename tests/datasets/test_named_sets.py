@@ -8,7 +8,7 @@ import pytest
 from dataset_helpers import first_batch, values
 from helpers import needs_shared
 
-from kerasgan.datasets import load, load_arrays, stacked_mnist
+from kerasgan.datasets import facts_of_set, load, load_arrays, stacked_mnist
 
 # Digits and TensorFlow Datasets
 
@@ -40,6 +40,13 @@ def test_mnist_has_its_known_class_counts(mnist_folder):
     counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(labels).tolist() == counts
     assert (info.num_images, info.image_shape, info.num_classes) == (60_000, (28, 28, 1), 10)
+
+
+@needs_shared
+def test_facts_of_a_set(mnist_folder):
+    assert facts_of_set("mnist") == ((28, 28, 1), 60_000)
+    with pytest.raises(ValueError, match=r"Received: dataset='minst'. Did you mean 'mnist'"):
+        facts_of_set("minst")
 
 
 @needs_shared

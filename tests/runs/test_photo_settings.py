@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.runs import photo_settings, plans, recipes
+import kerasgan_cli
+from kerasgan import datasets
+from kerasgan.runs import photo_settings, plans, recipes, run_folder
 from kerasgan.validation import memory
 
 PHOTOS = recipes.get("photos")
@@ -94,3 +96,62 @@ def test_the_recipe_of_mnist_computes_as_the_processor_is_fastest(fast, monkeypa
     assert plans.make_plan({"what": "digits"}, {}, None, False).recipe.precision == "float32"
     for settings, changes in (({"what": "mnist"}, {"precision": "float32"}), ({"recipe": {"base": "mnist"}}, {})):
         assert plans.make_plan(settings, changes, None, False).recipe.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "image_size"),
+    [
+        ((28, 28, 1), "mnist", None),
+        ((64, 64, 1), "mnist", None),
+        ((28, 28, 3), "mnist", None),
+        ((32, 32, 3), "photos", 32),
+        ((64, 64, 3), "photos", 64),
+        ((96, 96, 3), "photos", 64),
+        ((48, 64, 3), "photos", 64),
+        ((None, None, 3), "photos", 64),
+    ],
+)
+def test_a_named_set_of_photos_has_their_recipe(shape, name, image_size, monkeypatch):
+    monkeypatch.setattr(datasets, "facts_of_set", lambda source: (shape, 3_000))
+    plan = plans.make_plan({"what": "some_set"}, {}, None, False)
+    expected = dataclasses.replace(recipes.get(name), source="some_set", image_size=image_size)
+    if name == "photos":
+        expected = photo_settings.fitted(dataclasses.replace(expected, flip=False), 3_000, ())
+        assert expected.augment == "diffaugment"
+    else:
+        expected = photo_settings.with_precision(expected)
+    assert (plan.name, plan.recipe) == ("some_set", expected)
+
+
+def test_what_is_given_for_a_named_set_stays(monkeypatch):
+    monkeypatch.setattr(datasets, "facts_of_set", lambda source: ((32, 32, 3), 50_000))
+    plan = plans.make_plan({"what": "some_set"}, {"flip": True, "image_size": 64, "epochs": 2}, None, False)
+    assert (plan.recipe.flip, plan.recipe.image_size, plan.recipe.epochs) == (True, 64, 2)
+    assert plan.recipe.gamma == pytest.approx(4 * PHOTOS.gamma)
+
+
+def test_a_set_of_tensorflow_datasets_is_trained_on_as_photos(tmp_path, monkeypatch, capsys):
+    import tensorflow_datasets as tfds
+
+    class SomeColors(tfds.core.GeneratorBasedBuilder):
+        """Forty photos of one color each."""
+
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(32, 32, 3))})
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {"train": ((number, {"image": np.full((32, 32, 3), number, "uint8")}) for number in range(40))}
+
+        def _generate_examples(self):
+            raise AssertionError("the splits are given as they are")
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
+    small = ["--set", "network_options.width=8", "--set", "passes_per_epoch=1", "--epochs", "1", "--batch-size", "4"]
+    command = ["train", "some_colors", *small, "--log-dir", str(tmp_path / "logs")]
+    assert kerasgan_cli.main(command) == 0
+    assert "resnext (width 8), batch 4, gamma 0.5" in capsys.readouterr().out
+    settings = run_folder.read_settings(tmp_path / "logs" / "00001-some_colors")["recipe"]
+    assert (settings["image_size"], settings["flip"], settings["augment"]) == (32, False, "diffaugment")
