@@ -51,7 +51,8 @@ def make_plan(
     Raises:
         ValueError: for settings that no recipe has, or a recipe that needs a folder without one.
     """
-    name, recipe = _name_and_recipe(settings)
+    facts = _facts(settings)
+    name, recipe = _name_and_recipe(settings, facts)
     recipe = overrides.change(recipe, changes)
     sources = {name: datasets.absolute_source(getattr(recipe, name)) for name in ("source", "targets", "domain_b")}
     if recipe.conditions is not None:
@@ -61,7 +62,7 @@ def make_plan(
         num = max(1, round((1 - recipe.held_out) * kinds.count(recipe.source, recipe.kind)))
         recipe = kinds.fitted(recipe, num, {*changes, *settings.get("recipe", ())}) if "what" in settings else recipe
     elif "what" in settings:
-        recipe = _fitted(recipe, str(settings["what"]), {*changes, *settings.get("recipe", ())})
+        recipe = _fitted(recipe, str(settings["what"]), facts, {*changes, *settings.get("recipe", ())})
     seed = settings.get("seed", 0) if seed is None else seed
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise ValueError(f"The seed must be a whole number of at least 0 and below 2**31. Received: seed={seed!r}.")
@@ -71,27 +72,31 @@ def make_plan(
     return Plan(name, recipe, seed, deterministic or settings.get("deterministic") is True, guard)
 
 
-def _fitted(recipe, what, given):
+def _facts(settings):
+    """Returns the shape and number of the images of a set of TensorFlow Datasets; None for other data."""
+    what = str(settings["what"]) if "what" in settings else None
+    return None if what is None or what in recipes.RECIPES or _is_path(what) else datasets.facts_of_set(what)
+
+
+def _fitted(recipe, what, facts, given):
     """Returns a recipe for images with the settings that follow from the data and the machine, but for those given."""
     if what not in recipes.RECIPES and os.path.isdir(recipe.source):
         return photo_settings.fitted(recipe, _num_trained(recipe), given)
     if recipe.translates:  # of a named set nobody knows whether left and right differ
         return recipe if "flip" in given else dataclasses.replace(recipe, flip=False)
-    if what not in recipes.RECIPES and not _is_path(what):
-        shape, num_images = datasets.facts_of_set(what)
-        if photo_settings.are_photos(shape):
-            return photo_settings.fitted(recipe, num_images, given)
+    if facts is not None and photo_settings.are_photos(facts[0]):
+        return photo_settings.fitted(recipe, facts[1], given)
     return recipe if "precision" in given else photo_settings.with_precision(recipe)
 
 
-def _name_and_recipe(settings):
+def _name_and_recipe(settings, facts):
     """Returns a run's name and recipe: of the settings, of a name or folder, or the settings laid over the latter."""
     if not {"recipe", "what"} & set(settings):
         raise ValueError(
             f"The settings must hold a recipe, as every run's do. Received: {_names(settings)}. For example: "
             '{"recipe": {"base": "photos", "image_size": 32}}.'
         )
-    name, base = _recipe_for(str(settings["what"])) if "what" in settings else (settings.get("name"), None)
+    name, base = _recipe_for(str(settings["what"]), facts) if "what" in settings else (settings.get("name"), None)
     if "recipe" not in settings:
         return name, base
     recipe = _recipe_from(settings["recipe"], base)
@@ -105,7 +110,7 @@ def _name_and_recipe(settings):
     return str(name or settings["recipe"].get("base") or "run"), recipe
 
 
-def _recipe_for(what):
+def _recipe_for(what, facts):
     """Returns the name and the recipe for a recipe's name, a folder or an image set of TensorFlow Datasets."""
     if what in recipes.RECIPES:
         recipe = recipes.get(what)
@@ -126,7 +131,7 @@ def _recipe_for(what):
     if _is_path(what):
         recipe = recipes.get(kinds.RECIPES[kinds.of_source(what)])
         return pathlib.Path(os.path.abspath(what)).name, dataclasses.replace(recipe, source=what)
-    return what, photo_settings.of_set(what, datasets.facts_of_set(what)[0])
+    return what, photo_settings.of_set(what, facts[0])
 
 
 def _is_path(what):
