@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerasgan.conditions import Condition
+from kerasgan.conditions import Classes, Condition
 from kerasgan.networks import blocks
+from kerasgan.networks.auxiliary_classifier import AuxiliaryClassifier, is_weight
 from kerasgan.validation import scalars
 
 NEGATIVE_SLOPE = 0.2
@@ -50,6 +51,8 @@ def resnext(
     norm: str | None = "batch",
     condition: Condition | None = None,
     latent_categories: int = 0,
+    self_modulation: bool = False,
+    auxiliary_classifier: float = 0.0,
 ) -> tuple[keras.Model, keras.Model]:
     """Returns a residual generator and discriminator with grouped convolutions that mirror each other.
 
@@ -90,6 +93,12 @@ def resnext(
         latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
             digits, need not be joined by others between them; 0 for none. See
             `kerasgan.networks.latent_categories.LatentCategories`.
+        self_modulation: whether the latents (and the condition) also scale and shift the channels that enter each block
+            of the generator, by a linear layer after the batch norm there, and so decide at every size, not at the
+            first alone (Chen et al., 2019, arXiv:1810.01365). It starts without effect. It needs batch norm.
+        auxiliary_classifier: weight of the cross-entropy by which the last features of the discriminator learn the
+            classes of real images; 0 for none. Without classes it has no effect. See
+            `kerasgan.networks.auxiliary_classifier.AuxiliaryClassifier`.
 
     Returns:
         A pair of `keras.Model`s: (batch, latent_dim) -> (batch, *image_shape) in [-1, 1], and
@@ -99,7 +108,8 @@ def resnext(
 
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
-            width, number of blocks or classes, or stages without a channel; for another norm; if the condition is an
+            width, number of blocks or classes, or stages without a channel; for another norm; for self-modulation
+            without batch norm; for an `auxiliary_classifier` that is no number of at least 0; if the condition is an
             image, or there are neither latents nor a condition.
 
     Example:
@@ -120,9 +130,22 @@ def resnext(
     condition = blocks.condition_of(num_classes, condition)
     if norm not in NORMS:
         raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
+    if not is_weight(auxiliary_classifier):
+        raise ValueError(
+            "auxiliary_classifier must be a weight, a number of at least 0. Received: "
+            f"auxiliary_classifier={auxiliary_classifier!r}. Use 1.0, or 0 for none."
+        )
+    if type(self_modulation) is not bool:
+        raise ValueError(f"self_modulation must be True or False. Received: self_modulation={self_modulation!r}.")
+    if self_modulation and norm is None:
+        raise ValueError(
+            "Self-modulation scales and shifts what batch norm has normalized. Received: self_modulation=True with "
+            "norm=None. Use norm='batch'."
+        )
     stages = _Stages(image_shape, depth, width, blocks_per_stage, group_width, expansion)
-    inputs = blocks.generator_inputs(latent_dim, condition, latent_categories)
-    return _generator(stages, *inputs, norm), _discriminator(stages, condition)
+    inputs, x = blocks.generator_inputs(latent_dim, condition, latent_categories)
+    generator = _generator(stages, inputs, x, norm, x if self_modulation else None)
+    return generator, _discriminator(stages, condition, auxiliary_classifier)
 
 
 class _Stages:
@@ -150,14 +173,14 @@ class _Stages:
         self.group_width = group_width
         self.expansion = expansion
 
-    def stage(self, x, prefix, norm=None):
-        """Returns the maps after the blocks of one size."""
+    def stage(self, x, prefix, norm=None, modulation=None):
+        """Returns the maps after the blocks of one size; for `modulation` see `_modulated`."""
         name = f"{prefix}_{x.shape[1]}x{x.shape[2]}"
         for number in range(self.blocks_per_stage):
-            x = self._block(x, f"{name}_block{number}", norm)
+            x = self._block(x, f"{name}_block{number}", norm, modulation)
         return x
 
-    def _block(self, x, name, norm):
+    def _block(self, x, name, norm, modulation):
         channels, inner = x.shape[-1], int(x.shape[-1] * self.expansion)
         # A LeakyReLU keeps (1 + slope^2) / 2 of the variance.
         gain = 2 / (1 + NEGATIVE_SLOPE**2)
@@ -165,7 +188,7 @@ class _Stages:
         share = 1.0 if norm else (len(self.sizes) * self.blocks_per_stage) ** -0.5
         first, second = blocks.scaled(share), blocks.scaled(gain * share)
         options = {"use_bias": norm is None}  # a following batch norm subtracts every bias
-        branch = x if norm is None else _activated(x, norm, f"{name}_in")
+        branch = x if norm is None else _activated(x, norm, f"{name}_in", modulation)
         first = first if norm is None else blocks.scaled(gain)
         branch = layers.Conv2D(inner, 1, kernel_initializer=first, name=f"{name}_expand", **options)(branch)
         branch = _activated(branch, norm, f"{name}_expand")
@@ -180,7 +203,7 @@ class _Stages:
         return layers.Add(name=f"{name}_add")([x, branch])
 
 
-def _generator(stages, inputs, x, norm):
+def _generator(stages, inputs, x, norm, modulation):
     height, width, channels = stages.sizes[-1]
     x = layers.Dense(height * width * channels, kernel_initializer=blocks.scaled(1.0), name="g_basis")(x)
     x = layers.Reshape((height, width, channels))(x)
@@ -188,7 +211,7 @@ def _generator(stages, inputs, x, norm):
         if x.shape[1:3] != size[:2]:
             x = _conv1x1(x, size[-1], f"g_{size[0]}x{size[1]}_widths")
             x = layers.UpSampling2D(2, name=f"g_{size[0]}x{size[1]}_up")(x)
-        x = stages.stage(x, "g", norm)
+        x = stages.stage(x, "g", norm, modulation)
     x = _activated(x, norm, "g_out")
     # Each pixel of the image sums over 4 of the 16 weights of each channel; Keras's "fan out" is all 16.
     pixels = blocks.scaled(4.0, mode="fan_out")
@@ -199,7 +222,7 @@ def _generator(stages, inputs, x, norm):
     return blocks.model(inputs, images, "generator")
 
 
-def _discriminator(stages, condition):
+def _discriminator(stages, condition, auxiliary_classifier):
     image = keras.Input(stages.image_shape, name="image")
     given = None if condition is None else condition.input()
     from_image = layers.Conv2D(
@@ -215,14 +238,30 @@ def _discriminator(stages, condition):
     # Keras's "fan in" counts all channels, though a depthwise convolution sums each channel by itself.
     whole = blocks.scaled(1.0, mode="fan_out")
     x = layers.DepthwiseConv2D(x.shape[1:3], depthwise_initializer=whole, name="d_basis")(x)
-    logit = blocks.project(layers.Flatten()(x), given, condition)
+    x = layers.Flatten()(x)
+    if auxiliary_classifier and isinstance(condition, Classes):
+        x = AuxiliaryClassifier(condition.num_classes, auxiliary_classifier, name="d_classes")(x, given)
+    logit = blocks.project(x, given, condition)
     return blocks.model([image] if given is None else [image, given], logit, "discriminator")
 
 
-def _activated(x, norm, name):
+def _activated(x, norm, name, modulation=None):
     if norm == "batch":
         x = blocks.batch_norm(name=f"{name}_norm")(x)
+    if modulation is not None:
+        x = _modulated(x, modulation, name)
     return layers.LeakyReLU(NEGATIVE_SLOPE, name=f"{name}_activation")(x)
+
+
+def _modulated(x, modulation, name):
+    """Returns maps whose channels are scaled and shifted by linear functions of `modulation`, (batch, size)."""
+
+    def of_channels(part, start):
+        linear = layers.Dense(x.shape[-1], kernel_initializer="zeros", bias_initializer=start, name=f"{name}_{part}")
+        return layers.Reshape((1, 1, x.shape[-1]))(linear(modulation))
+
+    scaled = layers.Multiply(name=f"{name}_scaled")([x, of_channels("gain", "ones")])
+    return layers.Add(name=f"{name}_shifted")([scaled, of_channels("shift", "zeros")])
 
 
 def _conv1x1(x, filters, name):

@@ -144,7 +144,12 @@ def multiplies_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
 
 def described(recipe: recipes.Recipe, num_photos: int) -> str:
     """Returns one line about the settings of a training on photos."""
-    options = ", ".join(f"{name} {value}" for name, value in recipe.network_options.items())
+    without_classes = () if recipe.conditional else ("auxiliary_classifier",)  # which has no effect then
+    options = ", ".join(
+        name if value is True else f"{name} {value}"
+        for name, value in recipe.network_options.items()
+        if name not in without_classes
+    )
     parts: list[Any] = [
         f"{recipe.network} ({options})" if options else recipe.network,
         f"batch {recipe.batch_size}",

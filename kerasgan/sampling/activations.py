@@ -52,12 +52,23 @@ def kernel_of(layer: keras.layers.Layer) -> Any:
 
 
 def weighted_layers(network: keras.Model, inputs: Any) -> list[keras.layers.Layer]:
-    """Returns the layers with a kernel, in the order in which they are called; embeddings of labels are left out."""
+    """Returns the layers with a kernel, in the order in which they are called.
+
+    Embeddings of labels are left out, and so are layers that get the same inputs as the first: those by which latents
+    modulate later maps.
+    """
     found: list[keras.layers.Layer] = []
+    first: list[Any] = []
 
     def seen(layer, given, outputs):
-        if kernel_of(layer) is not None and not isinstance(layer, keras.layers.Embedding):
-            found.append(layer)
+        if (
+            kernel_of(layer) is None
+            or isinstance(layer, keras.layers.Embedding)
+            or any(given is each for each in first)
+        ):
+            return
+        found.append(layer)
+        first.extend([given] if not first else [])
 
     run(network, inputs, seen)
     return found

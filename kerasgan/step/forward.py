@@ -22,7 +22,7 @@ from kerasgan.validation import networks
 def generate(gan: Any, latents: Any, condition: Any) -> tuple[Any, Any]:
     """Returns generated images, and the sum of the losses that the generator's layers added."""
     images = backend.call_network(gan.generator, network_inputs(latents, condition), training=True)
-    return images, layer_losses(gan.generator)
+    return images, layer_losses(gan.generator) + mean_image_loss(gan.generator, batch_size(images))
 
 
 def discriminate(gan: Any, images: Any, condition: Any, training: bool, random: BatchRandom | None) -> tuple[Any, Any]:
@@ -44,6 +44,8 @@ def discriminate_pair(
 ) -> tuple[Any, Any, Any]:
     """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses.
 
+    Of the losses that a layer adds for each image, the mean over the real images counts.
+
     A discriminator that evaluates each image by itself is called once, on both kinds together. One that normalizes
     across the batch is called on each kind apart, as the DCGAN paper's authors do, so that the statistics of neither
     reveal the other.
@@ -52,11 +54,12 @@ def discriminate_pair(
         both = ops.concatenate([images, ops.cast(fake_images, images.dtype)], axis=0)
         logits, losses = discriminate(gan, both, repeat_condition(condition, 2), True, random.of_parts(2))
         real_logits, fake_logits = ops.split(logits, 2)
-        return real_logits, fake_logits, losses
+        return real_logits, fake_logits, losses + mean_image_loss(gan.discriminator, batch_size(images))
     real_logits, real_losses = discriminate(gan, images, condition, True, random)
+    image_loss = mean_image_loss(gan.discriminator, batch_size(images))
     fake_logits, fake_losses = discriminate(gan, fake_images, condition, True, random)
     # Halved, these are the losses of one call on both kinds: weight penalties count once.
-    return real_logits, fake_logits, (real_losses + fake_losses) / 2
+    return real_logits, fake_logits, (real_losses + fake_losses) / 2 + image_loss
 
 
 def mean_losses(gan: Any, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:
@@ -89,8 +92,21 @@ def draw_latents(gan: Any, images: Any, random: BatchRandom) -> Any:
 
 
 def layer_losses(network: keras.Model) -> Any:
-    """Returns the sum of weight penalties and `add_loss` terms of the network's last call; 0.0 without any."""
-    losses = [ops.cast(ops.sum(loss), "float32") for loss in network.losses]
+    """Returns the sum of weight penalties and scalar `add_loss` terms of the network's last call; 0.0 without any."""
+    return _sum([loss for loss in network.losses if not _is_of_images(loss)])
+
+
+def mean_image_loss(network: keras.Model, count: Any) -> Any:
+    """Returns the mean over the first `count` images of the `add_loss` terms (batch,) of the network's last call."""
+    return _sum([ops.mean(loss[:count]) for loss in network.losses if _is_of_images(loss)])
+
+
+def _is_of_images(loss):
+    return len(loss.shape) == 1
+
+
+def _sum(losses):
+    losses = [ops.cast(ops.sum(loss), "float32") for loss in losses]
     return ops.sum(ops.stack(losses)) if losses else ops.zeros(())
 
 

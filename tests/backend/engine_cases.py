@@ -15,6 +15,12 @@ import kerasgan
 from kerasgan import augment, backend, conditions, ema, objectives, penalties, reconstruction, updates
 
 LATENT_DIM = 4
+RESNEXT = {
+    "categories": {"latent_categories": 3},
+    "modulated": {"num_classes": 3, "self_modulation": True, "auxiliary_classifier": 0.5},
+}
+"""Options of `resnext`."""
+
 SHAPES = {"signals": (32, 2), "sounds": (64, 2), "volumes": (8, 8, 8, 1)}
 STEPS = 2
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
@@ -116,6 +122,8 @@ def cases():
         options = {"updates": UPDATES[rule], "reconstruction": reconstruction.L1(10.0)}
         found[f"{rule}; translation"] = "translation", {"ema": ema.EMA(50)}, options
     found["one stage; categories"] = "categories", {"ema": ema.EMA(50)}, {"updates": "one_stage"}
+    classifier = {"updates": "one_stage", "objective": "relativistic", "penalties": penalties.R1(0.1, every=2)}
+    found["one stage; modulated, with a classifier"] = "modulated", {"num_classes": 3}, classifier
     found["cycle, pool"] = "cycle", {}, {"pool_images": 10}
     found["cycle, simultaneous"] = "cycle", {}, {"pool_images": 0, "updates": "simultaneous", "identity": 0.0}
     found["own values"] = "dense", {}, own_values.OPTIONS
@@ -140,8 +148,8 @@ def make_case(name, **changes):
         generator, discriminator = make(*given, **options_of_networks)
     elif networks == "classes":
         generator, discriminator = kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=8, depth=1, num_classes=3)
-    elif networks == "categories":
-        options_of_networks = {"width": 4, "group_width": 2, "latent_categories": 3}
+    elif networks in RESNEXT:
+        options_of_networks = {"width": 4, "group_width": 2} | RESNEXT[networks]
         generator, discriminator = kerasgan.networks.resnext((8, 8, 1), LATENT_DIM, **options_of_networks)
     else:
         for_generator, for_discriminator = NETWORKS[networks]
@@ -199,6 +207,7 @@ def trained(name):
 
 ORDINARY = [
     "one stage; categories",
+    "one stage; modulated, with a classifier",
     "alternating; spectral norm, averaged",
     "alternating, two; layer losses",
     "simultaneous; batch norm",

@@ -53,7 +53,7 @@ def make(kind):
             keras.config.set_dtype_policy("mixed_bfloat16")
         network = getattr(kerasgan.networks, kind if kind in ("resnet", "resnext") else "mlp")
         network = kerasgan.networks.dcgan if kind in ("dcgan", "averaged") else network
-        options = {"group_width": 4} if kind == "resnext" else {}
+        options = {"group_width": 4, "self_modulation": True} if kind == "resnext" else {}
         options |= {"latent_categories": 3} if kind in ("resnext", "conditional") else {}
         networks = network((8, 8, 1), latent_dim=LATENT_DIM, width=8, num_classes=num_classes, **options)
         keras.config.set_dtype_policy("float32")

@@ -64,6 +64,14 @@ def test_precision_follows_the_processor(flags, expected, tmp_path):
     assert photo_settings.multiplies_bfloat16(str(tmp_path / "missing")) is False
 
 
+def test_what_is_said_of_the_network_is_what_has_an_effect():
+    options = {"width": 16, "self_modulation": True, "auxiliary_classifier": 0.5}
+    recipe = fitted(network_options=options)
+    assert photo_settings.described(recipe, 10_000).startswith("resnext (width 16, self_modulation), batch 16")
+    said = photo_settings.described(dataclasses.replace(recipe, conditional=True), 10_000)
+    assert said.startswith("resnext (width 16, self_modulation, auxiliary_classifier 0.5), batch 16")
+
+
 @pytest.fixture
 def folder(tmp_path):
     for number in range(12):
@@ -152,6 +160,6 @@ def test_a_set_of_tensorflow_datasets_is_trained_on_as_photos(tmp_path, monkeypa
     small = ["--set", "network_options.width=8", "--set", "passes_per_epoch=1", "--epochs", "1", "--batch-size", "4"]
     command = ["train", "some_colors", *small, "--log-dir", str(tmp_path / "logs")]
     assert kerasgan_cli.main(command) == 0
-    assert "resnext (width 8), batch 4, gamma 0.5" in capsys.readouterr().out
+    assert "resnext (width 8, self_modulation), batch 4, gamma 0.5" in capsys.readouterr().out
     settings = run_folder.read_settings(tmp_path / "logs" / "00001-some_colors")["recipe"]
     assert (settings["image_size"], settings["flip"], settings["augment"]) == (32, False, "diffaugment")

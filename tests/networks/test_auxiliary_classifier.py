@@ -1,0 +1,150 @@
+"""The classifier within a discriminator: its loss by hand, on real images alone, and the game that stays as it is."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from scipy import special
+
+import kerasgan
+from kerasgan.networks import resnext
+from kerasgan.networks.auxiliary_classifier import AuxiliaryClassifier
+
+RNG = np.random.default_rng(0)
+FEATURES = RNG.normal(size=(6, 4)).astype("float32")
+LABELS = np.array([0, 1, 2, 0, 1, 2], "int32")
+WEIGHT = 0.7
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_it_adds_the_cross_entropy_of_each_image_and_returns_the_features():
+    layer = AuxiliaryClassifier(3, WEIGHT)
+    assert np.array_equal(array(layer(FEATURES, LABELS, training=True)), FEATURES)
+    assert array(layer.losses[0]) == pytest.approx(WEIGHT * np.log(3))  # it starts from 0
+    layer.set_weights([RNG.normal(size=weight.shape) for weight in layer.get_weights()])
+    kernel, bias = layer.get_weights()
+    expected = -special.log_softmax(FEATURES @ kernel + bias, axis=1)[np.arange(6), LABELS]
+    for labels in (LABELS, LABELS[:, None]):
+        layer(FEATURES, labels, training=True)
+        assert array(layer.losses[0]) == pytest.approx(WEIGHT * expected, rel=1e-5)
+
+
+def test_in_inference_it_does_nothing():
+    layer = AuxiliaryClassifier(3, WEIGHT)
+    assert np.array_equal(array(layer(FEATURES, LABELS)), FEATURES) and layer.losses == []
+
+
+@pytest.mark.parametrize("weight", [0, -1.0, np.nan, np.inf, True, "1"])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(ValueError, match=r"weight must be a positive number\. Received: weight="):
+        AuxiliaryClassifier(3, weight)
+    if weight != 0:
+        with pytest.raises(ValueError, match="auxiliary_classifier must be a weight"):
+            resnext((8, 8, 1), 4, width=4, auxiliary_classifier=weight)
+
+
+def test_without_classes_the_network_has_none():
+    for options in ({}, {"condition": kerasgan.conditions.Vector(2)}):
+        _, discriminator = resnext((8, 8, 1), 4, width=4, auxiliary_classifier=1.0, **options)
+        assert not any(isinstance(layer, AuxiliaryClassifier) for layer in discriminator.layers)
+
+
+def conditional_gan(updates, classifier=WEIGHT, batch_norm=False, **options):
+    """A GAN of classes with nonzero weights everywhere; with batch norm, its discriminator is called on each kind."""
+    keras.utils.set_random_seed(0)
+    generator, discriminator = resnext(
+        (8, 8, 1), 4, width=8, group_width=4, num_classes=3, auxiliary_classifier=classifier
+    )
+    if batch_norm:
+        images, labels = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+        normed = keras.layers.BatchNormalization()(images)
+        discriminator = keras.Model([images, labels], discriminator([normed, labels]))
+    random = np.random.default_rng(1)
+    for weight in discriminator.trainable_weights:
+        if not weight.path.startswith("d_classes") and "/d_classes/" not in weight.path:
+            weight.assign(weight + 0.3 * random.normal(size=weight.shape))
+    gan = kerasgan.GAN(generator, discriminator, 4, num_classes=3, seed=0)
+    sgd = keras.optimizers.SGD
+    gan.compile(sgd(1.0), sgd(1.0), updates=updates, **options)
+    return gan
+
+
+def moved(gan, images, labels):
+    """How far a step of SGD moves each weight, by the end of its path: its gradient."""
+    weights = {
+        f"{network} {number} {weight.path}": weight
+        for network in ("generator", "discriminator")
+        for number, weight in enumerate(getattr(gan, network).trainable_weights)
+    }
+    before = {name: weight.numpy() for name, weight in weights.items()}
+    gan.train_on_batch(images, labels)
+    return {name: before[name] - weight.numpy() for name, weight in weights.items()}
+
+
+@pytest.fixture
+def batch():
+    return RNG.uniform(-1, 1, (6, 8, 8, 1)).astype("float32"), LABELS
+
+
+def of_classifier(found):
+    return [value for name, value in found.items() if "d_classes" in name]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_it_learns_from_real_images_alone(updates, batch_norm, batch):
+    """At zero weights the gradient of its bias is the mean of 1/3 - (1 for the class), and that of its kernel theirs
+    times the features."""
+    gan = conditional_gan(updates, batch_norm=batch_norm)
+    inner = next(layer for layer in gan.discriminator._flatten_layers() if layer.name == "d_classes")
+    features = []
+    call = inner.call
+    inner.call = lambda given, *args, **options: (features.append(given), call(given, *args, **options))[1]
+    gan.run_eagerly = True
+    kernel, bias = of_classifier(moved(gan, *batch))
+    real = array(features[0])[:6]
+    errors = WEIGHT * (1 / 3 - np.eye(3)[LABELS]) / 6
+    assert bias == pytest.approx(errors.sum(axis=0), abs=1e-6)
+    assert kernel == pytest.approx(real.T @ errors, rel=1e-3, abs=1e-5) and np.abs(kernel).max() > 1e-3
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous", "one_stage"])
+def test_the_generator_does_not_learn_from_it(updates, batch):
+    """Its gradients are the same to the last bit; of the discriminator's, only those of the features differ."""
+    with_one, without = (moved(conditional_gan(updates, weight), *batch) for weight in (WEIGHT, 1e-30))
+    for name, gradient in without.items():
+        same = np.allclose(gradient, with_one[name], rtol=1e-4, atol=1e-6)
+        assert same or "d_classes" in name or (updates == "alternating" and name.startswith("generator"))
+    of_generator = [name for name in without if name.startswith("generator")]
+    assert of_generator and max(np.abs(without[name]).max() for name in of_generator) > 1e-4
+
+
+def test_one_stage_has_the_gradients_of_two_passes(batch):
+    penalty = kerasgan.penalties.R1(0.5)
+    gans = [conditional_gan(rule, penalties=penalty) for rule in ("one_stage", "simultaneous")]
+    for gan in gans:  # a classifier that has learned something sends gradients to the features
+        gan.discriminator.get_layer("d_classes").set_weights([0.5 * np.eye(8, 3), np.zeros(3)])
+    one, two = (moved(gan, *batch) for gan in gans)
+    for name, gradient in two.items():
+        assert one[name] == pytest.approx(gradient, rel=1e-3, abs=1e-5 * max(float(np.abs(gradient).max()), 1e-3))
+
+
+def test_features_come_to_tell_the_classes_apart(tmp_path):
+    """Brightness is the class."""
+    labels = RNG.integers(0, 3, 128).astype("int32")
+    images = (0.3 * RNG.normal(size=(128, 8, 8, 1)) + 0.5 * (labels[:, None, None, None] - 1)).clip(-1, 1)
+    gan = conditional_gan("one_stage", classifier=1.0)
+    gan.compile(keras.optimizers.Adam(5e-3), "adam", updates="one_stage")
+    gan.fit(images.astype("float32"), labels, batch_size=32, epochs=30, verbose=0)
+    layer = gan.discriminator.get_layer("d_classes")
+    features = keras.Model(gan.discriminator.inputs, layer.output)
+    kernel, bias = layer.get_weights()
+    seen = (array(features([images, labels])) @ kernel + bias).argmax(axis=1)
+    assert np.mean(seen == labels) > 0.8
+    gan.discriminator.save(tmp_path / "discriminator.keras")
+    again = keras.saving.load_model(tmp_path / "discriminator.keras")
+    assert np.array_equal(array(again([images, labels])), array(gan.discriminator([images, labels])))
+    assert again.get_layer("d_classes").weight == 1.0
