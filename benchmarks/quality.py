@@ -158,7 +158,8 @@ def _cell(figure, form):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(tables.TABLES))
-    parser.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: the table's)")
+    parser.add_argument("--seeds", type=int, help="how many: 0, 1, ... (default: the table's)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of these seeds (default: 0)")
     parser.add_argument("--rows", nargs="+", help="only these rows of ours (default: all)")
     parser.add_argument("--epochs", type=int, help="of each run (default: the table's)")
     parser.add_argument("--folder", help="for `photos`: the folder, with a sub-folder for each class")
@@ -186,7 +187,7 @@ def main():
     work = [
         (options.name, row, seed, options.epochs, threads, options.folder, options.pictures)
         for row in table.rows
-        for seed in range(seeds)
+        for seed in range(options.first_seed, options.first_seed + seeds)
     ]
     context = multiprocessing.get_context("spawn")
     # A fresh process for each run: TensorFlow keeps the thread settings and caches of the one before.
@@ -211,6 +212,7 @@ def main():
 
 def _facts(options, seeds):
     command = f"python benchmarks/quality.py {options.name} --seeds {seeds}"
+    command += f" --first-seed {options.first_seed}" if options.first_seed else ""
     command += f" --epochs {options.epochs}" if options.epochs else ""
     command += f" --rows {' '.join(options.rows)}" if options.rows else ""
     command += f" --threads {options.threads}" if options.threads else ""

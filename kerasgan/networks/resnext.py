@@ -17,7 +17,7 @@ NEGATIVE_SLOPE = 0.2
 FULL_WIDTH_STAGES = 2
 """The smallest maps, which have all channels; each larger one has half the channels of the one before."""
 
-NORMS = (None, "batch")
+NORMS = ("batch", "pixel", None)
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
@@ -87,15 +87,17 @@ def resnext(
         num_classes: number of classes of the labels; None for a pair without labels. With labels, the generator takes
             latents and labels and the discriminator images and labels, each label int32 in [0, num_classes);
             see `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
-        norm: `"batch"` for a generator with batch norm before the activations; None for one whose blocks start as the
-            identity.
+        norm: what is normalized before the activations of the generator: `"batch"` for batch norm; `"pixel"` for the
+            channels of each pixel, divided by their root mean square and scaled (Karras et al., 2018,
+            arXiv:1710.10196), so that samples do not depend on the others of a batch in training, which matters for
+            small batches; None for none, and blocks that start as the identity.
         condition: classes, labels or numbers of `kerasgan.conditions`, or None: see `dcgan`.
         latent_categories: of how many categories the latents choose one, so that samples of separate kinds, such as
             digits, need not be joined by others between them; 0 for none. See
             `kerasgan.networks.latent_categories.LatentCategories`.
         self_modulation: whether the latents (and the condition) also scale and shift the channels that enter each block
-            of the generator, by a linear layer after the batch norm there, and so decide at every size, not at the
-            first alone (Chen et al., 2019, arXiv:1810.01365). It starts without effect. It needs batch norm.
+            of the generator, by a linear layer after the norm there, and so decide at every size, not at the first
+            alone (Chen et al., 2019, arXiv:1810.01365). It starts without effect, and needs a norm.
         auxiliary_classifier: weight of the cross-entropy by which the last features of the discriminator learn the
             classes of real images; 0 for none. Without classes it has no effect. See
             `kerasgan.networks.auxiliary_classifier.AuxiliaryClassifier`.
@@ -109,7 +111,7 @@ def resnext(
     Raises:
         ValueError: if the image size is not a multiple of 4, is below 8, or does not halve `depth` times; for a bad
             width, number of blocks or classes, or stages without a channel; for another norm; for self-modulation
-            without batch norm; for an `auxiliary_classifier` that is no number of at least 0; if the condition is an
+            without a norm; for an `auxiliary_classifier` that is no number of at least 0; if the condition is an
             image, or there are neither latents nor a condition.
 
     Example:
@@ -129,7 +131,7 @@ def resnext(
     image_shape, depth = blocks.halvings(image_shape, depth)
     condition = blocks.condition_of(num_classes, condition)
     if norm not in NORMS:
-        raise ValueError(f"norm must be None or 'batch'. Received: norm={norm!r}. 'batch' is the default.")
+        raise ValueError(f"norm must be 'batch', 'pixel' or None. Received: norm={norm!r}. 'batch' is the default.")
     if not is_weight(auxiliary_classifier):
         raise ValueError(
             "auxiliary_classifier must be a weight, a number of at least 0. Received: "
@@ -139,8 +141,8 @@ def resnext(
         raise ValueError(f"self_modulation must be True or False. Received: self_modulation={self_modulation!r}.")
     if self_modulation and norm is None:
         raise ValueError(
-            "Self-modulation scales and shifts what batch norm has normalized. Received: self_modulation=True with "
-            "norm=None. Use norm='batch'."
+            "Self-modulation scales and shifts what a norm has brought to unit size. Received: self_modulation=True "
+            "with norm=None. Use norm='pixel'."
         )
     stages = _Stages(image_shape, depth, width, blocks_per_stage, group_width, expansion)
     inputs, x = blocks.generator_inputs(latent_dim, condition, latent_categories)
@@ -187,7 +189,7 @@ class _Stages:
         # Three convolutions a block: each of the first two is scaled by blocks^(-1/4), its variance by blocks^(-1/2).
         share = 1.0 if norm else (len(self.sizes) * self.blocks_per_stage) ** -0.5
         first, second = blocks.scaled(share), blocks.scaled(gain * share)
-        options = {"use_bias": norm is None}  # a following batch norm subtracts every bias
+        options = {"use_bias": norm != "batch"}  # which subtracts every bias
         branch = x if norm is None else _activated(x, norm, f"{name}_in", modulation)
         first = first if norm is None else blocks.scaled(gain)
         branch = layers.Conv2D(inner, 1, kernel_initializer=first, name=f"{name}_expand", **options)(branch)
@@ -246,8 +248,9 @@ def _discriminator(stages, condition, auxiliary_classifier):
 
 
 def _activated(x, norm, name, modulation=None):
-    if norm == "batch":
-        x = blocks.batch_norm(name=f"{name}_norm")(x)
+    if norm is not None:
+        make = blocks.batch_norm if norm == "batch" else layers.RMSNormalization
+        x = make(name=f"{name}_norm")(x)
     if modulation is not None:
         x = _modulated(x, modulation, name)
     return layers.LeakyReLU(NEGATIVE_SLOPE, name=f"{name}_activation")(x)

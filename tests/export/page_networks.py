@@ -93,7 +93,7 @@ NETWORKS = {
     "dcgan": lambda: kerasgan.networks.dcgan((8, 8, 1), LATENT_DIM, width=5)[0],
     "resnet": lambda: kerasgan.networks.resnet((8, 8, 3), LATENT_DIM, width=4, num_classes=CLASSES)[0],
     "resnext": lambda: kerasgan.networks.resnext(
-        (16, 16, 3), LATENT_DIM, width=8, group_width=4, num_classes=CLASSES, self_modulation=True
+        (16, 16, 3), LATENT_DIM, width=8, group_width=4, num_classes=CLASSES, norm="pixel", self_modulation=True
     )[0],
     "mlp": lambda: kerasgan.networks.mlp((8, 8, 1), LATENT_DIM, width=7, scale=2.0)[0],
 }

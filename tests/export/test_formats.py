@@ -51,9 +51,12 @@ def make(kind):
     else:
         if kind == "bfloat16":
             keras.config.set_dtype_policy("mixed_bfloat16")
-        network = getattr(kerasgan.networks, kind if kind in ("resnet", "resnext") else "mlp")
+        network = getattr(
+            kerasgan.networks, {"resnet": "resnet", "resnext": "resnext", "pixel": "resnext"}.get(kind, "mlp")
+        )
         network = kerasgan.networks.dcgan if kind in ("dcgan", "averaged") else network
-        options = {"group_width": 4, "self_modulation": True} if kind == "resnext" else {}
+        options = {"group_width": 4, "self_modulation": True} if kind in ("resnext", "pixel") else {}
+        options |= {"norm": "pixel"} if kind == "pixel" else {}
         options |= {"latent_categories": 3} if kind in ("resnext", "conditional") else {}
         networks = network((8, 8, 1), latent_dim=LATENT_DIM, width=8, num_classes=num_classes, **options)
         keras.config.set_dtype_policy("float32")
@@ -71,7 +74,7 @@ def gans():
     return functools.cache(make)
 
 
-KINDS = ("dcgan", "resnet", "resnext", "mlp", "conditional", "averaged", "bfloat16", "own")
+KINDS = ("dcgan", "resnet", "resnext", "pixel", "mlp", "conditional", "averaged", "bfloat16", "own")
 CASES = [
     # OpenVINO's converter takes seconds.
     pytest.param(format, kind, marks=[pytest.mark.slow] if (format, kind) in SLOW else [])

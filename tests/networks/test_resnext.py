@@ -31,7 +31,7 @@ def named(model, end):
     return {layer.name: layer.output.shape[1:] for layer in model.layers if layer.name.endswith(end)}
 
 
-@pytest.mark.parametrize("norm", [None, "batch"])
+@pytest.mark.parametrize("norm", [None, "batch", "pixel"])
 @pytest.mark.parametrize(("shape", "smallest"), [((28, 28, 1), 7), ((32, 32, 3), 4), ((24, 48, 4), 6)])
 def test_shapes_and_ranges(shape, smallest, norm):
     generator, discriminator = pair(shape, norm=norm)
@@ -80,7 +80,7 @@ def test_a_grouped_convolution_joins_the_channels_of_one_group_only():
         assert np.allclose(found[0, :, :, output], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("norm", [None, "batch"])
+@pytest.mark.parametrize("norm", [None, "batch", "pixel"])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3)])
 def test_it_starts_alive(shape, norm):
     generator, discriminator = pair(shape, width=64, group_width=8, norm=norm)
@@ -101,6 +101,19 @@ def test_without_norm_its_blocks_start_as_the_identity():
                 assert np.array_equal(skip, total) and np.any(skip)
 
 
+def test_the_pixel_norm_by_hand_and_samples_that_do_not_depend_on_the_batch():
+    generator, _ = pair(norm="pixel")
+    perturb(generator)
+    layer = generator.get_layer("g_8x8_block0_in_norm")
+    given, found = keras.Model(generator.inputs, [layer.input, layer.output])(LATENTS)
+    given, found = (keras.ops.convert_to_numpy(each) for each in (given, found))
+    root = np.sqrt(np.mean(given**2, axis=-1, keepdims=True))
+    assert np.allclose(found, given / root * keras.ops.convert_to_numpy(layer.scale), atol=1e-3)
+    together = keras.ops.convert_to_numpy(generator(LATENTS, training=True))
+    alone = keras.ops.convert_to_numpy(generator(LATENTS[:1], training=False))
+    assert np.allclose(together[:1], alone, atol=1e-5)
+
+
 @pytest.mark.parametrize("norm", [None, "batch"])
 def test_each_image_is_evaluated_by_itself(norm):
     _, discriminator = pair(norm=norm)
@@ -112,7 +125,7 @@ def test_each_image_is_evaluated_by_itself(norm):
     assert np.std(logits) > 0.01
 
 
-@pytest.mark.parametrize("options", [{}, {"num_classes": 3, "norm": "batch"}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"num_classes": 3, "norm": "batch"}, {"norm": "pixel"}], ids=str)
 def test_saved_and_loaded_it_computes_the_same(options, tmp_path):
     generator, discriminator = pair(**options)
     perturb(generator, discriminator)
@@ -124,7 +137,7 @@ def test_saved_and_loaded_it_computes_the_same(options, tmp_path):
         assert np.array_equal(loaded(inputs), model(inputs))
 
 
-@pytest.mark.parametrize(("updates", "norm"), [("one_stage", None), ("alternating", "batch")])
+@pytest.mark.parametrize(("updates", "norm"), [("one_stage", None), ("alternating", "batch"), ("one_stage", "pixel")])
 def test_every_weight_learns(updates, norm):
     """Convolutions that start at 0 learn first, and the layers before them after that."""
     gan = kerasgan.GAN(*pair(norm=norm), latent_dim=5, seed=0)

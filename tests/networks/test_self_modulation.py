@@ -21,10 +21,11 @@ def modulating(network):
     return [layer for layer in network.layers if layer.name.endswith(("_gain", "_shift"))]
 
 
+@pytest.mark.parametrize("norm", ["batch", "pixel"])
 @pytest.mark.parametrize("num_classes", [None, 3])
-def test_it_starts_without_effect(num_classes):
+def test_it_starts_without_effect(num_classes, norm):
     given = LATENTS if num_classes is None else [LATENTS, LABELS]
-    plain, modulated = (generator(num_classes=num_classes, self_modulation=which) for which in (False, True))
+    plain, modulated = (generator(num_classes=num_classes, norm=norm, self_modulation=which) for which in (False, True))
     assert len(modulating(modulated)) == 2 * 2 and modulating(plain) == []
     for weight in plain.weights:  # those have the same names, so that a run can go on from one without
         twin = next(each for each in modulated.weights if each.path == weight.path)
@@ -57,8 +58,8 @@ def test_it_is_trained(updates):
     assert all(np.any(layer.get_weights()[0] != 0) for layer in modulating(gan.generator))
 
 
-def test_it_needs_batch_norm():
-    with pytest.raises(ValueError, match=r"Received: self_modulation=True with norm=None. Use norm='batch'."):
+def test_it_needs_a_norm():
+    with pytest.raises(ValueError, match=r"Received: self_modulation=True with norm=None\. Use norm='pixel'\."):
         generator(norm=None, self_modulation=True)
 
 
