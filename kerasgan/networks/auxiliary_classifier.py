@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from kerasgan.validation import scalars
+
 
 @keras.saving.register_keras_serializable(package="kerasgan")
 class AuxiliaryClassifier(layers.Layer):
@@ -21,13 +23,13 @@ class AuxiliaryClassifier(layers.Layer):
     The classifier starts from 0, and computes in float32. In inference the layer does nothing.
 
     Args:
-        num_classes: number of classes.
+        num_classes: number of classes, at least 2.
         weight: of the cross-entropy, positive.
 
     Shapes: features (batch, n) and labels, int32 (batch,) or (batch, 1), to the features.
 
     Raises:
-        ValueError: if `weight` is not a positive number.
+        ValueError: for fewer classes, or a weight that is not a positive number.
 
     Reference: Odena et al., 2017 (AC-GAN), arXiv:1610.09585.
     """
@@ -36,7 +38,7 @@ class AuxiliaryClassifier(layers.Layer):
         super().__init__(**({"dtype": "float32"} | options))
         if not is_weight(weight) or weight == 0:
             raise ValueError(f"weight must be a positive number. Received: weight={weight!r}. Use 1.0.")
-        self.num_classes, self.weight = num_classes, float(weight)
+        self.num_classes, self.weight = scalars.whole_number("num_classes", num_classes, 2), float(weight)
 
     def build(self, features_shape: tuple[int | None, ...], labels_shape: tuple[int | None, ...]) -> None:
         self.classifier_kernel = self.add_weight(

@@ -57,21 +57,15 @@ def weighted_layers(network: keras.Model, inputs: Any) -> list[keras.layers.Laye
     Embeddings of labels are left out, and so are layers that get the same inputs as the first: those by which latents
     modulate later maps.
     """
-    found: list[keras.layers.Layer] = []
-    first: list[Any] = []
+    found: list[tuple[keras.layers.Layer, Any]] = []
 
     def seen(layer, given, outputs):
-        if (
-            kernel_of(layer) is None
-            or isinstance(layer, keras.layers.Embedding)
-            or any(given is each for each in first)
-        ):
-            return
-        found.append(layer)
-        first.extend([given] if not first else [])
+        weighted = kernel_of(layer) is not None and not isinstance(layer, keras.layers.Embedding)
+        if weighted and not (found and given is found[0][1]):
+            found.append((layer, given))
 
     run(network, inputs, seen)
-    return found
+    return [layer for layer, _ in found]
 
 
 def inputs_of(network: keras.Model, inputs: Any, wanted: keras.layers.Layer) -> Any:

@@ -46,6 +46,12 @@ def test_a_weight_that_is_none_is_refused(weight):
             resnext((8, 8, 1), 4, width=4, auxiliary_classifier=weight)
 
 
+@pytest.mark.parametrize("num_classes", [1, 2.5, "3"])
+def test_fewer_than_two_classes_are_refused(num_classes):
+    with pytest.raises(ValueError, match="Received: num_classes="):
+        AuxiliaryClassifier(num_classes)
+
+
 def test_without_classes_the_network_has_none():
     for options in ({}, {"condition": kerasgan.conditions.Vector(2)}):
         _, discriminator = resnext((8, 8, 1), 4, width=4, auxiliary_classifier=1.0, **options)
