@@ -15,10 +15,9 @@ class AuxiliaryClassifier(layers.Layer):
 
     So the features of a conditional discriminator become such as tell the classes apart, and with these it judges
     whether an image is of its class. Training counts the cross-entropy of real images alone
-    (`kerasgan.step.forward.mean_image_loss`), and the generator is not trained to please the classifier: the game, and
-    where it is at rest, stay as they are. In the AC-GAN the generator minimizes the cross-entropy as well, and prefers
-    samples of which the classifier is sure to those that are as varied as the data (Gong et al., 2019,
-    arXiv:1907.02690).
+    (`kerasgan.step.forward.mean_image_loss`), and the generator is not trained to please the classifier. In the AC-GAN
+    the generator minimizes the cross-entropy as well, and prefers samples of which the classifier is sure to those that
+    are as varied as the data (Gong et al., 2019, arXiv:1907.02690).
 
     The classifier starts from 0, and computes in float32. In inference the layer does nothing.
 
