@@ -13,6 +13,7 @@ from kerasgan.backend.tensorflow import fast_layers, gradients
 KINDS = {
     "conv": [layers.Conv2D(8, 4, 2, padding="same"), layers.Conv2D(1, 7, padding="same", activation="tanh")],
     "conv without bias": [layers.Conv2D(8, 3, padding="same", use_bias=False)],
+    "conv of 1x1": [layers.Conv2D(8, 1), layers.Conv2D(6, 1, use_bias=False), layers.Conv2D(3, 1, activation="tanh")],
     "conv that is not square": [layers.Conv2D(8, (3, 5), padding="same"), layers.Conv2D(3, 3, (1, 2), padding="same")],
     "conv of other kinds": [
         layers.Conv2D(8, 3, padding="valid"),
@@ -29,6 +30,14 @@ KINDS = {
     "batch norm without center": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
     "batch norm of other kinds": [layers.BatchNormalization(axis=1), layers.BatchNormalization(trainable=False)],
     "leaky": [layers.Conv2D(8, 4, 2, padding="same"), layers.LeakyReLU(0.2), layers.LeakyReLU(0.0)],
+    "depthwise": [layers.DepthwiseConv2D((8, 12), activation="tanh", bias_initializer="normal")],
+    "depthwise of other kinds": [
+        layers.DepthwiseConv2D(3),
+        layers.DepthwiseConv2D((5, 10), padding="same"),
+        layers.DepthwiseConv2D((5, 10), depth_multiplier=2),
+        layers.DepthwiseConv2D((1, 1)),
+        layers.DepthwiseConv2D((2, 1), use_bias=False),
+    ],
     "others": [layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")), layers.GroupNormalization(2)],
 }
 
@@ -65,6 +74,55 @@ def test_a_network_computes_what_keras_computes(kind):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(expected).max()))
     for found, expected in zip(one.get_weights(), other.get_weights(), strict=True):  # moving statistics as well
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["leaky", "depthwise", "conv of 1x1"])
+def test_second_derivatives_are_those_of_keras(kind):
+    """Of a gradient penalty: the gradients of the squared norm of a gradient with respect to the images."""
+    images = tf.constant(np.random.default_rng(0).normal(size=(5, 8, 12, 4)).astype("float32"))
+
+    def penalty_gradients(network, call):
+        with tf.GradientTape() as outer:
+            outer.watch(images)
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                loss = tf.reduce_sum(tf.sin(call(network, images)))
+            penalty = tf.reduce_sum(tf.square(inner.gradient(loss, images)))
+        weights = [each for each in network.trainable_variables if "bias" not in each.name]
+        return outer.gradient(penalty, [images, *weights])
+
+    found, expected = (
+        tf.function(penalty_gradients, autograph=False)(network_of(kind), call) for call in (by_fast_layers, by_keras)
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(other).max() > 0
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("kind", ["leaky", "depthwise", "conv of 1x1"])
+def test_in_bfloat16_they_are_no_coarser_than_keras(kind):
+    """Beside Keras in float32, of weights and images that bfloat16 holds."""
+    images = tf.constant(np.random.default_rng(0).normal(size=(5, 8, 12, 4)).astype("float32"))
+    images = tf.cast(tf.cast(images, tf.bfloat16), tf.float32)
+    exact = network_of(kind)
+    exact.set_weights([tf.cast(tf.cast(each, tf.bfloat16), tf.float32).numpy() for each in exact.get_weights()])
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        copies = [type(layer).from_config(layer.get_config() | {"dtype": "mixed_bfloat16"}) for layer in exact.layers]
+        half = [keras.Sequential([keras.Input((8, 12, 4)), *copies])]
+        half.append(keras.models.clone_model(half[0]))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    expected = outputs_and_gradients(exact, images, by_keras)
+    errors = []
+    for network, call in zip(half, (by_fast_layers, by_keras), strict=True):
+        network.set_weights(exact.get_weights())
+        found = outputs_and_gradients(network, images, call)
+        differences = (tf.cast(one, tf.float32) - other for one, other in zip(found, expected, strict=True))
+        errors.append([float(np.abs(each).max()) for each in differences])
+    for ours, theirs, wanted in zip(*errors, expected, strict=True):
+        assert ours <= max(1.5 * theirs, 0.01 * np.abs(wanted).max())
 
 
 def test_batch_norm_of_points():

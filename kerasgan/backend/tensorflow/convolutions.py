@@ -10,7 +10,8 @@ gradients of every order exist, and each uses the form that is fastest for its s
   whose `correlate` is a product with shifted copies of the small side. oneDNN takes several times as long for each of
   these;
 - many weights on few pixels: products with patches, since oneDNN spends its time on reordering the weights;
-- in bfloat16, `correlate` of narrow images to many channels: products too; oneDNN takes up to three times as long.
+- in bfloat16, `correlate` of narrow images to many channels, and that of 1x1 kernels: products too; oneDNN takes up to
+  three times as long.
 
 `benchmarks/operations.py` measures the gain on the CPU that it is run on.
 """
@@ -60,6 +61,11 @@ class Geometry:
     def strides(self) -> list[int]:
         """The strides, as TensorFlow's operations take them."""
         return [1, *self.stride, 1]
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each pixel of the small side depends on one pixel of the large side."""
+        return self.kernel == (1, 1)
 
     @property
     def is_whole(self) -> bool:
@@ -120,8 +126,8 @@ def correlate(large: tf.Tensor, small: tf.Tensor, geometry: Geometry) -> tf.Tens
 def add_bias(images: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """Returns images (batch, height, width, channels) with a bias (channels,) added.
 
-    In bfloat16 its gradient is a product, since TensorFlow's sum is slow. It is not used after `convolve`, where
-    TensorFlow computes the gradients of bias and kernel together.
+    In bfloat16 its gradient is a product, since TensorFlow's sum is slow. It is not used where TensorFlow computes the
+    gradients of bias and kernel together, as it does after most of `convolve`.
     """
     if images.dtype != tf.bfloat16:
         return tf.nn.bias_add(images, bias)
@@ -160,6 +166,12 @@ def _correlate(large, small, geometry):
     shape = (*geometry.kernel, large.shape[3], small.shape[3])
     if shape[3] <= FEW_CHANNELS and _is_symmetric(geometry):
         return _correlate_with_few(large, small, shape, geometry)
+    strided = geometry.stride != (1, 1)
+    if geometry.is_pointwise and (strided or large.dtype == tf.bfloat16):
+        # With strides, TensorFlow's operation writes beyond its memory on some processors (2.21, float32).
+        seen = large[:, :: geometry.stride[0], :: geometry.stride[1]] if strided else large
+        columns, rows = tf.reshape(seen, [-1, shape[2]]), tf.reshape(small, [-1, shape[3]])
+        return tf.reshape(tf.matmul(columns, rows, transpose_a=True), shape)
     heavy = geometry.is_heavy(shape, large.shape[0])
     if geometry.is_whole and (heavy or _is_narrow(small, geometry)):
         return _correlate_by_products(large, small, shape, geometry)

@@ -1,10 +1,12 @@
 """Layers in forms that are fast on a CPU: the same layers and weights, equal to rounding.
 
 The networks stay plain Keras models, also when they are saved. Only the training step calls them through
-`call_network`, which runs their graph of layers and computes two kinds of layers in another way:
+`call_network`, which runs their graph of layers and computes some kinds of layers in another way:
 
 - convolutions and transposed convolutions, by `kerasgan.backend.tensorflow.convolutions`;
-- batch norm, by TensorFlow's fused kernel, which Keras does not use.
+- batch norm, by TensorFlow's fused kernel, which Keras does not use;
+- leaky ReLUs, whose gradient is that of their result, so that a convolution before one computes both at once;
+- depthwise convolutions of whole maps to one pixel, as a product and a sum.
 
 Other layers, and layers with other options, run as they are. So do networks with layers that are not Keras's own,
 which may rely on being called by their model.
@@ -79,7 +81,8 @@ def _convolution(layer, images):
     if geometry is None:
         return layer(images)
     images, kernel = _as_images(layer, images)
-    return _with_bias_and_activation(layer, convolutions.convolve(images, kernel, geometry))
+    add = convolutions.add_bias if geometry.is_pointwise else tf.nn.bias_add
+    return _with_bias_and_activation(layer, convolutions.convolve(images, kernel, geometry), add)
 
 
 def _transposed_convolution(layer, images):
@@ -93,7 +96,8 @@ def _transposed_convolution(layer, images):
 
 def _geometry(layer, shape, large):
     """Returns the `Geometry` of a convolution with images of this shape, or None for one of another kind."""
-    usual = layer.padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
+    padding = "same" if set(layer.kernel_size) == {1} else layer.padding  # one pixel reaches over no border
+    usual = padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
     plain = set(layer.dilation_rate) == {1} and not getattr(layer, "lora_enabled", False)
     if not usual or not plain or len(shape) != layer.rank + 2 or None in tuple(large):
         return None
@@ -136,6 +140,49 @@ def _batch_norm(layer, images):
     return result.y if rank == 4 else tf.reshape(result.y, tf.shape(images))
 
 
+def _leaky_relu(layer, values):
+    slope = float(layer.negative_slope)
+    return layer(values) if slope < 0 else leaky_relu(tf.cast(values, layer.compute_dtype), slope)
+
+
+def leaky_relu(values: tf.Tensor, slope: float) -> tf.Tensor:
+    """Returns values, and `slope` times those below 0; for gradients of every order the values are not kept.
+
+    Args:
+        values: a tensor of floats.
+        slope: at least 0, so that the result has the sign of the values, or is 0.
+    """
+
+    @tf.custom_gradient
+    def function(values):
+        result = tf.nn.leaky_relu(values, slope)
+        return result, lambda upstream: _sloped(upstream, result, slope)
+
+    return function(values)
+
+
+def _sloped(upstream, result, slope):
+    """Returns the gradient with respect to the values of `leaky_relu`, which is linear in `upstream`."""
+
+    @tf.custom_gradient
+    def function(upstream, result):
+        sloped = tf.raw_ops.LeakyReluGrad(gradients=upstream, features=result, alpha=slope)
+        return sloped, lambda second: (_sloped(second, result, slope), None)
+
+    return function(upstream, result)
+
+
+def _depthwise_convolution(layer, images):
+    whole = layer.padding == "valid" and layer.data_format == "channels_last" and layer.depth_multiplier == 1
+    whole = whole and set(layer.dilation_rate) == {1} and tuple(images.shape[1:3]) == tuple(layer.kernel_size)
+    if not whole or getattr(layer, "lora_enabled", False):
+        return layer(images)
+    kernel = tf.cast(layer.kernel, layer.compute_dtype)
+    products = tf.cast(tf.cast(images, kernel.dtype), tf.float32) * tf.cast(kernel[..., 0], tf.float32)
+    sums = tf.cast(tf.reduce_sum(products, [1, 2], keepdims=True), kernel.dtype)
+    return _with_bias_and_activation(layer, sums)
+
+
 def _move(average, value, momentum):
     average.assign(average * momentum + tf.cast(value, average.dtype) * (1.0 - momentum))
 
@@ -145,5 +192,7 @@ _FAST = {
     layers.Conv2D: _convolution,
     layers.Conv1DTranspose: _transposed_convolution,
     layers.Conv2DTranspose: _transposed_convolution,
+    layers.DepthwiseConv2D: _depthwise_convolution,
     layers.BatchNormalization: _batch_norm,
+    layers.LeakyReLU: _leaky_relu,
 }
