@@ -160,6 +160,6 @@ def test_a_set_of_tensorflow_datasets_is_trained_on_as_photos(tmp_path, monkeypa
     small = ["--set", "network_options.width=8", "--set", "passes_per_epoch=1", "--epochs", "1", "--batch-size", "4"]
     command = ["train", "some_colors", *small, "--log-dir", str(tmp_path / "logs")]
     assert kerasgan_cli.main(command) == 0
-    assert "resnext (width 8, self_modulation), batch 4, gamma 0.5" in capsys.readouterr().out
+    assert "resnext (width 8, self_modulation, norm pixel), batch 4, gamma 0.2" in capsys.readouterr().out
     settings = run_folder.read_settings(tmp_path / "logs" / "00001-some_colors")["recipe"]
     assert (settings["image_size"], settings["flip"], settings["augment"]) == (32, False, "diffaugment")
