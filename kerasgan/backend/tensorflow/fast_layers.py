@@ -141,8 +141,7 @@ def _batch_norm(layer, images):
 
 
 def _leaky_relu(layer, values):
-    slope = float(layer.negative_slope)
-    return layer(values) if slope < 0 else leaky_relu(tf.cast(values, layer.compute_dtype), slope)
+    return leaky_relu(tf.cast(values, layer.compute_dtype), float(layer.negative_slope))
 
 
 def leaky_relu(values: tf.Tensor, slope: float) -> tf.Tensor:
