@@ -106,15 +106,11 @@ def test_in_bfloat16_they_are_no_coarser_than_keras(kind):
     images = tf.cast(tf.cast(images, tf.bfloat16), tf.float32)
     exact = network_of(kind)
     exact.set_weights([tf.cast(tf.cast(each, tf.bfloat16), tf.float32).numpy() for each in exact.get_weights()])
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        copies = [type(layer).from_config(layer.get_config() | {"dtype": "mixed_bfloat16"}) for layer in exact.layers]
-        half = [keras.Sequential([keras.Input((8, 12, 4)), *copies])]
-        half.append(keras.models.clone_model(half[0]))
-    finally:
-        keras.config.set_dtype_policy(policy)
+    copies = [type(layer).from_config(layer.get_config() | {"dtype": "mixed_bfloat16"}) for layer in exact.layers]
+    half = [keras.Sequential([keras.Input((8, 12, 4)), *copies])]
+    half.append(keras.models.clone_model(half[0]))
     expected = outputs_and_gradients(exact, images, by_keras)
+    assert {layer.compute_dtype for network in half for layer in network.layers} == {"bfloat16"}
     errors = []
     for network, call in zip(half, (by_fast_layers, by_keras), strict=True):
         network.set_weights(exact.get_weights())
