@@ -25,11 +25,12 @@ from kerasgan import (
 from kerasgan import reconstruction as reconstructions
 from kerasgan.ema import EMA
 from kerasgan.export import export
+from kerasgan.networks import auxiliary_classifier
 from kerasgan.validation import arguments, first_mistakes
 from kerasgan.validation import images as image_checks
 from kerasgan.validation import networks as network_checks
 
-LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "g_reconstruction", "augment_probability")
+LOGS = ("d_loss", "g_loss", "d_real", "d_fake", "d_penalty", "d_class_loss", "g_reconstruction", "augment_probability")
 
 
 @keras.saving.register_keras_serializable(package="kerasgan")
@@ -40,8 +41,9 @@ class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.Sav
     and `predict`, maps latents of shape (batch, latent_dim) to images; with a condition, [latents, condition].
 
     During `fit` the logs hold, as means over the epoch: `loss` (the total, d_loss + g_loss), `d_loss`, `g_loss`,
-    `d_real` and `d_fake`: mean D(x) and D(G(z)), as `Objective.outputs` defines them. With `validation_data` (real
-    images that are not trained on) the same with `val_`.
+    `d_real` and `d_fake`: mean D(x) and D(G(z)), as `Objective.outputs` defines them; of a discriminator with a
+    `kerasgan.networks.auxiliary_classifier` also `d_class_loss`, what this adds to its loss. With `validation_data`
+    (real images that are not trained on) all but the last with `val_`.
 
     Args:
         generator: a Keras model from (batch, latent_dim) to images in [-1, 1].
@@ -98,6 +100,7 @@ class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.Sav
         self.image_shape = shapes.image
         self.has_patches = shapes.has_patches
         self.discriminates_by_condition = shapes.discriminates_by_condition
+        self.has_classifier = auxiliary_classifier.is_in(discriminator)
         self.generator = generator
         self.discriminator = discriminator
         self.latent_dim = int(latent_dim)
@@ -341,7 +344,7 @@ class GAN(keras_internals.TrainerHooks, sampling.SamplingMethods, gan_config.Sav
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The running means behind the logs; the total loss is among them only where it means something."""
-        left_out = []
+        left_out = [] if self.has_classifier else ["d_class_loss"]
         if self.compiled and not self.objective.has_total_loss:
             left_out.append("loss")
         if self.compiled and not self.penalties:

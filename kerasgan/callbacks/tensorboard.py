@@ -19,6 +19,7 @@ CHARTS = {
     "d_loss": ("discriminator", f"{LOSSES}/loss"),
     "g_loss": ("generator", f"{LOSSES}/loss"),
     "d_penalty": ("", f"{LOSSES}/d_penalty"),
+    "d_class_loss": ("", f"{LOSSES}/d_class_loss"),
     "g_reconstruction": ("", f"{LOSSES}/g_reconstruction"),
     "d_learning_rate": ("discriminator", f"{TRAINING}/learning_rate"),
     "g_learning_rate": ("generator", f"{TRAINING}/learning_rate"),
@@ -34,8 +35,8 @@ class TensorBoard(keras_internals.TensorBoardHooks):
     A chart of TensorBoard is a tag, with a line for each run that has it. The runs are the folders `train` and
     `validation`, each with `discriminator` and `generator` for what both networks have:
 
-    - `losses/loss`: the total, the discriminator's and the generator's loss; `losses/d_penalty`;
-      `losses/g_reconstruction`, the distance from the real images of the same conditions;
+    - `losses/loss`: the total, the discriminator's and the generator's loss; `losses/d_penalty`; `losses/d_class_loss`
+      of an auxiliary classifier; `losses/g_reconstruction`, the distance from the real images of the same conditions;
     - `training/learning_rate`: of both optimizers; `training/<name>`: all other logs;
     - `samples_evaluation/<name>`: metrics of `Evaluate`, if it comes before this callback in the list;
     - `training_diagnostics/<name>`: `d_memorization_auc` of `Guard` and `js_bound` of `Equilibrium`, if these callbacks

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from kerasgan import keras_internals
 from kerasgan.validation import scalars
 
 
@@ -19,7 +20,8 @@ class AuxiliaryClassifier(layers.Layer):
     the generator minimizes the cross-entropy as well, and prefers samples of which the classifier is sure to those that
     are as varied as the data (Gong et al., 2019, arXiv:1907.02690).
 
-    The classifier starts from 0, and computes in float32. In inference the layer does nothing.
+    The classifier starts from 0, and computes in float32. In inference the layer does nothing. A `GAN` logs
+    what it adds to the discriminator's loss as `d_class_loss`, at first `weight * log(num_classes)`.
 
     Args:
         num_classes: number of classes, at least 2.
@@ -59,6 +61,11 @@ class AuxiliaryClassifier(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes, "weight": self.weight}
+
+
+def is_in(discriminator: keras.Model) -> bool:
+    """Returns whether a discriminator has such a layer: a GAN with it logs `d_class_loss`."""
+    return any(isinstance(layer, AuxiliaryClassifier) for layer in keras_internals.all_layers(discriminator))
 
 
 def is_weight(weight: Any) -> bool:

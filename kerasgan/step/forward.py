@@ -41,10 +41,11 @@ def discriminate(gan: Any, images: Any, condition: Any, training: bool, random: 
 
 def discriminate_pair(
     gan: Any, images: Any, fake_images: Any, condition: Any, random: BatchRandom
-) -> tuple[Any, Any, Any]:
-    """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses.
+) -> tuple[Any, Any, Any, Any]:
+    """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses, twice.
 
-    Of the losses that a layer adds for each image, the mean over the real images counts.
+    Of the losses that a layer adds for each image, the mean over the real images counts. The first sum has it, the
+    second is this mean alone.
 
     A discriminator that evaluates each image by itself is called once, on both kinds together. One that normalizes
     across the batch is called on each kind apart, as the DCGAN paper's authors do, so that the statistics of neither
@@ -54,12 +55,13 @@ def discriminate_pair(
         both = ops.concatenate([images, ops.cast(fake_images, images.dtype)], axis=0)
         logits, losses = discriminate(gan, both, repeat_condition(condition, 2), True, random.of_parts(2))
         real_logits, fake_logits = ops.split(logits, 2)
-        return real_logits, fake_logits, losses + mean_image_loss(gan.discriminator, batch_size(images))
+        image_loss = mean_image_loss(gan.discriminator, batch_size(images))
+        return real_logits, fake_logits, losses + image_loss, image_loss
     real_logits, real_losses = discriminate(gan, images, condition, True, random)
     image_loss = mean_image_loss(gan.discriminator, batch_size(images))
     fake_logits, fake_losses = discriminate(gan, fake_images, condition, True, random)
     # Halved, these are the losses of one call on both kinds: weight penalties count once.
-    return real_logits, fake_logits, (real_losses + fake_losses) / 2 + image_loss
+    return real_logits, fake_logits, (real_losses + fake_losses) / 2 + image_loss, image_loss
 
 
 def mean_losses(gan: Any, real_logits: Any, fake_logits: Any) -> tuple[Any, Any]:

@@ -27,7 +27,8 @@ def train_step(gan: Any, images: Any, condition: Any = None) -> dict[str, Any]:
 
     Returns:
         A dict of scalar float32 tensors, means over the whole batch: `d_loss`, `g_loss`, `d_penalty` (0.0 without
-        penalties), `d_real` and `d_fake`, the means of `Objective.outputs` in the discriminator's updates, and
+        penalties), `d_real` and `d_fake`, the means of `Objective.outputs` in the discriminator's updates;
+        `d_class_loss` of a discriminator with an auxiliary classifier, its loss on the real images; and
         `augment_probability` where the discriminator's images are augmented; for a GAN that records diagnostics, all of
         `kerasgan.step.DIAGNOSTICS`.
     """
@@ -80,7 +81,8 @@ class TrainingStep:
                 some of these take their place.
 
         Returns:
-            `d_loss`, `d_penalty`, `d_real`, `d_fake`, and the diagnostics of the discriminator where they are recorded.
+            `d_loss`, `d_penalty`, `d_real`, `d_fake`, `d_class_loss` of a discriminator with an auxiliary classifier,
+            and the diagnostics of the discriminator where they are recorded.
         """
         gan = self.gan
         variables = gan.discriminator.trainable_variables
@@ -94,12 +96,11 @@ class TrainingStep:
             fake_images = gan.pool.exchange(fake_images, self.random)
 
         def total():
-            real_logits, fake_logits, layer_loss, penalty = self._discriminate(images, fake_images, condition)
+            real_logits, fake_logits, added_loss, added = self._discriminate(images, fake_images, condition)
             d_loss = ops.mean(gan.objective.d_loss(real_logits, fake_logits))
-            scaled = gan.d_optimizer.scale_loss(d_loss + layer_loss + penalty)
-            return scaled, (real_logits, fake_logits, d_loss, penalty)
+            return gan.d_optimizer.scale_loss(d_loss + added_loss), (real_logits, fake_logits, d_loss, added)
 
-        scaled, pullback, (real_logits, fake_logits, d_loss, penalty) = backend.vjp(total, variables)
+        scaled, pullback, (real_logits, fake_logits, d_loss, added) = backend.vjp(total, variables)
 
         # Backward pass through the discriminator.
         (gradients,) = pullback(ops.ones_like(scaled))
@@ -111,7 +112,7 @@ class TrainingStep:
         self._update_augmentation(real_logits, fake_logits)
         logs = self._diagnostics(gradients, images, fake_images, condition, real_logits, fake_logits)
         logs |= forward.mean_outputs(gan, real_logits, fake_logits)
-        return logs | {"d_loss": d_loss, "d_penalty": penalty}
+        return logs | added | {"d_loss": d_loss}
 
     def update_generator(self, images: Any, condition: Any = None) -> dict[str, Any]:
         """Updates the generator once, on as many new latents as there are images.
@@ -216,11 +217,11 @@ class TrainingStep:
             return self._generate(images, latents, condition)
 
         def discriminated(fake_images):
-            *outputs, layer_loss, penalty = self._discriminate(images, fake_images, condition)
-            return (*outputs, layer_loss + penalty), penalty
+            *outputs, added = self._discriminate(images, fake_images, condition)
+            return tuple(outputs), added
 
         (fake_images, _), g_pullback, g_logs = backend.vjp(generated, gan.generator.trainable_variables)
-        outputs, d_pullback, penalty = backend.vjp(discriminated, gan.discriminator.trainable_variables, fake_images)
+        outputs, d_pullback, d_logs = backend.vjp(discriminated, gan.discriminator.trainable_variables, fake_images)
         real_logits, fake_logits, _ = outputs
 
         # Gradients of both losses with respect to the logits, which cost next to nothing.
@@ -240,7 +241,7 @@ class TrainingStep:
         self._update_both(d_gradients, g_gradients, real_logits, fake_logits)
         logs = self._diagnostics(d_gradients, images, fake_images, condition, real_logits, fake_logits)
         logs |= diagnostics.of_generator(gan, g_gradients) | forward.mean_outputs(gan, real_logits, fake_logits)
-        return logs | g_logs | {"d_loss": d_loss, "g_loss": g_loss, "d_penalty": penalty}
+        return logs | g_logs | d_logs | {"d_loss": d_loss, "g_loss": g_loss}
 
     def project_kernels(self) -> None:
         """Projects the kernels of spectral normalization, of networks that have not been called since their update."""
@@ -264,9 +265,12 @@ class TrainingStep:
         return (fake_images, added_loss + loss), {"g_reconstruction": loss}
 
     def _discriminate(self, images, fake_images, condition):
-        """Returns the logits of real and generated images, the layer losses, and the penalties."""
-        pair = forward.discriminate_pair(self.gan, images, fake_images, condition, self.random)
-        return *pair, penalty_loss(self.gan, images, fake_images, condition, self.random)
+        """Returns the logits of real and of generated images, what is added to the loss of these, and its logs."""
+        gan = self.gan
+        *logits, layer_loss, image_loss = forward.discriminate_pair(gan, images, fake_images, condition, self.random)
+        penalty = penalty_loss(gan, images, fake_images, condition, self.random)
+        logs = {"d_class_loss": image_loss} if gan.has_classifier else {}
+        return *logits, layer_loss + penalty, logs | {"d_penalty": penalty}
 
     def _loss_gradients(self, real_logits, fake_logits):
         """Returns both losses, and the gradients of each, scaled as its optimizer asks for.

@@ -63,8 +63,8 @@ def swapped_logits(gan, monkeypatch):
     pair = forward.discriminate_pair
 
     def swapped(*arguments):
-        real_logits, fake_logits, losses = pair(*arguments)
-        return fake_logits, real_logits, losses
+        real_logits, fake_logits, *losses = pair(*arguments)
+        return fake_logits, real_logits, *losses
 
     monkeypatch.setattr(forward, "discriminate_pair", swapped)
 

@@ -117,6 +117,32 @@ def test_it_learns_from_real_images_alone(updates, batch_norm, batch):
     assert kernel == pytest.approx(real.T @ errors, rel=1e-3, abs=1e-5) and np.abs(kernel).max() > 1e-3
 
 
+IN_TURN = kerasgan.updates.Alternating(same_samples=True)
+
+
+@pytest.mark.parametrize(
+    ("updates", "batch_norm"),
+    [("alternating", False), ("alternating", True), (IN_TURN, False), ("simultaneous", True), ("one_stage", False)],
+)
+def test_what_it_adds_is_logged(updates, batch_norm, batch):
+    """Its first loss is that of equal chances, its second that of the bias which it learned: the kernel is put back."""
+    gan = conditional_gan(updates, batch_norm=batch_norm)
+    images, labels = batch[0], np.array([0, 0, 0, 0, 1, 2], "int32")
+    assert gan.train_on_batch(images, labels, return_dict=True)["d_class_loss"] == pytest.approx(WEIGHT * np.log(3))
+    kernel, bias = (weight for weight in gan.discriminator.trainable_weights if "d_classes" in weight.path)
+    kernel.assign(np.zeros(kernel.shape))
+    gan.reset_metrics()
+    expected = -special.log_softmax(array(bias))[labels].mean() * WEIGHT
+    found = gan.train_on_batch(images, labels, return_dict=True)["d_class_loss"]
+    assert found == pytest.approx(expected, rel=1e-5) and found < WEIGHT * np.log(3) - 1e-3
+
+
+def test_without_it_there_is_no_such_log(batch):
+    gan = conditional_gan("one_stage", classifier=0.0)
+    assert "d_class_loss" not in gan.train_on_batch(*batch, return_dict=True)
+    assert "d_class_loss" not in [metric.name for metric in gan.metrics]
+
+
 def with_learned_classifier(updates, weight=WEIGHT, **options):
     """A GAN whose classifier has learned something, so that it sends gradients to the features."""
     gan = conditional_gan(updates, weight, **options)
