@@ -60,7 +60,7 @@ def functional_graph(network: Any) -> Any:
     """Returns the graph of layers of a sequential or functional model, or None for one with a `call` of its own."""
     if type(network) is keras.Sequential:
         return network._functional
-    return network if type(network).__module__.endswith("models.functional") else None
+    return network if type(network).__module__ == "keras.src.models.functional" else None
 
 
 def run_graph(graph: Any, inputs: Any, operation_of: Any) -> Any:
@@ -72,6 +72,17 @@ def run_graph(graph: Any, inputs: Any, operation_of: Any) -> Any:
 def takes_training_argument(layer: keras.layers.Layer) -> bool:
     """Returns whether a layer's `call` has an argument `training`."""
     return bool(getattr(layer, "_call_has_training_arg", False))
+
+
+def num_calls(layer: keras.layers.Layer) -> int:
+    """Returns how often a layer is called in graphs of layers."""
+    return len(layer._inbound_nodes)
+
+
+def takes_same_input(layer: keras.layers.Layer, other: keras.layers.Layer) -> bool:
+    """Returns whether two layers are called once each in a graph, on the same tensor."""
+    tensors = [tensor for node in (*layer._inbound_nodes, *other._inbound_nodes) for tensor in node.input_tensors]
+    return len(tensors) == 2 and tensors[0] is tensors[1]
 
 
 def last_operation(network: keras.Model) -> Any:

@@ -22,7 +22,7 @@ NORMS = ("batch", "pixel", None)
 
 @keras.saving.register_keras_serializable(package="kerasgan")
 class GroupedConv2D(layers.Conv2D):
-    """A convolution in groups, with stride 1 and "same" padding.
+    """A convolution in groups, by default of 3x3 pixels with "same" padding.
 
     It is Keras's `Conv2D`, which compiles every grouped convolution with XLA on TensorFlow. On a CPU that is slower by
     orders of magnitude, and such a network cannot be exported to other formats; here it is TensorFlow's own operation.
@@ -33,7 +33,7 @@ class GroupedConv2D(layers.Conv2D):
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution, without bias and activation."""
-        if keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() != "tensorflow" or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
         tensorflow = sys.modules["tensorflow"]  # imported by Keras, which runs on it
         return tensorflow.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
@@ -165,7 +165,7 @@ class _Stages:
         ]
         narrowest = self.sizes[0][-1]
         is_number = isinstance(expansion, int | float) and not isinstance(expansion, bool)
-        if not is_number or not narrowest * expansion >= 1:
+        if not is_number or not 1 <= narrowest * expansion < math.inf:
             raise ValueError(
                 "Each stage must have at least one channel, of which the largest maps have width / "
                 f"{2 ** max(depth - FULL_WIDTH_STAGES, 0)}. Received: width={width}, expansion={expansion!r} for "

@@ -10,6 +10,8 @@ import keras
 from . import callback_state, checkpoint_files, model_state
 from .position import Position, position_in
 
+NOT_IN_OLDER = f"{model_state.METRICS}d_class_loss/"
+"""Running means that checkpoints do not have which were written before these were logged."""
 COUNTERS = ("step", "planned", "planned_step", "epoch", "batch", "batches_per_epoch", "best", "stopped", "callbacks")
 """What `kerasgan.callbacks.Checkpoint` writes next to the arrays."""
 
@@ -57,13 +59,15 @@ def named(callbacks: Sequence[keras.callbacks.Callback]) -> list[tuple[str, kera
 
 def _specs(gan, callbacks):
     """Returns the specs of the arrays that a checkpoint must hold, and of those that it may hold."""
-    optional = {}
+    required, optional = model_state.spec(gan), {}
+    for name in [each for each in required if each.startswith(NOT_IN_OLDER)]:
+        optional[name] = required.pop(name)
     for name, callback in named(callbacks):
         if callback_state.keeps_weights(callback):
             for number, weight in enumerate(gan.weights):
                 dtype = keras.backend.standardize_dtype(weight.dtype)
                 optional[f"callbacks/{name}/{number}"] = (tuple(weight.shape), dtype)
-    return model_state.spec(gan), optional
+    return required, optional
 
 
 def _restore_callbacks(found, callbacks):

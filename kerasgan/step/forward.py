@@ -42,10 +42,10 @@ def discriminate(gan: Any, images: Any, condition: Any, training: bool, random: 
 def discriminate_pair(
     gan: Any, images: Any, fake_images: Any, condition: Any, random: BatchRandom
 ) -> tuple[Any, Any, Any, Any]:
-    """Returns the logits of real and of generated images, and the sum of the discriminator's layer losses, twice.
+    """Returns the logits of real and of generated images, and two sums of the discriminator's layer losses.
 
-    Of the losses that a layer adds for each image, the mean over the real images counts. The first sum has it, the
-    second is this mean alone.
+    Of the losses that a layer adds for each image, the mean over the real images counts. The first sum is that of all
+    losses, the second that of these means.
 
     A discriminator that evaluates each image by itself is called once, on both kinds together. One that normalizes
     across the batch is called on each kind apart, as the DCGAN paper's authors do, so that the statistics of neither

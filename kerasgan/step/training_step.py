@@ -28,7 +28,7 @@ def train_step(gan: Any, images: Any, condition: Any = None) -> dict[str, Any]:
     Returns:
         A dict of scalar float32 tensors, means over the whole batch: `d_loss`, `g_loss`, `d_penalty` (0.0 without
         penalties), `d_real` and `d_fake`, the means of `Objective.outputs` in the discriminator's updates;
-        `d_class_loss` of a discriminator with an auxiliary classifier, its loss on the real images; and
+        `d_class_loss` of a discriminator with an auxiliary classifier, what layers add for each real image; and
         `augment_probability` where the discriminator's images are augmented; for a GAN that records diagnostics, all of
         `kerasgan.step.DIAGNOSTICS`.
     """

@@ -139,12 +139,14 @@ def _check_inputs(name, network, latent_dim, condition):
 
 
 def _check_classes(name, network, num_classes):
-    """Checks the layers that take the labels directly: a one-hot encoding of all classes, an embedding of as many."""
+    """Checks the layers that take the labels directly: a one-hot encoding of all classes, others of as many or more."""
     for layer in keras_internals.consumers(network, 1):
         if isinstance(layer, keras.layers.CategoryEncoding):
             known, fits = layer.num_tokens, layer.num_tokens == num_classes
         elif isinstance(layer, keras.layers.Embedding):
             known, fits = layer.input_dim, layer.input_dim >= num_classes
+        elif type(getattr(layer, "num_classes", None)) is int:  # an auxiliary classifier
+            known, fits = layer.num_classes, layer.num_classes >= num_classes
         else:
             continue
         if not fits:

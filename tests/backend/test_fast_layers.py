@@ -1,5 +1,7 @@
 """Fast forms of layers and optimizers: outputs, gradients and states are those of Keras; and when they are not used."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -32,11 +34,15 @@ KINDS = {
     "leaky": [layers.Conv2D(8, 4, 2, padding="same"), layers.LeakyReLU(0.2), layers.LeakyReLU(0.0)],
     "depthwise": [layers.DepthwiseConv2D((8, 12), activation="tanh", bias_initializer="normal")],
     "depthwise of other kinds": [
-        layers.DepthwiseConv2D(3),
-        layers.DepthwiseConv2D((5, 10), padding="same"),
-        layers.DepthwiseConv2D((5, 10), depth_multiplier=2),
+        layers.DepthwiseConv2D(3, use_bias=False),
+        layers.DepthwiseConv2D((6, 10), padding="same"),  # the whole map, as the next
+        layers.DepthwiseConv2D((6, 10), depth_multiplier=2),
         layers.DepthwiseConv2D((1, 1)),
-        layers.DepthwiseConv2D((2, 1), use_bias=False),
+    ],
+    "float64": [
+        layers.Conv2DTranspose(2, 4, 2, padding="same", dtype="float64"),
+        layers.Conv2D(3, 1, dtype="float64"),
+        layers.DepthwiseConv2D((16, 24), dtype="float64"),
     ],
     "others": [layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")), layers.GroupNormalization(2)],
 }
@@ -119,6 +125,69 @@ def test_in_bfloat16_they_are_no_coarser_than_keras(kind):
         errors.append([float(np.abs(each).max()) for each in differences])
     for ours, theirs, wanted in zip(*errors, expected, strict=True):
         assert ours <= max(1.5 * theirs, 0.01 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("strides", [(2, 2), (1, 3)])
+def test_strided_convolutions_of_1x1_are_those_of_every_other_pixel(strides):
+    """Beside Keras without strides: its gradient of such a kernel can end the process."""
+    images = tf.constant(np.random.default_rng(0).normal(size=(5, 8, 12, 4)).astype("float32"))
+    strided = keras.Sequential([keras.Input((8, 12, 4)), layers.Conv2D(3, 1, strides, bias_initializer="normal")])
+    plain = keras.Sequential([keras.Input((8 // strides[0], 12 // strides[1], 4)), layers.Conv2D(3, 1)])
+    plain.set_weights(strided.get_weights())
+    found = outputs_and_gradients(strided, images, by_fast_layers)
+    every = images[:, :: strides[0], :: strides[1]]
+    expected = outputs_and_gradients(plain, every, by_keras)
+    between = np.ones((8, 12), bool)
+    between[:: strides[0], :: strides[1]] = False
+    assert not np.any(found[1].numpy()[:, between])
+    found[1] = found[1][:, :: strides[0], :: strides[1]]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_float64_is_not_summed_in_float32():
+    images = tf.constant(np.random.default_rng(0).normal(size=(5, 8, 12, 4)).astype("float32"))
+    found, expected = (call(network_of("float64"), images) for call in (by_fast_layers, by_keras))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_training_argument_in_the_graph_is_that_of_the_step():
+    """As in Keras, where `inner(images, training=False)` in a functional model has the `training` of its call."""
+
+    def network():
+        keras.utils.set_random_seed(0)
+        inner = keras.Sequential([keras.Input((8, 12, 4)), layers.BatchNormalization(), layers.Dropout(0.0)])
+        images = keras.Input((8, 12, 4))
+        x = layers.BatchNormalization()(inner(images, training=False), training=False)
+        return keras.Model(images, layers.Dropout(0.0)(x, training=False))
+
+    images = tf.constant(np.random.default_rng(0).normal(2.0, size=(5, 8, 12, 4)).astype("float32"))
+    one, other = network(), network()
+    np.testing.assert_allclose(by_fast_layers(one, images), by_keras(other, images), rtol=1e-4, atol=1e-4)
+    for found, expected in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(
+    "renorm" not in inspect.signature(layers.BatchNormalization).parameters, reason="Keras 3.14 has no renorm"
+)
+def test_batch_renorm_is_keras_own():
+    images = tf.constant(np.random.default_rng(0).normal(2.0, 3.0, size=(5, 4, 4, 2)).astype("float32"))
+    one, other = (keras.Sequential([keras.Input((4, 4, 2)), layers.BatchNormalization(renorm=True)]) for _ in range(2))
+    for _ in range(2):
+        np.testing.assert_allclose(by_fast_layers(one, images), by_keras(other, images), rtol=1e-4, atol=1e-5)
+    for found, expected in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_masked_steps_do_not_count():
+    signals = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
+    signals[:, 3:] = 0
+    stack = [keras.Input((6, 2)), layers.Masking(), layers.BatchNormalization()]
+    network = keras.Sequential(stack)
+    expected, found = (call(network, tf.constant(signals))[:, :3] for call in (by_keras, by_fast_layers))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(np.mean(expected, axis=(0, 1))).max() < 1e-5  # the mean of three steps
 
 
 def test_batch_norm_of_points():
@@ -232,6 +301,14 @@ def test_networks_with_layers_of_a_user_are_called_as_they_are(network, monkeypa
     assert not isinstance(network, keras.Sequential) or network.losses
 
 
+def test_losses_of_a_layer_that_is_called_twice_remain():
+    features, labels = keras.Input((4,)), keras.Input((), dtype="int32")
+    classifier = kerasgan.networks.auxiliary_classifier.AuxiliaryClassifier(3)
+    network = keras.Model([features, labels], classifier(layers.ReLU()(classifier(features, labels)), labels))
+    by_fast_layers(network, [tf.ones((2, 4)), tf.constant([0, 1])])
+    assert len(network.losses) == 2
+
+
 def test_losses_of_weights_remain():
     network = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same", kernel_regularizer="l2")])
     by_fast_layers(network, tf.ones((2, 4, 4, 1)))
@@ -324,17 +401,20 @@ def test_a_training_is_the_same_with_and_without(make_gan, images, updates, netw
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
 
 
-def test_the_step_uses_the_fast_forms(make_gan, images, monkeypatch):
-    used = []
-    for name in ("_convolution", "_transposed_convolution", "_batch_norm"):
+@pytest.mark.parametrize(
+    ("network", "other"), [("dcgan", "_leaky_relu"), ("resnext", "_leaky_relu"), ("resnext", "_depthwise_convolution")]
+)
+def test_the_step_uses_the_fast_forms(network, other, make_gan, images, monkeypatch):
+    used, names = [], {"_convolution", "_transposed_convolution", "_batch_norm", other}
+    for name in names:
         whole = getattr(fast_layers, name)
         spy = lambda layer, images, name=name, whole=whole: used.append(name) or whole(layer, images)  # noqa: E731
         for kind in [kind for kind, each in fast_layers._FAST.items() if each is whole]:
             monkeypatch.setitem(fast_layers._FAST, kind, spy)
-    gan = make_gan(network=kerasgan.networks.dcgan)
+    gan = make_gan(network=getattr(kerasgan.networks, network))
     monkeypatch.setattr(gan.d_optimizer, "apply", lambda *args: pytest.fail("called Keras's apply"))
     gan.fit(images, batch_size=16, verbose=0)
-    assert set(used) == {"_convolution", "_transposed_convolution", "_batch_norm"}
+    assert set(used) == names
 
 
 def test_the_saved_model_is_plain_keras(make_gan, images, tmp_path):

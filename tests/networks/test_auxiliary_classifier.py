@@ -32,6 +32,15 @@ def test_it_adds_the_cross_entropy_of_each_image_and_returns_the_features():
         assert array(layer.losses[0]) == pytest.approx(WEIGHT * expected, rel=1e-5)
 
 
+def test_a_classifier_of_fewer_classes_is_refused():
+    generator, _ = resnext((8, 8, 1), 4, width=4, group_width=4, num_classes=5)
+    images, labels = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    features = AuxiliaryClassifier(3)(keras.layers.Flatten()(images), labels)
+    discriminator = keras.Model([images, labels], keras.layers.Dense(1)(features))
+    with pytest.raises(ValueError, match=r"same classes\. Received: num_classes=5 for a discriminator built for 3"):
+        kerasgan.GAN(generator, discriminator, 4, num_classes=5)
+
+
 def test_in_inference_it_does_nothing():
     layer = AuxiliaryClassifier(3, WEIGHT)
     assert np.array_equal(array(layer(FEATURES, LABELS)), FEATURES) and layer.losses == []
@@ -58,7 +67,7 @@ def test_without_classes_the_network_has_none():
         assert not any(isinstance(layer, AuxiliaryClassifier) for layer in discriminator.layers)
 
 
-def conditional_gan(updates, classifier=WEIGHT, batch_norm=False, **options):
+def conditional_gan(updates, classifier=WEIGHT, batch_norm=False, d_rate=1.0, **options):
     """A GAN of classes with nonzero weights everywhere; with batch norm, its discriminator is called on each kind."""
     keras.utils.set_random_seed(0)
     generator, discriminator = resnext(
@@ -74,7 +83,7 @@ def conditional_gan(updates, classifier=WEIGHT, batch_norm=False, **options):
             weight.assign(weight + 0.3 * random.normal(size=weight.shape))
     gan = kerasgan.GAN(generator, discriminator, 4, num_classes=3, seed=0)
     sgd = keras.optimizers.SGD
-    gan.compile(sgd(1.0), sgd(1.0), updates=updates, **options)
+    gan.compile(sgd(d_rate), sgd(1.0), updates=updates, **options)
     return gan
 
 
@@ -137,6 +146,16 @@ def test_what_it_adds_is_logged(updates, batch_norm, batch):
     assert found == pytest.approx(expected, rel=1e-5) and found < WEIGHT * np.log(3) - 1e-3
 
 
+def test_a_checkpoint_from_before_the_log_is_resumed(batch, tmp_path):
+    gans = [conditional_gan("one_stage") for _ in range(2)]
+    gans[0].has_classifier = False  # as then: it is not logged
+    for number, gan in enumerate(gans, start=1):
+        checkpoint = kerasgan.callbacks.Checkpoint(tmp_path, resume=True)
+        logs = gan.fit(*batch, batch_size=3, epochs=number, callbacks=[checkpoint], verbose=0).history
+        assert int(gan.g_optimizer.iterations) == 2 * number
+    assert len(logs["g_loss"]) == len(logs["d_class_loss"]) == 1  # the second epoch alone
+
+
 def test_without_it_there_is_no_such_log(batch):
     gan = conditional_gan("one_stage", classifier=0.0)
     assert "d_class_loss" not in gan.train_on_batch(*batch, return_dict=True)
@@ -160,6 +179,17 @@ def test_the_generator_does_not_learn_from_it(updates, batch):
         assert np.allclose(without[name], with_one[name], rtol=1e-4, atol=1e-6)
     of_features = next(name for name in without if "d_from_image" in name)
     assert np.abs(without[of_features] - with_one[of_features]).max() > 1e-3
+
+
+@pytest.mark.parametrize("updates", ["alternating", IN_TURN])
+def test_nor_in_turns(updates, batch):
+    """With a discriminator that stays as it is, so that it is the same with both weights."""
+    with_one, without = (
+        moved(with_learned_classifier(updates, weight, d_rate=0.0), *batch) for weight in (WEIGHT, 1e-30)
+    )
+    assert max(np.abs(value).max() for value in without.values()) > 1e-4
+    for name, value in without.items():
+        assert np.allclose(value, with_one[name], rtol=1e-4, atol=1e-6)
 
 
 def test_one_stage_has_the_gradients_of_two_passes(batch):

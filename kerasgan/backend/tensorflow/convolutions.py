@@ -135,7 +135,7 @@ def add_bias(images: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     @tf.custom_gradient
     def function(images, bias):
         def gradient(upstream):
-            rows = tf.reshape(upstream, [-1, upstream.shape[-1]])
+            rows = tf.reshape(upstream, [-1, bias.shape[0]])
             ones = tf.ones([1, tf.shape(rows)[0]], rows.dtype)
             return upstream, tf.matmul(ones, rows)[0]
 

@@ -19,8 +19,12 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import keras_internals
+from kerasgan.networks.auxiliary_classifier import AuxiliaryClassifier
 
 from . import convolutions, replicas
+
+DTYPES = ("float32", "bfloat16", "float16")
+"""Of convolutions that are summed in float32."""
 
 
 def call_network(network: keras.Model, inputs: Any, training: bool) -> Any:
@@ -42,12 +46,19 @@ def _on_cpu():
 
 
 def _known(network):
-    """Returns whether all layers are Keras's own (or ours) and none adds losses of its activity, as models do."""
+    """Returns whether all layers are Keras's own (or ours) and do without what the call of a model does around them.
+
+    A model collects the losses of a layer's activity, those of a layer that it calls twice, and the masks of its steps.
+    """
     for layer in keras_internals.all_layers(network, include_self=False):
         own = keras_internals.is_built_in(layer) or keras_internals.functional_graph(layer) is not None
         if not own or isinstance(layer, layers.ActivityRegularization):
             return False
         if getattr(layer, "activity_regularizer", None) is not None:
+            return False
+        if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
+            return False
+        if isinstance(layer, AuxiliaryClassifier) and keras_internals.num_calls(layer) > 1:
             return False
     return True
 
@@ -55,12 +66,17 @@ def _known(network):
 def _run(graph, inputs):
     def operation(layer):
         inner = keras_internals.functional_graph(layer) if isinstance(layer, keras.Model) else None
-        if inner is not None:
-            return lambda images, mask=None: _run(inner, images)
         fast = _FAST.get(type(layer))
-        if fast is not None and not getattr(layer, "quantization_mode", None):
-            return lambda images, mask=None: _named(fast, layer, images)
-        return lambda *args, **options: _unchanged(layer, *args, **options)
+
+        def call(*args, mask=None, **options):
+            # A `training` that the graph was made with does not count, as in Keras: that of the step does.
+            if mask is None and inner is not None:
+                return _run(inner, *args)
+            if mask is None and fast is not None and not getattr(layer, "quantization_mode", None):
+                return _named(fast, layer, *args)
+            return _unchanged(layer, *args, **(options if mask is None else options | {"mask": mask}))
+
+        return call
 
     return keras_internals.run_graph(graph, inputs, operation)
 
@@ -99,6 +115,7 @@ def _geometry(layer, shape, large):
     padding = "same" if set(layer.kernel_size) == {1} else layer.padding  # one pixel reaches over no border
     usual = padding == "same" and layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1
     plain = set(layer.dilation_rate) == {1} and not getattr(layer, "lora_enabled", False)
+    plain = plain and layer.compute_dtype in DTYPES
     if not usual or not plain or len(shape) != layer.rank + 2 or None in tuple(large):
         return None
     row = (1,) * (2 - layer.rank)  # a signal is an image of one row
@@ -123,7 +140,8 @@ def _batch_norm(layer, images):
     rank = len(images.shape)
     known = rank >= 2 and layer.axis in (-1, rank - 1) and (not layer.synchronized or replicas.replica()[0] == 1)
     dtype = layer.compute_dtype
-    if not layer.trainable or not known or dtype not in ("float32", "bfloat16"):
+    plain = layer.trainable and not getattr(layer, "renorm", False)
+    if not plain or not known or dtype not in ("float32", "bfloat16"):
         return layer(images, training=True)
     images = tf.cast(images, dtype)
     channels = images.shape[-1]
@@ -172,9 +190,9 @@ def _sloped(upstream, result, slope):
 
 
 def _depthwise_convolution(layer, images):
-    whole = layer.padding == "valid" and layer.data_format == "channels_last" and layer.depth_multiplier == 1
-    whole = whole and set(layer.dilation_rate) == {1} and tuple(images.shape[1:3]) == tuple(layer.kernel_size)
-    if not whole or getattr(layer, "lora_enabled", False):
+    usual = layer.padding == "valid" and layer.data_format == "channels_last" and layer.depth_multiplier == 1
+    whole = tuple(images.shape[1:3]) == tuple(layer.kernel_size)
+    if not usual or not whole or layer.compute_dtype not in DTYPES:
         return layer(images)
     kernel = tf.cast(layer.kernel, layer.compute_dtype)
     products = tf.cast(tf.cast(images, kernel.dtype), tf.float32) * tf.cast(kernel[..., 0], tf.float32)
