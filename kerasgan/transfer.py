@@ -19,6 +19,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasgan import keras_internals
+from kerasgan.conditions import Classes
+from kerasgan.networks import latent_categories
+from kerasgan.networks.auxiliary_classifier import AuxiliaryClassifier
 from kerasgan.networks.inputs import network_inputs
 from kerasgan.validation import scalars
 
@@ -102,7 +106,7 @@ def copy_weights(
     for part, pairs in zip(parts, planned, strict=True):
         part.copy(pairs)
     if grows and match_steps:
-        _match(source, target, planned, scalars.whole_number("match_steps", match_steps, 0))
+        _match(source, target, planned, classes, scalars.whole_number("match_steps", match_steps, 0))
     if target.averaged_generator is not None:
         target.averaged_generator.set_weights(target.generator.get_weights())
     copied = sum(map(len, planned))
@@ -177,8 +181,9 @@ def weighted_layers(network: keras.Model) -> list[keras.layers.Layer]:
 class _Part:
     """One of the two networks, of both GANs.
 
-    The layer of the class is the generator's first layer, which takes the latents and the one-hot label, or the
-    discriminator's embedding. See `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
+    Layers of the class are, in the generator, those that take the latents and the one-hot label: the first layer, and
+    those of self-modulation; in the discriminator the embedding and the auxiliary classifier. See
+    `kerasgan.networks.blocks.join_condition` and `kerasgan.networks.blocks.project`.
     """
 
     name: str
@@ -192,27 +197,21 @@ class _Part:
         self.source_layers: list[Any] = weighted_layers(self.source)
         self.target_layers: list[Any] = weighted_layers(self.target)
         self.embeddings: list[Any] = []
+        self.classifiers: list[Any] = []
         self.keeps_classes: bool = self.source_gan.num_classes == self.target_gan.num_classes and (
             self.classes is None or self.classes == list(range(len(self.classes)))
         )
         if self.name == "discriminator" and not self.keeps_classes:
-            self.embeddings = [
-                self._without_embedding(layers, gan)
-                for layers, gan in (
-                    (self.source_layers, self.source_gan),
-                    (self.target_layers, self.target_gan),
-                )
-            ]
+            both = (self.source_layers, self.source_gan), (self.target_layers, self.target_gan)
+            self.embeddings = [self._without_embedding(layers, gan) for layers, gan in both]
+            self.classifiers = [_taken_out(layers, AuxiliaryClassifier, "num_classes", gan) for layers, gan in both]
 
     def _without_embedding(self, layers, gan):
         """Removes the embedding of the classes from a list of layers, and returns it; None without classes."""
-        if gan.num_classes is None:
-            return None
-        for layer in layers:
-            if isinstance(layer, keras.layers.Embedding) and layer.input_dim == gan.num_classes:
-                layers.remove(layer)
-                return layer
-        raise _unknown_classes(self.name)
+        embedding = _taken_out(layers, keras.layers.Embedding, "input_dim", gan)
+        if embedding is None and gan.num_classes is not None:
+            raise _unknown_classes(self.name)
+        return embedding
 
     def pairs(self, grows: bool) -> list[tuple[Any, Any]]:
         """Returns the layers that weights are copied between: all, or at twice the size all but those at the image."""
@@ -238,15 +237,18 @@ class _Part:
     def _signature(self, layer, gan):
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if self._joins_labels(layer, gan) and not self.keeps_classes:
-            shapes[0] = (gan.latent_dim, *shapes[0][1:])
+            shapes[0] = (shapes[0][0] - gan.num_classes, *shapes[0][1:])
         return type(layer).__name__, *shapes
 
     def _joins_labels(self, layer, gan):
-        """Whether this is the generator's first layer, and takes labels next to the latents."""
+        """Whether a layer of the generator takes labels next to the latents: the first, and all with its input."""
         if self.name != "generator" or gan.num_classes is None:
             return False
-        first = layer in (self.source_layers[0], self.target_layers[0])
-        return first and layer.weights[0].shape[0] == gan.latent_dim + gan.num_classes
+        is_source = gan is self.source_gan
+        first = (self.source_layers if is_source else self.target_layers)[0]
+        same = layer is first or keras_internals.takes_same_input(layer, first)
+        categories = latent_categories.count_in(self.source if is_source else self.target)
+        return same and layer.weights[0].shape[0] == gan.latent_dim + categories + gan.num_classes
 
     def _refusal(self, number, sources, targets, grows):
         (one, other) = (
@@ -269,6 +271,10 @@ class _Part:
             target.set_weights(self._values(source, target))
         if not self.embeddings:
             return
+        source, target = self.classifiers
+        if source is not None and target is not None:
+            kernel, bias = source.get_weights()
+            target.set_weights([self._of_classes(kernel.T).T, self._of_classes(bias)])
         source, target = self.embeddings
         if target is not None:
             zeros = np.zeros(tuple(target.weights[0].shape), "float32")
@@ -287,7 +293,7 @@ class _Part:
         if self.keeps_classes or not (from_labels or to_labels):
             return values
         kernel, *others = values
-        latents, labels = np.split(kernel, [self.source_gan.latent_dim])
+        latents, labels = np.split(kernel, [len(kernel) - (self.source_gan.num_classes if from_labels else 0)])
         if not to_labels:
             if not others:
                 raise ValueError(
@@ -307,6 +313,15 @@ class _Part:
         return np.stack([rows.mean(axis=0) if number is None else rows[number] for number in self.classes])
 
 
+def _taken_out(layers, kind, num_classes, gan):
+    """Removes the layer of this kind with the GAN's number of classes from a list, and returns it; None without."""
+    for layer in layers:
+        if isinstance(layer, kind) and getattr(layer, num_classes) == gan.num_classes:
+            layers.remove(layer)
+            return layer
+    return None
+
+
 def _unknown_classes(name):
     return ValueError(
         f"Weights of other classes are copied where a network takes labels as kerasgan's own do. Received: a {name} "
@@ -323,28 +338,37 @@ def _described(layer):
     return f"{type(layer).__name__} ({shapes})"
 
 
-def _match(source, target, planned, steps):
+def _match(source, target, planned, classes, steps):
     """Fits the target's new layers: its samples to the source's, enlarged, and its logits to those of the source's."""
     random = np.random.default_rng(0)
     count = MATCH_BATCH * min(steps, 64)
     latents = random.normal(size=(count, source.latent_dim)).astype("float32")
-    labels = _labels(source, target, count)
-    samples = source.generate(latents=latents, labels=labels[0])
-    logits = _outputs(source.discriminator, samples, labels[0])
+    given, wanted = _conditions(source, target, classes, count)
+    samples = source.generate(latents=latents, condition=given)
+    logits = _outputs(source.discriminator, samples, given)
     samples = enlarged(samples)
     copied_g, copied_d = ([layer for _, layer in pairs] for pairs in planned)
-    _fit(target.generator, copied_g, network_inputs(latents, labels[1]), samples, steps)
-    _fit(target.discriminator, copied_d, network_inputs(samples, labels[1]), logits, steps)
+    _fit(target.generator, copied_g, network_inputs(latents, wanted), samples, steps)
+    _fit(target.discriminator, copied_d, network_inputs(samples, wanted), logits, steps)
 
 
-def _labels(source, target, count):
-    """Returns labels of the source and of the target, int32 (count,); None where one has none."""
-    return [
-        None
-        if gan.num_classes is None
-        else (np.arange(count) % min(gan.num_classes, other.num_classes or 1)).astype("int32")
-        for gan, other in ((source, target), (target, source))
-    ]
+def _conditions(source, target, classes, count):
+    """Returns conditions of the source, and the same ones of the target, (count, ...); None where one has none."""
+    if classes is None:
+        given, wanted = (_drawn(gan.condition, count) for gan in (source, target))
+        return given, given if source.condition == target.condition else wanted
+    known = [(of, number) for number, of in enumerate(classes) if of is not None]
+    known = known or [(number % source.num_classes, number) for number in range(target.num_classes)]
+    return np.array([known[number % len(known)] for number in range(count)], "int32").T
+
+
+def _drawn(condition, count):
+    """Returns conditions (count, ...), of classes each as often as the others; None without."""
+    if condition is None:
+        return None
+    if isinstance(condition, Classes):
+        return (np.arange(count) % condition.num_classes).astype("int32")
+    return condition.draw(count, 0)
 
 
 def enlarged(images: np.ndarray) -> np.ndarray:
@@ -369,6 +393,13 @@ def _in_batches(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray
     return np.concatenate([np.asarray(keras.ops.convert_to_numpy(each), "float32") for each in found])
 
 
+class _Fitted(keras.Model):
+    """A network that learns to give some outputs, and nothing else: its layers' own losses do not count."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.mean(keras.losses.mean_squared_error(y, y_pred))
+
+
 def _fit(network, copied, inputs, outputs, steps):
     """Trains the layers of a network that are not in `copied` to give these outputs."""
     trainable = {id(layer): layer.trainable for layer in copied}
@@ -376,8 +407,8 @@ def _fit(network, copied, inputs, outputs, steps):
         layer.trainable = False
     try:
         rate = keras.optimizers.schedules.CosineDecay(MATCH_RATE, steps)
-        model = keras.Model(network.inputs, network.outputs[0])
-        model.compile(keras.optimizers.Adam(rate), "mse")
+        model = _Fitted(network.inputs, network.outputs[0], name="fitted")
+        model.compile(keras.optimizers.Adam(rate))
         per_epoch = len(outputs) // MATCH_BATCH
         model.fit(inputs, outputs, MATCH_BATCH, epochs=-(-steps // per_epoch), shuffle=False, verbose=0)
     finally:

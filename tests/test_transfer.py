@@ -71,9 +71,18 @@ def test_a_translation_starts_from_one_of_any_size(size):
         transfer.copy_weights(make(), make(24))
 
 
-@pytest.mark.parametrize("network", ["resnet", "dcgan"])
-def test_classes_of_equal_names_keep_their_weights_and_new_ones_are_the_mean(network, images):
-    source, target = shaken(make(network=network, num_classes=3)), make(network=network, num_classes=4, seed=1)
+PHOTOS = {"network": "resnext", "norm": "pixel", "self_modulation": True, "auxiliary_classifier": 1.0}
+"""As in the recipe `photos`: the class enters each block of the generator, and a classifier of the discriminator."""
+
+
+MNIST = {"network": "resnext", "norm": "batch", "latent_categories": 2}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"network": "dcgan"}, PHOTOS, MNIST], ids=["resnet", "dcgan", "photos", "mnist"]
+)
+def test_classes_of_equal_names_keep_their_weights_and_new_ones_are_the_mean(options, images):
+    source, target = shaken(make(num_classes=3, **options)), make(num_classes=4, seed=1, **options)
     done = transfer.copy_weights(source, target, ["a", "b", "c"], ["b", "new", "c", "other"])
     assert done.new_classes == (1, 3)
     for label, before in ((0, 1), (2, 2)):
@@ -84,8 +93,24 @@ def test_classes_of_equal_names_keep_their_weights_and_new_ones_are_the_mean(net
     np.testing.assert_allclose(logits(target, images, 1), mean, rtol=1e-4, atol=1e-4)
 
 
-def test_from_no_classes_labels_change_nothing_at_the_start(images):
-    source, target = shaken(make()), make(num_classes=3, seed=1)
+def test_a_classifier_keeps_the_classes_of_equal_names():
+    """In other order, too, where all shapes are the same."""
+    source, target = shaken(make(num_classes=3, **PHOTOS)), make(num_classes=3, seed=1, **PHOTOS)
+    transfer.copy_weights(source, target, ["a", "b", "c"], ["c", "a", "new"])
+    (kernel, bias), (new_kernel, new_bias) = (
+        gan.discriminator.get_layer("d_classes").get_weights() for gan in (source, target)
+    )
+    np.testing.assert_array_equal(new_kernel[:, :2], kernel[:, [2, 0]])
+    np.testing.assert_allclose(new_kernel[:, 2], kernel.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(new_bias, [bias[2], bias[0], bias.mean()], rtol=1e-5)
+    for label, before in ((0, 2), (1, 0)):
+        drawn, expected = (gan.generate(latents=LATENTS, labels=of) for gan, of in ((target, label), (source, before)))
+        np.testing.assert_allclose(drawn, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, PHOTOS], ids=["resnet", "photos"])
+def test_from_no_classes_labels_change_nothing_at_the_start(options, images):
+    source, target = shaken(make(**options)), make(num_classes=3, seed=1, **options)
     transfer.copy_weights(source, target)
     for label in range(3):
         drawn = target.generate(latents=LATENTS, labels=label)
@@ -93,8 +118,9 @@ def test_from_no_classes_labels_change_nothing_at_the_start(images):
         np.testing.assert_allclose(logits(target, images, label), logits(source, images), atol=1e-5)
 
 
-def test_to_no_classes_logits_are_the_mean_over_the_classes(images):
-    source, target = shaken(make(num_classes=3)), make(seed=1)
+@pytest.mark.parametrize("options", [{}, PHOTOS], ids=["resnet", "photos"])
+def test_to_no_classes_logits_are_the_mean_over_the_classes(options, images):
+    source, target = shaken(make(num_classes=3, **options)), make(seed=1, **options)
     transfer.copy_weights(source, target)
     mean = np.mean([logits(source, images, label) for label in range(3)], axis=0)
     np.testing.assert_allclose(logits(target, images), mean, rtol=1e-4, atol=1e-4)
@@ -130,6 +156,40 @@ def test_at_twice_the_size_the_inner_layers_are_copied_and_the_images_enlarged(n
     for found, wanted in ((target.generate(64, seed=5), expected), (logits(target, expected), logits(source, samples))):
         assert np.mean((found - wanted) ** 2) < np.var(wanted) / 2
     assert all(layer.trainable for layer in transfer.weighted_layers(target.generator))
+
+
+def test_new_layers_do_not_learn_from_the_losses_of_others(images):
+    """A classifier within the discriminator adds its own, which is far larger than the distance to the logits."""
+    gan = make(num_classes=3, **PHOTOS)
+    before = gan.discriminator.get_layer("d_classes").get_weights()
+    labels = (np.arange(len(images)) % 3).astype("int32")
+    transfer._fit(gan.discriminator, [], [images, labels], logits(gan, images, labels) + 1, steps=4)
+    assert all(map(np.array_equal, before, gan.discriminator.get_layer("d_classes").get_weights()))
+    first = transfer.weighted_layers(gan.discriminator)[0]
+    assert not np.array_equal(first.get_weights()[0], make(num_classes=3, **PHOTOS).discriminator.layers[1].kernel)
+
+
+def test_at_twice_the_size_each_class_is_fitted_to_itself():
+    source, target = make(num_classes=2), make(16, width=4, num_classes=3, seed=1)
+    classes = transfer._class_map(source, target, ["cat", "dog"], ["bird", "cat", "dog"])
+    given, wanted = transfer._conditions(source, target, classes, 5)
+    assert given.tolist() == [0, 1, 0, 1, 0] and wanted.tolist() == [1, 2, 1, 2, 1]
+    given, wanted = transfer._conditions(source, make(16, width=4), None, 3)
+    assert given.dtype == "int32" and wanted is None
+    new = transfer._class_map(source, target, ["cat", "dog"], ["bird", "cow", "pig"])
+    assert [each.tolist() for each in transfer._conditions(source, target, new, 4)] == [[0, 1, 0, 0], [0, 1, 2, 0]]
+
+
+def test_at_twice_the_size_other_conditions_are_those_of_the_samples():
+    def vectors(size, width):
+        keras.utils.set_random_seed(0)
+        condition = kerasgan.conditions.Vector(2)
+        networks = kerasgan.networks.resnet((size, size, 1), 4, width, condition=condition, norm=None)
+        gan = kerasgan.GAN(*networks, latent_dim=4, condition=condition, seed=0)
+        gan.compile()
+        return gan
+
+    assert transfer.copy_weights(vectors(8, 8), vectors(16, 4), match_steps=2).fitted > 0
 
 
 def test_enlarged_images_keep_slopes():

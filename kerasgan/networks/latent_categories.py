@@ -70,9 +70,15 @@ def margin(generator: keras.Model, latents: Any) -> Any:
         The same latents, where the one that has chosen the category is greater by 2; unchanged for a generator without
         categories.
     """
-    found = [layer.n for layer in keras_internals.all_layers(generator) if isinstance(layer, LatentCategories)]
-    if not found:
+    count = count_in(generator)
+    if not count:
         return latents
     latents = np.array(latents)
-    latents[np.arange(len(latents)), latents[:, : max(found)].argmax(axis=1)] += 2.0
+    latents[np.arange(len(latents)), latents[:, :count].argmax(axis=1)] += 2.0
     return latents
+
+
+def count_in(generator: keras.Model) -> int:
+    """Returns how many categories the latents of a generator choose from; 0 for one without."""
+    found = [layer.n for layer in keras_internals.all_layers(generator) if isinstance(layer, LatentCategories)]
+    return max(found, default=0)
