@@ -102,6 +102,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.position: Position | None = None
         self.latest: pathlib.Path | None = None
         self._expected = None  # the step from which the data were asked for
+        self.goes_on = False  # after another callback has stopped the training that is resumed
         self._means = None  # running means, to be put back once Keras has reset them
         self._best = None
         self._stop_signal = None
@@ -270,7 +271,8 @@ class Checkpoint(keras.callbacks.Callback):
         check_data(position, self._expected, total, is_positioned=current.data is not None)
         self.latest, self._best = found.path, found.counters["best"]
         self._planned_step = found.counters.get("planned_step", found.counters["step"])
-        first_epoch = self.params["epochs"] if found.counters["stopped"] else position.epoch
+        is_over = found.counters["stopped"] and not self.goes_on
+        first_epoch = self.params["epochs"] if is_over else position.epoch
         keras_internals.set_initial_epoch(self.model, first_epoch)
         if current.data is not None:
             current.data.begin_at(position.epoch, position.batch)

@@ -70,7 +70,7 @@ def _plans(options, job):
     changes = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     changes |= overrides.assignments(options.set or ())
     if options.recipe is not None:
-        settings = {"recipe": {"base": options.recipe}} | settings
+        settings = settings | {"recipe": _over_recipe(settings.get("recipe", {}), options.recipe)}
     if source is not None:
         changes = starts.fitting_networks(settings, changes)
     first = plans.make_plan(settings, changes, options.seed, options.deterministic, options.guard)
@@ -85,9 +85,20 @@ def _plans(options, job):
     return [dataclasses.replace(first, name=f"{first.name}-seed{seed}", seed=seed) for seed in seeds], start
 
 
+def _over_recipe(fields, name):
+    """Returns the fields of a recipe in the settings, laid over a recipe of that name."""
+    if not isinstance(fields, dict) or "title" in fields:
+        raise ValueError(
+            f"--recipe is for settings that are no whole recipe. Received: --recipe {name} with the recipe of a run. "
+            "Leave --recipe out, or start from the data alone."
+        )
+    return fields | {"base": name}
+
+
 def _resume(options):
     fixed = (
         "what",
+        "recipe",
         *CHANGES,
         *translation.OPTIONS,
         "set",

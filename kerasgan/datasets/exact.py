@@ -151,7 +151,7 @@ def _with_channels(image, channels):
     """An image of another number of channels: gray is repeated, color is weighted, what is transparent is white."""
     if image.shape[-1] == channels:
         return image
-    highest = np.iinfo(image.dtype).max
+    highest = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1.0
     if image.shape[-1] in (2, 4) and channels != 4:
         alpha = image[..., -1:] / highest
         image = np.round(image[..., :-1] * alpha + highest * (1 - alpha)).astype(image.dtype)
@@ -168,6 +168,8 @@ def _with_channels(image, channels):
 def resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """Returns the center of an image, in the ratio of `size`, resized to it, each channel by itself, in its dtype.
 
+    Values stay between the least and the greatest of their channel, which the resizing would overshoot at edges.
+
     An image of that size is not touched.
 
     Args:
@@ -183,10 +185,8 @@ def resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
         for number in range(image.shape[-1])
     ]
     result = np.stack([np.asarray(each) for each in channels], axis=-1)
-    if image.dtype.kind == "f":
-        return result.astype(image.dtype)
-    limits = np.iinfo(image.dtype)
-    return np.clip(np.round(result), limits.min, limits.max).astype(image.dtype)
+    result = result if image.dtype.kind == "f" else np.round(result)
+    return np.clip(result, image.min(axis=(0, 1)), image.max(axis=(0, 1))).astype(image.dtype)
 
 
 # Arrays

@@ -29,32 +29,41 @@ class NamedImages:
     names: tuple[str, ...]
 
 
-def load_named(source: str, image_shape: Sequence[int], split: str | None = None, n: int | None = None) -> NamedImages:
+def load_named(
+    source: str,
+    image_shape: Sequence[int],
+    split: str | None = None,
+    n: int | None = None,
+    value_range: Sequence[float] | None = None,
+) -> NamedImages:
     """Returns images of the size of a GAN's, with their names.
 
     Args:
-        source: a picture; a folder of photos; a .npy file, or a .npz file with "images" and perhaps "labels", uint8 or
-            floats in [-1, 1]; or a data set, as for `load`.
+        source: a picture; a folder of photos; a .npy file, or a .npz file with "images" and perhaps "labels", of 8 or
+            16 bits, or floats in [-1, 1] or `value_range`; or a data set, as for `load`.
         image_shape: (height, width, channels) to which photos are cropped and resized; (d,) for points.
         split: split of a data set or folder; None for "test" where there is one, else "train".
         n: only the first n; None for all.
+        value_range: (low, high), the values that become -1 and 1, as for `load`; None for all that the dtype holds.
 
     Raises:
         ValueError: if they cannot be read, or have another shape.
     """
     path = pathlib.Path(os.path.expanduser(source))
-    size = {} if len(image_shape) != 3 else {"image_size": tuple(image_shape[:2]), "channels": image_shape[2]}
+    options: dict[str, Any] = {} if value_range is None else {"value_range": tuple(value_range)}
+    if len(image_shape) == 3:
+        options |= {"image_size": tuple(image_shape[:2]), "channels": image_shape[2]}
     if path.is_file():
-        found = _read_file(path, image_shape)
+        found = _read_file(path, image_shape, value_range)
     elif path.is_dir():
-        images, labels, info = load_arrays(path, split=split or "train", **size)
+        images, labels, info = load_arrays(path, split=split or "train", **options)
         skipped = set(info.skipped)
         names = [name for name in photos.photo_names(path) if name not in skipped]
         names = names if len(names) == len(images) else [str(number) for number in range(len(images))]
         found = NamedImages(images, labels, tuple(map(printable, names)))
     else:
         split = split or ("test" if has_test_split(source) else "train")
-        images, labels, _ = load_arrays(source, split=split, **size)
+        images, labels, _ = load_arrays(source, split=split, **options)
         found = NamedImages(images, labels, tuple(f"{split} {number}" for number in range(len(images))))
     if found.images.shape[1:] != tuple(image_shape):
         raise ValueError(
@@ -65,11 +74,11 @@ def load_named(source: str, image_shape: Sequence[int], split: str | None = None
     return NamedImages(found.images[:n], labels, found.names[:n])
 
 
-def _read_file(path, image_shape):
+def _read_file(path, image_shape, value_range):
     if path.suffix not in (".npy", ".npz"):
         height, width, channels = image_shape if len(image_shape) == 3 else (1, 1, 1)
         image = photos.read_photo(path, (height, width), channels)
-        return NamedImages(_scaled(image[None]), None, (printable(path.name),))
+        return NamedImages(_scaled(image[None], value_range), None, (printable(path.name),))
     try:
         with open(path, "rb") as file:
             stored = np.load(file, allow_pickle=False)
@@ -85,8 +94,13 @@ def _read_file(path, image_shape):
             "numpy.savez(path, images=images)."
         )
     labels = arrays.get("labels")
-    return NamedImages(_scaled(images), labels, tuple(str(number) for number in range(len(images))))
+    return NamedImages(_scaled(images, value_range), labels, tuple(str(number) for number in range(len(images))))
 
 
-def _scaled(images):
-    return images.astype("float32") / np.float32(127.5) - np.float32(1.0) if images.dtype == np.uint8 else images
+def _scaled(images, value_range):
+    if value_range is None and images.dtype.kind in "iu" and images.dtype.itemsize <= 2:
+        value_range = np.iinfo(images.dtype).min, np.iinfo(images.dtype).max
+    if value_range is None:
+        return images
+    low, high = map(float, value_range)
+    return ((images.astype("float64") - low) * (2 / (high - low)) - 1).astype("float32")

@@ -31,6 +31,18 @@ def is_run_folder(folder: str | os.PathLike[str]) -> bool:
     return isinstance(recipe, dict) and {"title", "source"} <= set(recipe)
 
 
+def files_outside_runs(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """Returns the files below a folder by name, without hidden ones and those of runs; links to folders are left."""
+    found = []
+    for parent, subfolders, names in os.walk(folder):
+        if is_run_folder(parent):
+            subfolders.clear()
+            continue
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())
+
+
 def without_own_pictures(paths: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Returns the paths of photos, and of pictures that kerasgan has marked as its own (`pictures.is_marked`)."""
     with concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:

@@ -13,7 +13,7 @@ import numpy as np
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
-from . import arrays, photos, tables
+from . import arrays, own_files, photos, tables
 from .batches import Batches
 from .decoding import listed
 from .info import DatasetInfo
@@ -177,7 +177,7 @@ def files_below(folder: pathlib.Path, suffixes: Sequence[str]) -> list[pathlib.P
     Raises:
         ValueError: if there is no such folder, or no such file in it.
     """
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.name.startswith(".")]
+    found = [path for path in own_files.files_outside_runs(folder) if path.suffix.lower() in suffixes]
     if not found:
         kind = "which has none" if folder.is_dir() else "which is no folder"
         raise ValueError(

@@ -82,8 +82,8 @@ def classifier(
 def _file_name(source, options, seed):
     """Returns a name that differs between any two classifiers."""
     digest = hashlib.sha256(repr((source if isinstance(source, str) else None, options, seed)).encode())
-    named = isinstance(source, str) and not os.path.isdir(os.path.expanduser(source))
-    if not named:  # folders and arrays are identified by their content
+    named = isinstance(source, str) and not os.path.exists(os.path.expanduser(source))
+    if not named:  # folders, files and arrays are identified by their content
         digest.update(_fingerprint(source))
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-") if named else "own-images"
     return f"classifier-v{VERSION}-{slug}-seed{seed}-{digest.hexdigest()[:12]}.keras"
@@ -92,7 +92,8 @@ def _file_name(source, options, seed):
 def _fingerprint(source):
     """Returns bytes that change with a folder's files or an array's values."""
     if isinstance(source, str | os.PathLike):
-        files = sorted(path for path in pathlib.Path(os.path.expanduser(source)).rglob("*") if path.is_file())
+        path = pathlib.Path(os.path.expanduser(source))
+        files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
         return repr([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]).encode()
     parts = [np.asarray(part) for part in (source if isinstance(source, tuple) else (source,))]
     return b"".join(repr((part.shape, part.dtype)).encode() + part.tobytes() for part in parts)

@@ -5,7 +5,7 @@ from kerasgan.runs import photo_settings
 from kerasgan.runs.recipes import Recipe
 
 USUAL_IMAGES = {"photos": 200_000, "mnist": 100_000}
-"""Images that a training usually takes until its samples look like the data."""
+"""Images that a training takes at least until its samples begin to look like the data."""
 
 
 def num_trained_images(recipe: Recipe, info: DatasetInfo) -> int:
@@ -15,7 +15,7 @@ def num_trained_images(recipe: Recipe, info: DatasetInfo) -> int:
 
 
 def small_plan(recipe: Recipe, info: DatasetInfo) -> str | None:
-    """Returns a warning where a plan is too short for good samples, with the epochs that are usual; otherwise None."""
+    """Returns a warning where a plan is too short for good samples, with the epochs that it takes; otherwise None."""
     if recipe.translates or len(info.image_shape) != 3 or min(info.image_shape[:2]) <= 8:
         return None
     is_photo = photo_settings.are_photos(info.image_shape)
@@ -26,6 +26,5 @@ def small_plan(recipe: Recipe, info: DatasetInfo) -> str | None:
     kind = "photos" if is_photo else "images"
     return (
         f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''} of {info.num_images:,} {kind} are {total:,} images: "
-        f"expect blobs. {usual:,} are "
-        f"usual: --epochs {epochs}, now or later with --resume."
+        f"expect blobs. Take {usual:,} or more: --epochs {epochs}, now or later with --resume."
     )

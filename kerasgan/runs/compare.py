@@ -13,7 +13,7 @@ from typing import Any
 from kerasgan import evaluation, files
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.evaluation import layout
-from kerasgan.runs import classification, run_folder
+from kerasgan.runs import classification, run_folder, signal_figures
 from kerasgan.validation.printable import printable, quoted
 
 EVALUATION = run_folder.EVALUATION
@@ -33,6 +33,7 @@ FIGURES = (
     "reverse_kl",
     *CLASSIFICATION,
     "attribute_error.mean",
+    *signal_figures.ROWS,
 )
 """Figures of an evaluation in the table; `evaluation.json` has all."""
 
@@ -100,7 +101,8 @@ def read_run(path: str | os.PathLike[str]) -> RunSummary:
     is_stale = bool(history) and figures.get("step", history[-1].get("step")) != history[-1].get("step")
     if is_stale or not figures:
         return RunSummary(path, seed, recipe, history, {}, is_stale=is_stale)
-    features = f"{figures.get('generated', '')} on {figures.get('extractor', 'known modes')}"
+    computed_on = "values" if "log_spectral_distance" in figures else figures.get("extractor", "known modes")
+    features = f"{figures.get('generated', '')} on {computed_on}"
     figures = {name: value for name, value in _numbers(figures).items() if name in FIGURES}
     return RunSummary(path, seed, recipe, history, figures, printable(features)[:60])
 
@@ -130,7 +132,7 @@ def compare(runs: Sequence[str | os.PathLike[str]], csv_file: str | os.PathLike[
 def remarks(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Returns what to know of a table of `compare`: runs without figures, and figures that are not comparable."""
     summaries, found = [read_run(run) for run in runs], []
-    without = [run for run in summaries if not run.figures]
+    without = [run for run in summaries if not run.figures and run.recipe.get("kind") != "volumes"]
     if without and len(summaries) > 1:
         why = "since it was trained on" if without[0].is_stale else "yet"
         found.append(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan import datasets
-from kerasgan.datasets import sounds
+from kerasgan.datasets import own_files, sounds
 
 KINDS: tuple[str, ...] = ("images", "signals", "sounds", "volumes")
 RECIPES: dict[str, str] = {"images": "photos", "signals": "signal", "sounds": "sound", "volumes": "volume"}
@@ -45,8 +45,8 @@ def of_source(source: Any) -> str:
 
 
 def files_of(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files below a folder, in the order of their names, without hidden ones."""
-    return sorted(each for each in folder.rglob("*") if each.is_file() and not each.name.startswith("."))
+    """Returns the files below a folder, in the order of their names, without hidden ones and those of runs."""
+    return own_files.files_outside_runs(folder)
 
 
 def count(source: Any, kind: str) -> int:

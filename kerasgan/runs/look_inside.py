@@ -40,16 +40,22 @@ def invert(
     Args:
         run: the run's folder.
         source, split, n: the images, as for `kerasgan.datasets.named_images.load_named`.
-        out: the folder, new or to be replaced.
+        out: the folder, new or one of an earlier search, which is replaced.
         extractor: name of the features that are compared.
         search: fields of `kerasgan.sampling.Search`.
 
     Raises:
-        ValueError: if the folder is not a finished run, or the images cannot be read.
+        ValueError: if the folder is not a finished run, the images cannot be read, or `out` holds anything else.
         OSError: if something cannot be written.
     """
+    others = sorted({each.name for each in out.iterdir()} - set(INVERSION_FILES)) if out.is_dir() else []
+    if others:
+        raise ValueError(
+            f"Latents are written to a new folder, or replace earlier ones. Received: {printable(out)}, which holds "
+            f"{printable(others[0])}. Choose another folder."
+        )
     gan = _load(run)
-    named = named_images.load_named(source, gan.image_shape, split, n)
+    named = named_images.load_named(source, gan.image_shape, split, n, _recipe(run).value_range)
     found = gan.invert(named.images, features=_features(run, gan, extractor), verbose=1, **search)
     out.parent.mkdir(parents=True, exist_ok=True)
     with files.written_whole(out, durable=False) as unfinished:
@@ -135,7 +141,7 @@ def score(
         OSError: if the file cannot be written.
     """
     gan = _load(run)
-    named = named_images.load_named(source, gan.image_shape, split, n)
+    named = named_images.load_named(source, gan.image_shape, split, n, _recipe(run).value_range)
     held_out = _held_out(run, gan, reference)
     options = {"features": _features(run, gan, extractor), "verbose": 1} | search
     found = gan.anomaly_scores(named.images, held_out, **options)
@@ -147,11 +153,15 @@ def score(
     return found
 
 
+def _recipe(run):
+    return plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
+
+
 def _held_out(run, gan, reference):
     """Returns images of the data that the run was not trained on."""
+    recipe = _recipe(run)
     if reference.source is not None:
-        return named_images.load_named(reference.source, gan.image_shape, None, reference.n).images
-    recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
+        return named_images.load_named(reference.source, gan.image_shape, None, reference.n, recipe.value_range).images
     split = recipes.splits(recipe)[1]
     if split is None:
         raise ValueError(
@@ -167,7 +177,7 @@ def _features(run, gan: GAN, name: str) -> Any:
         return None
     if name != "classifier":
         return features.get(name)
-    recipe = plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
+    recipe = _recipe(run)
     size = {"image_size": recipe.image_size} if len(gan.image_shape) == 3 else {}
     return features.get(name, data.labeled(recipe), **size)
 

@@ -14,6 +14,8 @@ FIELDS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(recip
 NETWORK_OPTIONS: frozenset[str] = frozenset(
     name for network in recipes.NETWORKS for name in inspect.signature(getattr(networks, network)).parameters
 ) - set(recipes.GIVEN)
+OF_ONE_NETWORK = {"norm"}
+"""Options of several networks that do not take the same values."""
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def change(recipe: recipes.Recipe, changes: dict[str, Any]) -> recipes.Recipe:
     """Returns a recipe with some fields changed.
 
     `network_options` are laid over those of the recipe. With another `network`, options that it does not have are
-    dropped.
+    dropped, and so is the norm, of which each network has other kinds.
 
     Args:
         recipe: the `kerasgan.runs.recipes.Recipe` to start from.
@@ -75,7 +77,7 @@ def change(recipe: recipes.Recipe, changes: dict[str, Any]) -> recipes.Recipe:
     changes = dict(changes)
     network, options = changes.get("network", recipe.network), dict(recipe.network_options)
     if network != recipe.network and network in recipes.NETWORKS:
-        known = inspect.signature(getattr(networks, network)).parameters
+        known = inspect.signature(getattr(networks, network)).parameters.keys() - OF_ONE_NETWORK
         options = {name: value for name, value in options.items() if name in known}
     given = changes.get("network_options", {})
     changes["network_options"] = options | given if isinstance(given, dict) else given
@@ -87,7 +89,7 @@ def from_settings(fields: dict[str, Any], default: recipes.Recipe | None = None)
 
     Args:
         fields: fields of a `kerasgan.runs.recipes.Recipe`. With `"base"`, the name of a recipe, the others are laid
-            over it.
+            over it; the `network_options` of a whole recipe, which has a title, take the place of the base's.
         default: the recipe to lay the fields over where there is no `"base"`; None where a file must be complete.
 
     Raises:
@@ -100,7 +102,8 @@ def from_settings(fields: dict[str, Any], default: recipes.Recipe | None = None)
             raise ValueError(f"The base must be the name of a recipe. Received: base={str(base)[:100]}.")
         default = recipes.get(base)
     if default is not None:
-        return change(default, fields)
+        whole = "title" in fields and "network_options" in fields
+        return change(dataclasses.replace(default, network_options={}) if whole else default, fields)
     for name in fields:
         _check_field(name)
     missing = [name for name in ("title", "source") if name not in fields]

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasgan import datasets
 from kerasgan.callbacks import guard as guard_callback
+from kerasgan.datasets import reading
 from kerasgan.runs import kinds, overrides, photo_settings, recipes
 
 GUARDS: tuple[str, ...] = ("off", *guard_callback.POLICIES)
@@ -80,7 +81,7 @@ def _facts(settings):
 
 def _fitted(recipe, what, facts, given):
     """Returns a recipe for images with the settings that follow from the data and the machine, but for those given."""
-    if what not in recipes.RECIPES and os.path.isdir(recipe.source):
+    if not _has_own_data(what) and os.path.isdir(recipe.source):
         return photo_settings.fitted(recipe, _num_trained(recipe), given)
     if recipe.translates:  # of a named set nobody knows whether left and right differ
         return recipe if "flip" in given else dataclasses.replace(recipe, flip=False)
@@ -121,6 +122,11 @@ def _recipe_for(what, facts):
                 f"The recipe {what!r} needs a folder. Received: its name alone. Run: kerasgan train {way_out}"
             )
         if recipe.source is not None:
+            if is_folder and datasets.absolute_source(recipe.source) != recipe.source:
+                raise ValueError(
+                    f"The name of a recipe is that of its data, too. Received: {what}, which is also a folder here. "
+                    f"For the folder: kerasgan train ./{what}; for the recipe: start from another folder."
+                )
             if is_folder:
                 warnings.warn(
                     f"A name is taken for a recipe first. Received: {what}, which is also a folder here. For the "
@@ -135,7 +141,12 @@ def _recipe_for(what, facts):
 
 
 def _is_path(what):
-    return os.path.exists(what) or pathlib.Path(what).parent != pathlib.Path(".")
+    return os.path.exists(what) or reading.must_be_path(what)
+
+
+def _has_own_data(what):
+    """Returns whether this is the name of a recipe with data of its own."""
+    return what in recipes.RECIPES and recipes.get(what).source is not None
 
 
 def _num_trained(recipe):

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import math
 import os
 import pathlib
 from typing import Any
@@ -28,8 +29,8 @@ def settings_of(run: str | os.PathLike[str], data: str | None = None) -> dict[st
 
     Args:
         run: the source's folder.
-        data: the data of the new run. Of a folder of photos, the fields that are fitted to a folder are left out,
-            so that few photos are augmented, for example. None for the source's own data.
+        data: the data of the new run. Of a folder of photos or a set, the fields that are fitted to these are left
+            out, so that few photos are augmented, for example. None for the source's own data.
 
     Raises:
         ValueError: if that is no finished run.
@@ -37,12 +38,19 @@ def settings_of(run: str | os.PathLike[str], data: str | None = None) -> dict[st
     run_folder.find(run, run_folder.MODEL)
     settings = run_folder.read_settings(run)
     kept = {name: settings[name] for name in KEPT if name in settings}
-    if data is not None and os.path.isdir(data) and isinstance(kept.get("recipe"), dict):
-        recipe = kept["recipe"]
+    recipe = kept.get("recipe")
+    if isinstance(recipe, dict) and _is_fitted(data, recipe):
         base = _base_of(recipe)
         left_out = FITTED if base else FITTED + FITTED_TO_SIZE
         kept["recipe"] = base | {name: value for name, value in recipe.items() if name not in left_out}
     return kept
+
+
+def _is_fitted(data, recipe):
+    """Returns whether settings are fitted to the data: folders of photos, and sets that are no recipe's."""
+    if data is None or recipe.get("kind", "images") != "images":
+        return False
+    return os.path.isdir(data) or not (data in recipes.RECIPES or os.path.exists(data))
 
 
 def _base_of(recipe):
@@ -80,11 +88,12 @@ def recorded(settings: dict[str, Any]) -> dict[str, str] | None:
 
 
 def fitting_networks(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Returns the changes of a run at another size, with a width or depth that fits where no other is given.
+    """Returns the changes of a run at another size, with a width or depth, and a gamma, that fit where none is given.
 
     A U-Net halves as often as in the source, at any size. At twice the size others have half of the source's width:
     widths of `dcgan` and `resnet` double with every halving of the image, so that a stage then has the width that it
-    has in the source. Those of `resnext` are counted from the smallest map, and stay.
+    has in the source. Those of `resnext` are counted from the smallest map, and stay. Gamma grows with the number of
+    pixels, but for translations, whose penalties are the source's.
 
     Args:
         settings: those of the source.
@@ -92,20 +101,34 @@ def fitting_networks(settings: dict[str, Any], changes: dict[str, Any]) -> dict[
     """
     recipe = settings.get("recipe")
     options = changes.get("network_options", {})
-    if not isinstance(recipe, dict) or "width" in options or "image_size" not in changes:
+    if not isinstance(recipe, dict) or "image_size" not in changes:
         return changes
-    before, network = recipe.get("image_size"), recipe.get("network", "dcgan")
-    if network == "pix2pix" and before is not None:
-        sides = before if isinstance(before, list | tuple) else [before] * 2
-        depth = dict(recipe.get("network_options") or {}).get("depth") or blocks.halvings((*sides, 1), None)[1]
+    before, after = _sides(recipe.get("image_size")), _sides(changes["image_size"])
+    network = recipe.get("network", "dcgan")
+    if before is None or after is None:
+        return changes
+    if not _base_of(recipe):
+        larger = math.prod(after) / math.prod(before)
+        gammas = {name: recipe[name] * larger for name in FITTED_TO_SIZE if isinstance(recipe.get(name), int | float)}
+        changes = gammas | changes
+    if "width" in options:
+        return changes
+    if network == "pix2pix":
+        depth = dict(recipe.get("network_options") or {}).get("depth") or blocks.halvings((*before, 1), None)[1]
         return changes | {"network_options": {"depth": depth} | options}
-    if type(before) is not int or changes["image_size"] != 2 * before or network not in HALVED:
+    if after != [2 * side for side in before] or network not in HALVED:
         return changes
     default = inspect.signature(getattr(networks, network)).parameters["width"].default
     width = dict(recipe.get("network_options") or {}).get("width", default)
     if type(width) is not int or width % 2:
         return changes
     return changes | {"network_options": options | {"width": width // 2}}
+
+
+def _sides(size):
+    """Returns height and width as a list; None where that is no size."""
+    sides = list(size) if isinstance(size, list | tuple) else [size] * 2
+    return sides if len(sides) == 2 and all(type(side) is int and side > 0 for side in sides) else None
 
 
 def check_job(job: jobs.Job) -> None:

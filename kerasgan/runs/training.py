@@ -93,6 +93,7 @@ def train(
             if not epochs and not any(map(checkpoint_files.step_of, saved)):  # nothing was trained
                 shutil.rmtree(run)
             raise
+        _check_weights(gan, run)
         results.finish(gan, run, job, real if plan.recipe.translates else None)
     return run if job.chief else None
 
@@ -123,6 +124,7 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
         if not job.chief and (run / run_folder.CHECKPOINTS).is_dir():
             shutil.copytree(run / run_folder.CHECKPOINTS, folder / run_folder.CHECKPOINTS, symlinks=True)
         checkpoint = _checkpoint(plan, folder, resume=True)
+        checkpoint.goes_on = longer is not None
         gan, batches, info = _set_up(longer or plan, checkpoint.skip_batches(), job)
         record.check_data(info, recorded, run)
         if not checkpoint_files.files(folder / run_folder.CHECKPOINTS):  # stopped before the first one
@@ -132,7 +134,22 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
             plan = longer
         real = _real_images(batches, plan.recipe)
         _fit(gan, batches, plan, info, folder, real, checkpoint, job)
+        _check_weights(gan, run)
         results.finish(gan, folder, job, real if plan.recipe.translates else None)
+
+
+def _check_weights(gan, run):
+    """Refuses to finish a run with weights that are not finite: its samples would be black, and its checkpoints hidden.
+
+    Raises:
+        ValueError: if there are such weights.
+    """
+    if not all(np.isfinite(weight).all() for weight in gan.sampler.get_weights()):
+        raise ValueError(
+            f"A run ends with finite weights. Received: {printable(run)}, with weights that are NaN or infinite. Its "
+            "checkpoints are from before. A new run that goes back to them by itself: kerasgan train --settings "
+            f"{quoted(run)} --guard rollback; or one with a lower rate: --learning-rate"
+        )
 
 
 def _set_up(plan, skip_batches, job):

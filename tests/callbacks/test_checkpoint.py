@@ -393,3 +393,20 @@ def test_a_resumed_training_warns_of_nothing(make_gan, tmp_path):
         fit = Fit(make_gan, tmp_path)
         fit.run(PowerCut(12), every_steps=2)
         assert fit.run(seed=99) is not None
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops the training after its first epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 0
+
+
+@pytest.mark.parametrize(("goes_on", "epochs"), [(False, []), (True, [1, 2])])
+def test_what_another_callback_has_stopped_goes_on_if_asked_to(goes_on, epochs, make_gan, tmp_path):
+    images = (IMAGES / np.float32(127.5) - 1).astype("float32")
+    make_gan().fit(images, batch_size=10, epochs=3, callbacks=[Stop(), Checkpoint(tmp_path)], verbose=0)
+    checkpoint = Checkpoint(tmp_path, resume=True)
+    checkpoint.goes_on = goes_on
+    history = make_gan().fit(images, batch_size=10, epochs=3, callbacks=[checkpoint], verbose=0)
+    assert history.epoch == epochs

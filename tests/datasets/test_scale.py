@@ -5,7 +5,7 @@ import pytest
 from dataset_helpers import noise, save
 from PIL import Image
 
-from kerasgan.datasets import ValueScale, load, load_arrays, source
+from kerasgan.datasets import ValueScale, exact, load, load_arrays, source
 
 ALL_16 = np.arange(2**16, dtype="uint16")
 
@@ -179,3 +179,16 @@ def test_constant_images_are_counted():
 def test_points_have_no_range():
     with pytest.raises(ValueError, match="Points have no range"):
         load("ring", value_range=(0, 1))
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_resized_pictures_keep_the_range_of_their_values(dtype):
+    """A filter with negative weights overshoots at hard edges."""
+    image = np.zeros((64, 64, 2), dtype)
+    image[:, 30:] = 4095
+    small = exact.resized(image, (24, 24))
+    assert small.dtype == dtype and small.min() == 0 and small.max() == 4095
+
+
+def test_float_pictures_take_other_channels():
+    assert exact._with_channels(np.full((2, 2, 1), 0.5, "float32"), 3).tolist() == np.full((2, 2, 3), 0.5).tolist()

@@ -6,6 +6,7 @@ from scipy.io import wavfile
 
 from kerasgan import conditions
 from kerasgan.datasets import load_signals, load_sounds
+from kerasgan.runs import kinds
 
 
 def waves(num_signals=10, length=40, channels=2, seed=0):
@@ -189,3 +190,15 @@ def test_sounds_that_cannot_be_trained_on_are_refused(tmp_path, files, options, 
         write(tmp_path, f"{number}.wav", 8000, loudness * tone(8000))
     with pytest.raises(ValueError, match=match):
         load_sounds(tmp_path, **{"batch_size": 1, "rate": 8000, "length": 4000, **options})
+
+
+def test_files_of_runs_beside_the_signals_are_left_out(tmp_path):
+    for number in range(4):
+        rows = "\n".join(str(value) for value in np.sin(np.arange(32) + number))
+        (tmp_path / f"{number}.csv").write_text(rows)
+    run = tmp_path / "tensorboard_logs" / "00001-beats"
+    run.mkdir(parents=True)
+    (run / "settings.json").write_text('{"recipe": {"title": "", "source": "."}}')
+    (run / "history.csv").write_text("epoch,step,d_loss\n1,2,0.5\n")
+    _, info = load_signals(tmp_path, batch_size=2)
+    assert info.num_images == 4 and kinds.count(tmp_path, "signals") == 4 and kinds.of_source(tmp_path) == "signals"

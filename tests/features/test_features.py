@@ -1,6 +1,7 @@
 """Extractors: one interface for all, a classifier that is trained once, and what each refuses."""
 
 import importlib
+import pathlib
 
 import keras
 import numpy as np
@@ -249,3 +250,14 @@ def test_the_classifier_of_mnist(monkeypatch, tmp_path):
     assert np.linalg.matrix_rank(metrics.moments(found.features)[1]) == 128
     negatives = extractor(-images).features
     assert metrics.frechet_distance(*halves) < metrics.frechet_distance(found.features, negatives) / 20
+
+
+def test_a_classifier_of_a_file_is_that_of_its_content(tmp_path):
+    """It is kept under a name of its own for each file, and for each content."""
+    names = set()
+    for name in ("a.npz", "b.npz"):
+        np.savez(tmp_path / name, images=np.zeros((2, 8, 8, 1), "uint8"))
+        names |= {MODULE._file_name(kind(tmp_path / name), {}, 0) for kind in (str, pathlib.Path)}
+    np.savez(tmp_path / "b.npz", images=np.zeros((3, 8, 8, 1), "uint8"))
+    names.add(MODULE._file_name(str(tmp_path / "b.npz"), {}, 0))
+    assert len(names) == 5

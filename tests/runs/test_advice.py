@@ -18,7 +18,9 @@ def info(num_images, shape):
 def test_a_small_plan_of_photos():
     recipe = dataclasses.replace(recipes.get("photos"), epochs=50, batch_size=20)
     text = advice.small_plan(recipe, info(410, (64, 64, 3)))
-    assert text.startswith("50 epochs of 410 photos are 20,000 images: expect blobs. 200,000 are usual: --epochs 500")
+    assert text.startswith(
+        "50 epochs of 410 photos are 20,000 images: expect blobs. Take 200,000 or more: --epochs 500"
+    )
 
 
 def test_one_epoch_is_no_epochs():

@@ -54,6 +54,19 @@ def test_translations_show_their_distance_to_the_truth(tmp_path):
     assert "g_reconstruction" not in cells(compare.compare([other]))
 
 
+def test_signals_have_figures_and_volumes_need_none(tmp_path):
+    found = {"generated": 100, "real": 100, "log_spectral_distance": 1.25, "mean": 0.5, "floor": {"mean": 0.1}}
+    signals = [dataclasses.replace(recipes.get("signal"), gamma=gamma, source="x") for gamma in (0.1, 0.2)]
+    runs = [make_run(tmp_path, f"0000{seed}-x", 0, [0.9], recipe, found) for seed, recipe in enumerate(signals)]
+    table = cells(compare.compare(runs))
+    assert table["log_spectral_distance"] == ["1.25", "1.25"] and table["mean"] == ["0.5", "0.5"]
+    assert table["samples"] == ["100 on values"] * 2
+    assert not any("evaluate" in remark for remark in compare.remarks(runs))
+    volumes = dataclasses.replace(recipes.get("volume"), source="x")
+    runs = [make_run(tmp_path, f"0001{seed}-x", seed, [0.9], volumes) for seed in range(2)]
+    assert not any("evaluate" in remark for remark in compare.remarks(runs))
+
+
 def test_all_curves_as_csv(tmp_path):
     runs = [make_run(tmp_path, f"0000{seed}-digits", seed, [0.9, 0.7]) for seed in (0, 1)]
     compare.compare(runs, tmp_path / "curves.csv")

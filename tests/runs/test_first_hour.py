@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kerasgan
 import kerasgan_cli
-from kerasgan import datasets
+from kerasgan import cli, datasets, pictures
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.resume import checkpoint_files
-from kerasgan.runs import plans, recipes, run_folder
+from kerasgan.runs import plans, recipes, run_folder, training
 
 RECIPE = {
     "title": "",
@@ -272,3 +273,36 @@ def test_a_folder_with_the_name_of_a_recipe(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match=r"recipe first.*Received: digits.*kerasgan train \./digits"):
         assert plans.make_plan({"what": "digits"}, {}, None, False).recipe.source == "digits"
     assert plans.make_plan({"what": "./digits"}, {}, None, False).recipe.source == str(tmp_path / "digits")
+    (tmp_path / "mnist").mkdir()  # which TensorFlow Datasets would read from the folder
+    with pytest.raises(ValueError, match=r"Received: mnist, which is also a folder.* kerasgan train \./mnist;"):
+        plans.make_plan({"what": "mnist"}, {}, None, False)
+
+
+def test_a_folder_named_photos_is_fitted_as_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "others"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            pictures.save_png(tmp_path / name / f"{number}.png", np.zeros((8, 8, 3), "uint8"), mark=False)
+    one, other = (plans.make_plan({"what": name}, {}, None, False).recipe for name in ("photos", "others"))
+    assert one == dataclasses.replace(other, source=one.source) and one.augment == "diffaugment" and one.gamma == 0.8
+
+
+def test_a_set_with_a_config_is_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not plans._is_path("emnist/letters") and plans._is_path("no/such") and plans._is_path("./emnist")
+
+
+def test_a_recipe_by_name_lies_under_the_settings():
+    assert cli._over_recipe({"image_size": 32}, "pix2pix") == {"image_size": 32, "base": "pix2pix"}
+    assert cli._over_recipe({"base": "photos"}, "pix2pix") == {"base": "pix2pix"}
+    with pytest.raises(ValueError, match="Received: --recipe pix2pix with the recipe of a run"):
+        cli._over_recipe(dataclasses.asdict(recipes.get("photos")), "pix2pix")
+
+
+def test_a_run_with_weights_that_are_not_finite_is_not_finished(tmp_path):
+    gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=4), latent_dim=4)
+    training._check_weights(gan, tmp_path)
+    gan.generator.trainable_weights[0].assign(np.full(gan.generator.trainable_weights[0].shape, np.nan))
+    with pytest.raises(ValueError, match=r"NaN or infinite.* --guard rollback"):
+        training._check_weights(gan, tmp_path)

@@ -57,6 +57,26 @@ def refused(capsys, *arguments):
     return printed.err.strip().splitlines()[-1]
 
 
+def test_no_folder_with_other_files_is_replaced(run, tmp_path, capsys):
+    (tmp_path / "mine.png").write_bytes(b"a photo")
+    said = refused(capsys, "invert", run, "digits", "--out", tmp_path, *FAST)
+    assert f"Received: {tmp_path}, which holds mine.png" in said
+    assert (tmp_path / "mine.png").read_bytes() == b"a photo"
+
+
+def test_values_are_those_of_the_run_s_range(tmp_path):
+    values = np.array([[0, 2047.5], [4095, 1000]], "uint16")[..., None]
+    expected = values / np.float32(2047.5) - 1
+    (tmp_path / "scans").mkdir()
+    Image.fromarray(values[..., 0]).save(tmp_path / "scans" / "a.png")
+    np.save(tmp_path / "scans.npy", values[None])
+    for source in ("scans", "scans.npy"):
+        named = named_images.load_named(str(tmp_path / source), (2, 2, 1), value_range=(0, 4095))
+        np.testing.assert_allclose(named.images[0], expected, atol=1e-6)
+    whole = named_images.load_named(str(tmp_path / "scans.npy"), (2, 2, 1)).images[0]
+    np.testing.assert_allclose(whole, values / np.float32(32767.5) - 1, atol=1e-6)
+
+
 def rows_of(path):
     with open(path, newline="") as file:
         return list(csv.reader(file))

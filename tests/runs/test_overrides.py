@@ -37,6 +37,14 @@ def test_another_network_drops_options_that_it_does_not_have():
     assert overrides.change(resnet, {"network": "mlp"}).network_options == {"width": 32, "depth": 2}
 
 
+def test_another_network_has_its_own_norm():
+    """That of the recipe is one that the other does not have, and that nobody has asked for."""
+    resnet = overrides.change(recipes.get("photos"), {"network": "resnet"})
+    assert resnet.network_options == {"width": 256}
+    options = overrides.change(recipes.get("photos"), {"network": "resnet", "network_options": {"norm": None}})
+    assert options.network_options == {"width": 256, "norm": None}
+
+
 def test_every_field_can_be_set():
     for field in dataclasses.fields(recipes.Recipe):
         value = getattr(recipes.get("mnist"), field.name)
@@ -91,6 +99,14 @@ def test_the_rule_of_a_value_is_said_in_words(field, value, rule):
 def test_settings_over_a_base():
     recipe = overrides.from_settings({"base": "photos", "image_size": 32, "source": "folder"})
     assert recipe == dataclasses.replace(recipes.get("photos"), image_size=32, source="folder")
+
+
+def test_a_whole_recipe_has_its_own_network_options_over_a_base():
+    """Those of an older version, in which the base had fewer."""
+    older = dataclasses.replace(recipes.get("photos"), network_options={"width": 64})
+    assert overrides.from_settings(dataclasses.asdict(older), recipes.get("photos")) == older
+    partly = overrides.from_settings({"network_options": {"width": 64}}, recipes.get("photos"))
+    assert partly.network_options == recipes.get("photos").network_options | {"width": 64}
 
 
 def test_complete_settings_need_no_base():

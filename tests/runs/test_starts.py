@@ -185,3 +185,31 @@ def test_a_unet_halves_as_often_as_in_the_source():
     assert starts.fitting_networks(settings, {"image_size": 64})["network_options"] == {"depth": 5}
     given = {"image_size": 64, "network_options": {"depth": 4}}
     assert starts.fitting_networks(settings, given) == given
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "keeps"),
+    [
+        ("images", ".", False),
+        ("images", "cifar10", False),
+        ("images", "mnist", True),  # a recipe of its own
+        ("images", None, True),
+        ("sounds", ".", True),
+    ],
+)
+def test_settings_are_fitted_to_sets_and_not_to_signals(kind, data, keeps, monkeypatch):
+    monkeypatch.setattr(starts.run_folder, "find", lambda *args: None)
+    monkeypatch.setattr(starts.run_folder, "read_settings", lambda run: {"recipe": RECIPE | {"kind": kind}})
+    assert ("gamma" in starts.settings_of("run", data)["recipe"]) == keeps
+
+
+@pytest.mark.parametrize(
+    ("network", "before", "after", "width"),
+    [("dcgan", 8, 16, 2), ("dcgan", 8, [16, 16], 2), ("dcgan", [8, 16], [16, 32], 2), ("resnext", 8, 16, None)],
+)
+def test_at_another_size_width_and_gamma_fit(network, before, after, width):
+    settings = {"recipe": RECIPE | {"network": network, "image_size": before}}
+    changes = starts.fitting_networks(settings, {"image_size": after})
+    assert changes.get("network_options", {}).get("width") == width and changes["gamma"] == pytest.approx(0.4)
+    given = starts.fitting_networks(settings, {"image_size": after, "gamma": 1.0, "network_options": {"width": 6}})
+    assert given["gamma"] == 1.0 and given["network_options"] == {"width": 6}
