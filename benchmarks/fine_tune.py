@@ -1,11 +1,11 @@
 """What a start from another run's weights is worth: `python benchmarks/fine_tune.py --folder PHOTOS`.
 
 A GAN learns 100 photos of one class, twice: from random weights, and from the weights of a GAN that was trained on the
-photos of all other classes. Both have the same networks and settings: those of the recipe `photos` with DiffAugment and
-a constant learning rate, at 16x16 pixels. The figure is the Frechet distance of samples to the remaining photos of the
-class, which none has seen, on the features of a classifier of the folder's classes; beside it stands that of the 100
-photos themselves. Prints how many images each needs for the best distance that the start from random weights reaches,
-and writes the curves as JSON to a new file, `--out`, as they come.
+photos of all other classes. Both have the same networks and settings: those of the recipe `photos` of kerasgan 0.2 with
+DiffAugment and a constant learning rate, at 16x16 pixels. The figure is the Frechet distance of samples to the
+remaining photos of the class, which none has seen, on the features of a classifier of the folder's classes; beside it
+stands that of the 100 photos themselves. Prints how many images each needs for the best distance that the start from
+random weights reaches, and writes the curves as JSON to a new file, `--out`, as they come.
 """
 
 import argparse
@@ -14,10 +14,18 @@ import os
 
 import numpy as np
 import records
+import tables
 
 PHOTOS, SIZE, SAMPLES = 100, 16, 1000
-SETTINGS = {"network_options": {"width": 32}, "augment": "diffaugment", "decay_to": 1.0, "learning_rate": 1e-3}
-SETTINGS |= {"latent_dim": 64, "batch_size": 32, "steps_per_execution": 15, "image_size": SIZE}
+SETTINGS = tables.PHOTOS_OF_0_2 | {
+    "network_options": {"width": 32},
+    "augment": "diffaugment",
+    "decay_to": 1.0,
+    "learning_rate": 1e-3,
+    "latent_dim": 64,
+    "steps_per_execution": 15,
+    "image_size": SIZE,
+}
 
 
 def load(folder, name):

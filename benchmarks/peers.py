@@ -114,7 +114,7 @@ def torch_step(generator, discriminator, images, bfloat16, channels_last, device
 
 
 def _torch_of(network):
-    """The same layers in PyTorch, newly initialized."""
+    """The same layers in PyTorch, as its example starts them: weights of N(0, 0.02), of batch norm N(1, 0.02)."""
     from torch import nn
 
     parts, shape = [], network.input_shape
@@ -142,4 +142,9 @@ def _torch_of(network):
             }
             parts.append(known[type(layer).__name__])
         shape = layer.output.shape
+    for part in parts:
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(part.weight, 0.0, 0.02)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, 0.02)
     return nn.Sequential(*parts)

@@ -45,7 +45,8 @@ def run(name, row, seed, epochs, threads, folder, pictures=None):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if threads == 1:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     table = tables.TABLES[name]
     gan, recipe, batches = _built(table, row, seed, epochs, folder)
     compute = functools.partial(table.figures, folder) if table.needs_folder else table.figures

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 
 PLAIN = {
-    # The recipe's networks (a DCGAN with batch norm in the generator), with the rules of Radford et al., 2016
+    # The networks of kerasgan 0.2 (a DCGAN with batch norm in the generator), with the rules of Radford et al., 2016
     # (arXiv:1511.06434), and their batch of 64 as the keras.io and PyTorch examples have it.
     "network": "dcgan",
     "batch_size": 64,

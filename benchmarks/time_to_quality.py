@@ -74,7 +74,7 @@ def train_kerasgan(options, images, points, seed):
     name = "mnist" if options.name == "mnist" else "photos"
     recipe = recipes.get(name)
     if name == "photos":
-        recipe = dataclasses.replace(recipe, image_size=SIZE[options.name], epochs=15)
+        recipe = dataclasses.replace(recipe, image_size=SIZE[options.name], epochs=10)
     recipe = photo_settings.with_precision(dataclasses.replace(recipe, source=""))
     batches, info = datasets.load(images, recipe.batch_size, flip=recipe.flip, seed=seed)
     gan = recipes.build(recipe, info, seed)

@@ -5,7 +5,7 @@ transparency, broken files named and left out), and how to see the images betwee
 
 Run:      python examples/photos.py [FOLDER [PHOTOS]]
           PHOTOS is the folder of photos; without it a few hundred pictures of colored shapes are drawn for the run.
-Takes:    56 seconds on two CPU cores with those; good samples of real photos take hours and a GPU.
+Takes:    56 seconds on two CPU cores with those; real photos take longer (docs/photos.md).
 Writes:   into FOLDER (tensorboard_logs/example-photos): grids of samples in images/, interpolations in
           latent_walk/, and gan.keras.
 """
