@@ -112,7 +112,9 @@ def _resume(options):
     )
     given = {name: getattr(options, name) for name in fixed if name != "epochs"}
     changed = [
-        f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None and value is not False
+        "DATA" if name == "what" else f"--{name.replace('_', '-')}"
+        for name, value in given.items()
+        if value is not None and value is not False
     ]
     if changed:
         model = f"{options.resume}/{run_folder.MODEL}"

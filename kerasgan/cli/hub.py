@@ -22,6 +22,8 @@ def with_local_run(command: Callable[[argparse.Namespace], None]) -> Callable[[a
     def run(options):
         if hub.is_address(getattr(options, "run", None)):
             options.run = hub.local(options.run)
+        if hub.is_address(getattr(options, "from", None)):
+            setattr(options, "from", hub.local(getattr(options, "from")))
         if hasattr(options, "runs"):
             options.runs = list(map(hub.local, options.runs))
         return command(options)

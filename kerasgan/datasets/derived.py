@@ -191,6 +191,11 @@ def with_derived(data: Source, make: str | MakeCondition, seed: int) -> Source:
             f"{data.name!r} of shape {values.shape} and dtype {values.dtype}. Convert floats in [-1, 1] by "
             "np.round((images + 1) * 127.5).astype('uint8')."
         )
+    if data.stored_range is not None:
+        raise ValueError(
+            "Conditions are made from images that have the whole range of 8 bits, and scaled as these. Received: "
+            f"condition_from with value_range={data.stored_range}. Leave value_range out."
+        )
     derived = Derived.of(make, values.shape[1:], seed)
     shape = (*values.shape[1:3], values.shape[3] + derived.channels)
     name = re.sub(r"[^A-Za-z0-9]+", "-", data.name).strip("-")

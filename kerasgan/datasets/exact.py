@@ -84,8 +84,8 @@ def deep_reader(
         bits: 16 widens 8 bits, 255 to 65535; 8 narrows 16; None keeps them, and narrows those among others of 8 bits.
     """
 
-    def read(folder: pathlib.Path, names: list[str]) -> Read | None:
-        kinds = [] if bits == 8 else kinds_of([folder / name for name in names])
+    def read(folder: pathlib.Path, names: list[str], of_all: list[str]) -> Read | None:
+        kinds = [] if bits == 8 else kinds_of([folder / name for name in of_all])  # the same for every split
         num_deep = sum(kind is not None for kind in kinds)
         if bits is None and 0 < num_deep < len(kinds):
             warnings.warn(

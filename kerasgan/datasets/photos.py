@@ -75,9 +75,9 @@ def read_folder(
     names = [path.relative_to(folder).as_posix() for path in paths]
     table = _Table.read(conditions, names, folder)
     names = names if table is None else [names[row] for row in table.kept]
-    chosen, (labels, class_names) = split_indices(split, len(names)), labels_of(names)
+    chosen, (labels, class_names), of_all = split_indices(split, len(names)), labels_of(names), names
     names, labels = [names[i] for i in chosen], None if labels is None else labels[chosen]
-    found = None if deep is None else deep(folder, names)
+    found = None if deep is None else deep(folder, names, of_all)
     mode = MODES[channels or 3]
     images, reasons, fingerprint = found or _images(folder, names, labels, size or DEFAULT_SIZE, mode)
     skipped = decoding.unreadable(folder, names, reasons, stacklevel=5)

@@ -98,6 +98,12 @@ def _read_named(source, size, channels, split, conditions, values):
     name = os.fspath(source)
     folder = pathlib.Path(os.path.expanduser(name))  # pathlib's own fails for a user that does not exist
     if name and os.path.isdir(folder):  # and for a name that no file could have
+        if isinstance(values.value_range, str) and "[" in split:
+            raise ValueError(
+                "The range of a folder's values is that of all its files, and a split reads some of them. Received: "
+                f"value_range={values.value_range!r} with split={split!r}. Load the split 'train' once, and give its "
+                "range: value_range=(info.value_scale.low, info.value_scale.high)."
+            )
         paths = exact.array_paths(folder)
         if paths and not photos.num_photos(folder):
             _check_arrays(folder, channels, conditions)

@@ -106,6 +106,6 @@ def _shape(path) -> tuple[int, ...] | None:
         if isinstance(stored, np.ndarray):
             return stored.shape
         names = [name for name in ("images", "arr_0", *stored.files) if name in stored.files]
-        return stored[names[0]].shape if names else None
+        return getattr(stored[names[0]], "shape", None) if names else None  # other ZIP files have bytes
     except (OSError, ValueError, EOFError):
         return None

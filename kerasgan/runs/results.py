@@ -31,8 +31,10 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job, pairs: Pairs | None = Non
         pairs: images and inputs, for a picture of translations; None for samples.
 
     Raises:
+        ValueError: if weights are not finite.
         OSError: if something cannot be written.
     """
+    _check_weights(gan, run)
     try:
         with job.together(how_to_resume(run, job)):
             write(gan, run, pairs)  # on every worker: reading some of the weights takes all of them
@@ -45,6 +47,20 @@ def finish(gan: GAN, run: pathlib.Path, job: jobs.Job, pairs: Pairs | None = Non
         ) from error
     if job.chief:
         _print_paths(run, gan)
+
+
+def _check_weights(gan, run):
+    """Refuses to finish a run with weights that are not finite: its samples would be black, and its checkpoints hidden.
+
+    Raises:
+        ValueError: if there are such weights.
+    """
+    if not all(np.isfinite(weight).all() for weight in gan.sampler.get_weights()):
+        raise ValueError(
+            f"A run ends with finite weights. Received: {printable(run)}, with weights that are NaN or infinite. Its "
+            "checkpoints are from before. A new run that goes back to them by itself: kerasgan train --settings "
+            f"{quoted(run)} --guard rollback; or one with a lower rate: --learning-rate"
+        )
 
 
 def how_to_resume(run: pathlib.Path, job: jobs.Job) -> str:

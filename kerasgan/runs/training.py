@@ -93,7 +93,6 @@ def train(
             if not epochs and not any(map(checkpoint_files.step_of, saved)):  # nothing was trained
                 shutil.rmtree(run)
             raise
-        _check_weights(gan, run)
         results.finish(gan, run, job, real if plan.recipe.translates else None)
     return run if job.chief else None
 
@@ -134,22 +133,7 @@ def resume(run: str | pathlib.Path, job: jobs.Job | None = None, epochs: int | N
             plan = longer
         real = _real_images(batches, plan.recipe)
         _fit(gan, batches, plan, info, folder, real, checkpoint, job)
-        _check_weights(gan, run)
         results.finish(gan, folder, job, real if plan.recipe.translates else None)
-
-
-def _check_weights(gan, run):
-    """Refuses to finish a run with weights that are not finite: its samples would be black, and its checkpoints hidden.
-
-    Raises:
-        ValueError: if there are such weights.
-    """
-    if not all(np.isfinite(weight).all() for weight in gan.sampler.get_weights()):
-        raise ValueError(
-            f"A run ends with finite weights. Received: {printable(run)}, with weights that are NaN or infinite. Its "
-            "checkpoints are from before. A new run that goes back to them by itself: kerasgan train --settings "
-            f"{quoted(run)} --guard rollback; or one with a lower rate: --learning-rate"
-        )
 
 
 def _set_up(plan, skip_batches, job):

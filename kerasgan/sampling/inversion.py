@@ -72,6 +72,7 @@ def invert(
     gan: Any, images: Any, labels: Any = None, features: Any = None, verbose: int = 0, **options: Any
 ) -> Inversion:
     """Returns the nearest samples that were found: see `kerasgan.GAN.invert`."""
+    check_latents_alone(gan)
     search = Search(**options)
     images = np.asarray(images)
     image_checks.check_array(images, gan.image_shape, len(images), 1)
@@ -87,6 +88,20 @@ def invert(
         found.append(descend(bank.latents[part], bank.labels_of(part), targets[part]))
         bar.update(min(begin + search.batch_size, len(images)))
     return _inversion(gan, extract, found, targets, search.batch_size)
+
+
+def check_latents_alone(gan: Any) -> None:
+    """Checks that samples follow from latents, and a class at most.
+
+    Raises:
+        ValueError: for a GAN of other conditions, or without latents.
+    """
+    if gan.latent_dim == 0 or (gan.condition is not None and gan.num_classes is None):
+        raise ValueError(
+            "Latents are searched, and directions found, where samples follow from latents, and a class at most. "
+            f"Received: latent_dim={gan.latent_dim} and condition={gan.condition!r}. Use gan.generate(condition=...), "
+            "or gan.translate(images)."
+        )
 
 
 def feature_function(features: Any) -> Callable[[Any], Any]:

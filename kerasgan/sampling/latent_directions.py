@@ -12,7 +12,7 @@ from kerasgan.networks import inputs as network_inputs
 from kerasgan.networks import latent_categories
 from kerasgan.validation import errors, scalars
 
-from . import activations
+from . import activations, inversion
 
 METHODS = ("first_layer", "activations", "samples")
 
@@ -49,6 +49,7 @@ class Directions:
 
 def directions(gan: Any, n: int = 8, method: str | None = None, seed: int = 0) -> Directions:
     """Returns directions along which samples change most: see `kerasgan.GAN.directions`."""
+    inversion.check_latents_alone(gan)
     n = scalars.whole_number("n", n, 1)
     if n > gan.latent_dim:
         raise ValueError(

@@ -235,3 +235,9 @@ def test_csv_files_that_do_not_fit_are_refused(photo_folder, tmp_path, text, mat
     (tmp_path / "table.csv").write_text(text)
     with pytest.raises(ValueError, match=match):
         load(photo_folder, 1, conditions=tmp_path / "table.csv")
+
+
+def test_images_of_another_range_are_refused():
+    """Conditions would be scaled by the range of the images."""
+    with pytest.raises(ValueError, match=r"Received: condition_from with value_range=\(0.*, 200"):
+        load(np.zeros((4, 8, 8, 3), "uint8"), 2, value_range=(0, 200), condition_from="edges")

@@ -192,3 +192,23 @@ def test_resized_pictures_keep_the_range_of_their_values(dtype):
 
 def test_float_pictures_take_other_channels():
     assert exact._with_channels(np.full((2, 2, 1), 0.5, "float32"), 3).tolist() == np.full((2, 2, 3), 0.5).tolist()
+
+
+def test_bits_do_not_depend_on_the_split(tmp_path):
+    """Nine deep pictures and one of 8 bits, which is in one of the two parts."""
+    random = np.random.default_rng(0)
+    for number in range(10):
+        dtype = "uint8" if number == 4 else "uint16"
+        Image.fromarray(random.integers(0, 256, (8, 8)).astype(dtype)).save(tmp_path / f"{number}.png")
+    with pytest.warns(UserWarning, match="9 of 10 pictures .* more than 8 bits"):
+        found = [load_arrays(tmp_path, image_size=8, split=split)[2] for split in ("train[:80%]", "train[80%:]")]
+    assert {info.image_shape for info in found} == {(8, 8, 3)}
+
+
+def test_the_range_of_a_split_is_not_that_of_a_folder(tmp_path):
+    for number in range(4):
+        Image.fromarray(np.full((8, 8), 1000 * number, "uint16")).save(tmp_path / f"{number}.png")
+    with pytest.raises(ValueError, match=r"value_range='data' with split='train\[:50%\]'.*info\.value_scale\.low"):
+        load_arrays(tmp_path, image_size=8, value_range="data", split="train[:50%]")
+    images, _, info = load_arrays(tmp_path, image_size=8, value_range="data")
+    assert (info.value_scale.low, info.value_scale.high) == (0, 3000) and images.max() == 1

@@ -142,14 +142,15 @@ def photo_folder(folder, sizes):
     return folder
 
 
-def test_the_guard_of_a_run_says_what_goes_wrong(tmp_path, caplog):
+def test_the_guard_of_a_run_says_what_goes_wrong(tmp_path, capsys):
     settings = tmp_path / "settings.json"
     recipe = dataclasses.replace(recipes.get("bell"), epochs=2, learning_rate=100.0)
     settings.write_text(json.dumps({"recipe": dataclasses.asdict(recipe), "guard": "rollback"}))
-    assert train("--settings", settings, "--guard", "stop", "--log-dir", tmp_path) == 0
+    assert train("--settings", settings, "--guard", "stop", "--log-dir", tmp_path) == 2  # its weights are NaN
+    assert "weights that are NaN or infinite" in capsys.readouterr().err
     run = next(path for path in tmp_path.iterdir() if path.is_dir())
     assert json.loads((run / "settings.json").read_text())["guard"] == "stop"
-    assert "training stops" in (run / "guard.log").read_text()
+    assert "training stops" in (run / "guard.log").read_text() and not run_folder.is_finished(run)
 
 
 @pytest.mark.slow

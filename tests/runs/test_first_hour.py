@@ -14,7 +14,7 @@ import kerasgan_cli
 from kerasgan import cli, datasets, pictures
 from kerasgan.callbacks.history_csv import read_history
 from kerasgan.resume import checkpoint_files
-from kerasgan.runs import plans, recipes, run_folder, training
+from kerasgan.runs import plans, recipes, results, run_folder
 
 RECIPE = {
     "title": "",
@@ -302,7 +302,7 @@ def test_a_recipe_by_name_lies_under_the_settings():
 
 def test_a_run_with_weights_that_are_not_finite_is_not_finished(tmp_path):
     gan = kerasgan.GAN(*kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=4), latent_dim=4)
-    training._check_weights(gan, tmp_path)
+    results._check_weights(gan, tmp_path)
     gan.generator.trainable_weights[0].assign(np.full(gan.generator.trainable_weights[0].shape, np.nan))
     with pytest.raises(ValueError, match=r"NaN or infinite.* --guard rollback"):
-        training._check_weights(gan, tmp_path)
+        results._check_weights(gan, tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from test_look_inside import RECIPE, make, refused
 
 import kerasgan_cli
+from kerasgan import cli
 from kerasgan.runs import hub, run_folder
 
 ADDRESS = "hf://someone/digits"
@@ -132,3 +133,12 @@ def test_the_real_client_takes_these_arguments():
     inspect.signature(client.HfApi.upload_folder).bind(None, repo_id="a/b", folder_path="x", commit_message="y")
     inspect.signature(client.snapshot_download).bind(repo_id="a/b", library_name="kerasgan")
     assert pathlib.Path(inspect.getfile(client)).is_file()
+
+
+def test_a_run_starts_from_one_on_a_hub(service, run, tmp_path, monkeypatch):
+    assert kerasgan_cli.main(["push", str(run), ADDRESS]) == 0
+    asked = []
+    monkeypatch.setattr(cli.starts, "start_of", lambda found: asked.append(pathlib.Path(found)) or {})
+    monkeypatch.setattr(cli.training, "train", lambda *args: None)
+    assert kerasgan_cli.main(["train", "--from", ADDRESS, "--log-dir", str(tmp_path)]) == 0
+    assert (asked[0] / run_folder.MODEL).is_file()

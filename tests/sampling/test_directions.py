@@ -136,3 +136,14 @@ def test_a_walk_along_a_direction_swings_by_its_extent():
 def test_walks_refuse(options):
     with pytest.raises(ValueError):
         walks.closed_walk(3, **options)
+
+
+def test_other_conditions_than_classes_are_refused():
+    """Samples would be drawn with random conditions, which differ more than the latents do."""
+    condition = kerasgan.conditions.Vector(2)
+    networks = kerasgan.networks.mlp((8, 8, 1), latent_dim=4, width=8, condition=condition)
+    gan = kerasgan.GAN(*networks, latent_dim=4, condition=condition)
+    images = np.zeros((2, 8, 8, 1), "float32")
+    for call in (gan.directions, lambda: gan.invert(images), lambda: gan.anomaly_scores(images, images)):
+        with pytest.raises(ValueError, match=r"Received: latent_dim=4 and condition=Vector\(size=2"):
+            call()

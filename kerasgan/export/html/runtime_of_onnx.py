@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from kerasgan import backend
-from kerasgan.export import place
+from kerasgan.export import onnx_graph, place
 from kerasgan.export.html import page
 from kerasgan.export.network import Exported
 
@@ -28,7 +28,8 @@ def parts(exported: Exported, folder: str | None) -> page.Parts:
     """
     files = {name: _file(folder, name) for name in (LIBRARY, LOADER, KERNELS)}
     place.check_choices("onnx", "generator", "float32", {})
-    gan = exported.gan
+    gan, model = exported.gan, backend.onnx_model(exported)
+    onnx_graph.replace_unknown(model)
     described = {
         "latent_dim": gan.latent_dim,
         "image_shape": list(gan.image_shape),
@@ -37,7 +38,7 @@ def parts(exported: Exported, folder: str | None) -> page.Parts:
     }
     return page.Parts(
         described,
-        backend.onnx_model(exported).SerializeToString(),
+        model.SerializeToString(),
         gzip.compress(files[KERNELS].read_bytes(), mtime=0),
         ("base64.js", "onnx.js"),
         (files[LIBRARY].read_text(encoding="utf-8"),),
