@@ -295,8 +295,8 @@ def test_one_stage_equals_simultaneous_with_an_augmentation(make_gan, images, ob
         for updates in ("one_stage", "simultaneous")
     )
     start = one.get_weights()
-    for gan in (one, other):
-        gan.fit(images, batch_size=16, shuffle=False, verbose=0)
+    for gan in (one, other):  # one step: after several, rounding decides on which side of a kink a unit lies
+        gan.fit(images[:16], batch_size=16, shuffle=False, verbose=0)
     assert not any(np.array_equal(a, b) for a, b in zip(start[1:-1], one.get_weights()[1:-1], strict=True))
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
