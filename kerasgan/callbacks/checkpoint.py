@@ -55,6 +55,8 @@ class Checkpoint(keras.callbacks.Callback):
         latest: path of the last checkpoint written or read, or None.
         rollback_steps: set by `Guard` for rollbacks: a checkpoint is saved when training begins, and besides the newest
             two are kept that are so many steps apart.
+        goes_on: set to True, a training that another callback had stopped is resumed at its next epoch; False, the
+            default, leaves it stopped.
 
     Raises:
         ValueError: for settings out of range; when training begins, if it is not the last callback, the checkpoints in
@@ -102,7 +104,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.position: Position | None = None
         self.latest: pathlib.Path | None = None
         self._expected = None  # the step from which the data were asked for
-        self.goes_on = False  # after another callback has stopped the training that is resumed
+        self.goes_on: bool = False
         self._means = None  # running means, to be put back once Keras has reset them
         self._best = None
         self._stop_signal = None
