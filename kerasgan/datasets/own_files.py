@@ -31,16 +31,22 @@ def is_run_folder(folder: str | os.PathLike[str]) -> bool:
     return isinstance(recipe, dict) and {"title", "source"} <= set(recipe)
 
 
-def files_outside_runs(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Returns the files below a folder by name, without hidden ones and those of runs; links to folders are left."""
-    found = []
-    for parent, subfolders, names in os.walk(folder):
-        if is_run_folder(parent):
+def files_and_runs(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """Returns the files below a folder, without hidden ones and those of runs, and the run folders, by their names."""
+    found, runs, seen = [], [], set()
+    for parent, subfolders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:  # a link back to a folder above, which would be followed forever
             subfolders.clear()
             continue
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        seen.add(real)
+        if is_run_folder(parent):
+            runs.append(pathlib.Path(parent))
+            subfolders.clear()
+            continue
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         found += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if path.is_file())
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
 
 
 def without_own_pictures(paths: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:

@@ -184,21 +184,8 @@ def _photo_paths(folder):
 
     extensions = {extension for extension, name in Image.registered_extensions().items() if name in Image.OPEN}
     extensions |= OTHER_EXTENSIONS
-    found, runs, seen = [], [], set()
-    for parent, subfolders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:  # a link back to a folder above, which would be followed forever
-            subfolders.clear()
-            continue
-        seen.add(real)
-        if own_files.is_run_folder(parent):
-            runs.append(pathlib.Path(parent))
-            subfolders.clear()
-            continue
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found += [pathlib.Path(parent, name) for name in files if not name.startswith(".")]
-    found = [path for path in found if path.suffix.lower() in extensions]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
+    found, runs = own_files.files_and_runs(folder)
+    return [path for path in found if path.suffix.lower() in extensions], runs
 
 
 def labels_of(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:

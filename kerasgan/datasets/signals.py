@@ -177,14 +177,14 @@ def files_below(folder: pathlib.Path, suffixes: Sequence[str]) -> list[pathlib.P
     Raises:
         ValueError: if there is no such folder, or no such file in it.
     """
-    found = [path for path in own_files.files_outside_runs(folder) if path.suffix.lower() in suffixes]
+    found = [path for path in own_files.files_and_runs(folder)[0] if path.suffix.lower() in suffixes]
     if not found:
         kind = "which has none" if folder.is_dir() else "which is no folder"
         raise ValueError(
             f"The folder must hold files of {', '.join(suffixes)}, directly or in sub-folders. Received: "
             f"source='{printable(folder)}', {kind}. Check the path."
         )
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return found
 
 
 def check_signals(signals: Sequence[np.ndarray], names: Sequence[Any], stacklevel: int) -> None:

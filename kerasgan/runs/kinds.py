@@ -46,7 +46,7 @@ def of_source(source: Any) -> str:
 
 def files_of(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the files below a folder, in the order of their names, without hidden ones and those of runs."""
-    return own_files.files_outside_runs(folder)
+    return [path for path in own_files.files_and_runs(folder)[0] if path.is_file()]
 
 
 def count(source: Any, kind: str) -> int:

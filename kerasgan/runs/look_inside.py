@@ -13,7 +13,7 @@ from kerasgan.callbacks import translations
 from kerasgan.datasets import named_images
 from kerasgan.gan import GAN
 from kerasgan.runs import data, models, plans, recipes, run_folder, sizes
-from kerasgan.sampling import walks
+from kerasgan.sampling import inversion, walks
 from kerasgan.validation.printable import printable, quoted
 
 INVERSION_FILES = ("pairs.png", "latents.csv", "latents.npz")
@@ -54,9 +54,9 @@ def invert(
             f"Latents are written to a new folder, or replace earlier ones. Received: {printable(out)}, which holds "
             f"{printable(others[0])}. Choose another folder."
         )
-    gan = _load(run)
-    named = named_images.load_named(source, gan.image_shape, split, n, _recipe(run).value_range)
-    found = gan.invert(named.images, features=_features(run, gan, extractor), verbose=1, **search)
+    gan, recipe = _load(run), _recipe(run)
+    named = named_images.load_named(source, gan.image_shape, split, n, recipe.value_range)
+    found = gan.invert(named.images, features=_features(recipe, gan, extractor), verbose=1, **search)
     out.parent.mkdir(parents=True, exist_ok=True)
     with files.written_whole(out, durable=False) as unfinished:
         unfinished.mkdir()
@@ -76,7 +76,7 @@ def invert(
 def _load(run):
     """Returns the GAN of a run, after a check that its samples follow from latents, and a class at most."""
     gan = models.load(run)
-    if gan.latent_dim == 0 or (gan.condition is not None and gan.num_classes is None):
+    if not inversion.follows_from_latents(gan):
         way_out = "kerasgan sample shows its samples"
         if translations.translates(gan):
             way_out = f"Translate images: kerasgan translate {quoted(run)} FOLDER --out FOLDER"
@@ -140,10 +140,10 @@ def score(
         ValueError: as `invert`; if the run has no held-out images and none are given.
         OSError: if the file cannot be written.
     """
-    gan = _load(run)
-    named = named_images.load_named(source, gan.image_shape, split, n, _recipe(run).value_range)
-    held_out = _held_out(run, gan, reference)
-    options = {"features": _features(run, gan, extractor), "verbose": 1} | search
+    gan, recipe = _load(run), _recipe(run)
+    named = named_images.load_named(source, gan.image_shape, split, n, recipe.value_range)
+    held_out = _held_out(recipe, gan, reference)
+    options = {"features": _features(recipe, gan, extractor), "verbose": 1} | search
     found = gan.anomaly_scores(named.images, held_out, **options)
     rows = [["name", "score", "p_value", *([] if found.inversion.labels is None else ["label"])]]
     for number in np.argsort(-found.scores, kind="stable"):
@@ -157,9 +157,8 @@ def _recipe(run):
     return plans.make_plan(run_folder.read_settings(run), {}, None, False).recipe
 
 
-def _held_out(run, gan, reference):
+def _held_out(recipe, gan, reference):
     """Returns images of the data that the run was not trained on."""
-    recipe = _recipe(run)
     if reference.source is not None:
         return named_images.load_named(reference.source, gan.image_shape, None, reference.n, recipe.value_range).images
     split = recipes.splits(recipe)[1]
@@ -171,13 +170,12 @@ def _held_out(run, gan, reference):
     return data.load_arrays(recipe, reference.n, split)[0]
 
 
-def _features(run, gan: GAN, name: str) -> Any:
+def _features(recipe, gan: GAN, name: str) -> Any:
     """Returns the extractor of that name; None for pixels."""
     if name == "pixels":
         return None
     if name != "classifier":
         return features.get(name)
-    recipe = _recipe(run)
     size = {"image_size": recipe.image_size} if len(gan.image_shape) == 3 else {}
     return features.get(name, data.labeled(recipe), **size)
 

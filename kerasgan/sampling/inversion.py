@@ -90,13 +90,18 @@ def invert(
     return _inversion(gan, extract, found, targets, search.batch_size)
 
 
+def follows_from_latents(gan: Any) -> bool:
+    """Returns whether the samples of a GAN follow from latents, and a class at most."""
+    return gan.latent_dim > 0 and (gan.condition is None or gan.num_classes is not None)
+
+
 def check_latents_alone(gan: Any) -> None:
-    """Checks that samples follow from latents, and a class at most.
+    """Checks `follows_from_latents`.
 
     Raises:
         ValueError: for a GAN of other conditions, or without latents.
     """
-    if gan.latent_dim == 0 or (gan.condition is not None and gan.num_classes is None):
+    if not follows_from_latents(gan):
         raise ValueError(
             "Latents are searched, and directions found, where samples follow from latents, and a class at most. "
             f"Received: latent_dim={gan.latent_dim} and condition={gan.condition!r}. Use gan.generate(condition=...), "
