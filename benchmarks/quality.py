@@ -39,7 +39,7 @@ import records
 import tables
 
 
-def run(name, row, seed, epochs, threads, folder, pictures=None):
+def run(name, row, seed, epochs, threads, folder, pictures=None, precision=None):
     """Trains one row of a table, and returns the figures of its samples after each epoch, and the seconds of `fit`."""
     import keras
     import tensorflow as tf
@@ -48,7 +48,7 @@ def run(name, row, seed, epochs, threads, folder, pictures=None):
     if threads == 1:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     table = tables.TABLES[name]
-    gan, recipe, batches = _built(table, row, seed, epochs, folder)
+    gan, recipe, batches = _built(table, row, seed, epochs, folder, precision)
     compute = functools.partial(table.figures, folder) if table.needs_folder else table.figures
     curve, spent = [], [0.0]
     start = time.perf_counter()
@@ -81,12 +81,12 @@ def draw(gan, path, columns=12):
     pictures.save_png(path, pictures.tile(images, columns=columns))
 
 
-def _built(table, row, seed, epochs, folder):
+def _built(table, row, seed, epochs, folder, precision=None):
     """Returns the compiled GAN of a row, its recipe, and its batches."""
     from kerasgan import datasets
     from kerasgan.runs import recipes
 
-    fields = dict(table.rows[row])
+    fields = dict(table.rows[row]) | ({"precision": precision} if precision else {})
     build = fields.pop("build", recipes.build)
     recipe = dataclasses.replace(recipes.get(table.recipe), **fields)
     recipe = dataclasses.replace(recipe, epochs=epochs or table.epochs or recipe.epochs, source=folder or recipe.source)
@@ -95,9 +95,9 @@ def _built(table, row, seed, epochs, folder):
     return build(recipe, info, seed), recipe, batches
 
 
-def rate(name, row, images, folder):
+def rate(name, row, images, folder, precision=None):
     """Returns the images a second of one row, over so many images after as many that are not timed, on all cores."""
-    gan, recipe, batches = _built(tables.TABLES[name], row, 0, None, folder)
+    gan, recipe, batches = _built(tables.TABLES[name], row, 0, None, folder, precision)
     # Whole calls of several steps: a last shorter one would be compiled for itself.
     steps = images // recipe.batch_size // gan.steps_per_execution * gan.steps_per_execution
     gan.fit(batches.take(steps), verbose=0)
@@ -113,10 +113,12 @@ def measure_rates(options, table):
     with concurrent.futures.ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
         for _ in range(options.rounds):
             for row in table.rows:
-                found[row].append(pool.submit(rate, options.name, row, options.rates, options.folder).result())
+                given = options.name, row, options.rates, options.folder, options.precision
+                found[row].append(pool.submit(rate, *given).result())
                 print(f"{row}: {found[row][-1]:.0f} images a second", flush=True)
     options.results_name += f"-rates-{options.name}"
     command = f"python benchmarks/quality.py {options.name} --rates {options.rates} --rounds {options.rounds}"
+    command += f" --precision {options.precision}" if options.precision else ""
     records.write(options, {"command": command + (" --folder PHOTOS" if options.folder else ""), "rates": found})
 
 
@@ -167,6 +169,7 @@ def main():
     parser.add_argument("--pictures", metavar="FOLDER", help="for a grid of each run's last samples, as PNG")
     parser.add_argument("--processes", type=int, help="runs at a time (default: as the cores allow)")
     parser.add_argument("--threads", type=int, help="of each run (default: the table's); changes the seconds alone")
+    parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], help="of all rows (default: the row's)")
     parser.add_argument("--rates", type=int, metavar="IMAGES", help="only images a second of `fit`, over so many")
     parser.add_argument("--rounds", type=int, default=3, help="in which the rows take turns, with --rates")
     records.add_options(parser, "quality")
@@ -186,7 +189,7 @@ def main():
     threads = options.threads or table.threads
     processes = options.processes or max(1, os.cpu_count() // threads)
     work = [
-        (options.name, row, seed, options.epochs, threads, options.folder, options.pictures)
+        (options.name, row, seed, options.epochs, threads, options.folder, options.pictures, options.precision)
         for row in table.rows
         for seed in range(options.first_seed, options.first_seed + seeds)
     ]
@@ -217,6 +220,7 @@ def _facts(options, seeds):
     command += f" --epochs {options.epochs}" if options.epochs else ""
     command += f" --rows {' '.join(options.rows)}" if options.rows else ""
     command += f" --threads {options.threads}" if options.threads else ""
+    command += f" --precision {options.precision}" if options.precision else ""
     command += " --folder PHOTOS" if options.folder else ""
     return {"command": command} | records.facts()
 

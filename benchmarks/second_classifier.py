@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-VERSION = 2
+VERSION = 3
 BATCH_SIZE = 128
 MARGIN = 4
 """Pixels by which the images are shifted at most."""
@@ -33,10 +33,14 @@ def load(name, images, labels, flip, epochs=6, seed=1_000_003):
     """
     import keras
 
-    settings = repr((VERSION, name, images.shape, int(np.sum(labels)), float(np.mean(images)), flip, epochs, seed))
+    from kerasgan.runs import photo_settings
+
+    dtype = "mixed_bfloat16" if photo_settings.multiplies_bfloat16() else "float32"
+    facts = images.shape, int(np.sum(labels)), float(np.mean(images))
+    settings = repr((VERSION, name, *facts, flip, epochs, seed, dtype))
     folder = pathlib.Path(os.environ.get("KERASGAN_CACHE") or "~/.cache/kerasgan").expanduser()
     file = folder / f"second-{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.weights.h5"
-    network = _network(images.shape[1:], int(labels.max()) + 1, seed)
+    network = _network(images.shape[1:], int(labels.max()) + 1, seed, dtype)
     if file.exists():
         network.load_weights(file)
     else:
@@ -52,23 +56,23 @@ def figures(probabilities, labels=None):
     return {"class_seen": seen, "sure": float(np.mean(probabilities.max(axis=1) > SURE))}
 
 
-def _network(image_shape, num_classes, seed):
-    """A small residual network after He et al., 2016 (arXiv:1512.03385), in bfloat16 for speed."""
+def _network(image_shape, num_classes, seed, dtype):
+    """A small residual network after He et al., 2016 (arXiv:1512.03385), in bfloat16 where that is faster."""
     import keras
     from keras import layers
 
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=32))
-    bfloat16 = {"dtype": "mixed_bfloat16"}
+    policy = {"dtype": dtype}
 
     def convolution(maps, filters, size=3, stride=1):
-        options = bfloat16 | {"kernel_initializer": keras.initializers.HeNormal(seed=int(next(seeds)))}
+        options = policy | {"kernel_initializer": keras.initializers.HeNormal(seed=int(next(seeds)))}
         maps = layers.Conv2D(filters, size, stride, padding="same", use_bias=False, **options)(maps)
-        return layers.ReLU(**bfloat16)(layers.BatchNormalization(momentum=0.9, **bfloat16)(maps))
+        return layers.ReLU(**policy)(layers.BatchNormalization(momentum=0.9, **policy)(maps))
 
     images = keras.Input(image_shape)
     maps = convolution(convolution(images, 64, size=5, stride=2), 128, stride=2)
-    maps = layers.Add(**bfloat16)([maps, convolution(convolution(maps, 128), 128)])
-    maps = layers.GlobalMaxPooling2D(**bfloat16)(convolution(maps, 256, stride=2))
+    maps = layers.Add(**policy)([maps, convolution(convolution(maps, 128), 128)])
+    maps = layers.GlobalMaxPooling2D(**policy)(convolution(maps, 256, stride=2))
     initializer = keras.initializers.HeNormal(seed=int(next(seeds)))
     return keras.Model(images, layers.Dense(num_classes, kernel_initializer=initializer, dtype="float32")(maps))
 

@@ -1,5 +1,6 @@
 """The residual pair with grouped convolutions, for images of any size that halves."""
 
+import functools
 import math
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,8 @@ class GroupedConv2D(layers.Conv2D):
     """A convolution in groups, by default of 3x3 pixels with "same" padding.
 
     It is Keras's `Conv2D`, which compiles every grouped convolution with XLA on TensorFlow. On a CPU that is slower by
-    orders of magnitude, and such a network cannot be exported to other formats; here it is TensorFlow's own operation.
+    orders of magnitude, and such a network cannot be exported to other formats. Here it is TensorFlow's own operation,
+    or one for each group where TensorFlow has no gradients of the grouped one: on CPUs on which it does not use oneDNN.
     """
 
     def __init__(self, filters: int, kernel_size: int = 3, **options: Any):
@@ -36,7 +38,28 @@ class GroupedConv2D(layers.Conv2D):
         if keras.backend.backend() != "tensorflow" or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
         tensorflow = sys.modules["tensorflow"]  # imported by Keras, which runs on it
-        return tensorflow.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+        options = {"strides": self.strides, "padding": self.padding.upper(), "dilations": self.dilation_rate}
+        if _has_grouped_gradients(tensorflow):
+            return tensorflow.nn.conv2d(inputs, kernel, **options)
+        parts = zip(
+            tensorflow.split(inputs, self.groups, axis=-1), tensorflow.split(kernel, self.groups, axis=-1), strict=True
+        )
+        return tensorflow.concat([tensorflow.nn.conv2d(*part, **options) for part in parts], axis=-1)
+
+
+@functools.cache
+def _has_grouped_gradients(tensorflow):
+    """Returns whether TensorFlow differentiates a grouped convolution here: it says so only when it is to do so."""
+    with tensorflow.init_scope():  # not within the function that is being traced
+        images, kernel = tensorflow.ones([1, 4, 4, 4]), tensorflow.ones([3, 3, 2, 4])
+        with tensorflow.GradientTape() as tape:
+            tape.watch(images)
+            result = tensorflow.nn.conv2d(images, kernel, 1, "SAME")
+        try:
+            tape.gradient(result, images)
+        except (tensorflow.errors.InvalidArgumentError, tensorflow.errors.UnimplementedError):
+            return False
+    return True
 
 
 def resnext(
