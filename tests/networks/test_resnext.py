@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import signal
 
 import kerasgan
@@ -78,6 +83,48 @@ def test_a_grouped_convolution_joins_the_channels_of_one_group_only():
             for number, channel in enumerate(inputs)
         )
         assert np.allclose(found[0, :, :, output], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"strides": 2}, {"padding": "valid"}])
+def test_a_grouped_convolution_has_gradients_of_every_order_where_tensorflow_has_none(monkeypatch, options):
+    monkeypatch.setattr(sys.modules[GroupedConv2D.__module__], "_has_grouped_gradients", lambda tensorflow: False)
+    grouped, dense = GroupedConv2D(6, groups=2, **options), keras.layers.Conv2D(6, 3, **{"padding": "same"} | options)
+    images = tf.constant(pictures((7, 6, 4)))
+    for layer in (grouped, dense):
+        layer.build(images.shape)
+    kernel = np.zeros((3, 3, 4, 6), "float32")
+    kernel[:, :, :2, :3], kernel[:, :, 2:, 3:] = np.split(grouped.kernel.numpy(), 2, axis=-1)
+    dense.kernel.assign(kernel)
+
+    @tf.function
+    def orders(layer):
+        """The layer's results, the gradients with respect to the images, and those of their squares."""
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                results = layer(images)
+                powers = tf.reduce_sum(results**2)
+            slopes = inner.gradient(powers, images)
+            penalty = tf.reduce_sum(slopes**2)
+        return results, slopes, outer.gradient(penalty, layer.kernel)
+
+    found, expected = orders(grouped), orders(dense)
+    parts = expected[2][:, :, :2, :3], expected[2][:, :, 2:, 3:]
+    for one, other in zip(found, (*expected[:2], np.concatenate(parts, axis=-1)), strict=True):
+        assert np.allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_a_pair_learns_where_tensorflow_does_without_onednn():
+    script = """
+import keras, numpy as np
+from kerasgan import GAN, networks
+gan = GAN(*networks.resnext((8, 8, 1), latent_dim=4, width=8, group_width=4, norm="pixel"), latent_dim=4)
+gan.compile(updates="one_stage", penalties=["r1", "r2"])
+gan.fit(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)).astype("float32"), batch_size=8, verbose=0)
+assert np.isfinite(np.asarray(gan.generate(4))).all()
+"""
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow"}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("norm", [None, "batch", "pixel"])
