@@ -25,6 +25,9 @@ MARK: str = "kerasgan"
 MARK_WITHIN_BYTES = 2048
 """The mark is in the first bytes of a file: before the pixels, after the palette of a GIF file."""
 
+PNG_CHANNELS: tuple[int, ...] = (1, 3, 4)
+"""What a PNG file may hold: gray, color, and color with an opacity."""
+
 MOST_FRAMES: int = 100
 """Frames in an animation."""
 
@@ -223,7 +226,7 @@ def save_png(path: str | os.PathLike[str], picture: Any, durable: bool = False, 
 
     Args:
         path: the file; missing folders are made, an existing file is replaced.
-        picture: uint8, shape (height, width) or (height, width, channels) with 1 or 3 channels.
+        picture: uint8, shape (height, width) or (height, width, channels) with 1, 3 or 4 channels.
         durable: True syncs the file to the disk, so that it survives a power cut.
         mark: True writes `Software: kerasgan` into the file, and `kerasgan.datasets.load` then leaves it out of a
             folder of photos; False is for pictures that are to be trained on.

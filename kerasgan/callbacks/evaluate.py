@@ -21,7 +21,7 @@ from .writer import EVALUATION, ScalarLog, training_step
 
 METRICS = evaluation.METRICS
 
-WORST = {"fid": math.inf, "fid_infinity": math.inf, "kid": math.inf, "js": math.log(2), "score": 1.0, "l1": math.inf}
+WORST = dict.fromkeys(("fid", "fid_infinity", "kid", "l1"), math.inf) | {"js": math.log(2), "score": 1.0, "copies": 1.0}
 """Values for samples that are not finite; 0 for all other metrics."""
 
 MIN_IMAGES = 10

@@ -47,7 +47,7 @@ class HistoryCSV(keras.callbacks.Callback):
     def __init__(self, path: str | os.PathLike):
         super().__init__()
         self.path: pathlib.Path = pathlib.Path(path)
-        self._columns: list[str] | None = None  # None until the first epoch of a fit
+        self._columns: list[str] | None = None  # None until the first epoch of a fit, and after a failed write
         self._began = 0.0
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -69,8 +69,10 @@ class HistoryCSV(keras.callbacks.Callback):
                 rows = read_history(self.path) if self.path.is_file() else []
                 self._write([*(self._columns or FIRST_COLUMNS), *new], [*rows, row])
             else:
+                columns, self._columns = self._columns, None  # a row that is cut short is removed by the next epoch
                 with open(self.path, "a", newline="", encoding="utf-8") as file:
-                    csv.DictWriter(file, self._columns).writerow(row)
+                    csv.DictWriter(file, columns).writerow(row)
+                self._columns = columns
 
     def _continue_after(self, epoch):
         """Keeps the rows of earlier epochs, which a resumed training goes on from."""

@@ -62,8 +62,16 @@ def read_arrays(source: Any, value_range: Any = None, unit: str | None = None) -
 
 
 def with_labels(data: Source, labels: Any) -> Source:
-    """Returns a source with labels, integers (n,). Raises a ValueError for others."""
+    """Returns a source with labels, integers (n,). Raises a ValueError for others, and warns of empty classes."""
     labels = _checked_labels(np.asarray(labels), len(data.values))
+    used = len(np.unique(labels))
+    if used <= labels.max():
+        warnings.warn(
+            f"Labels count the classes from 0. Received: labels from {labels.min()} to {labels.max()}, of which {used} "
+            f"are used: a GAN would draw from all {labels.max() + 1} classes. Use numpy.unique(labels, "
+            "return_inverse=True)[1].",
+            stacklevel=5,
+        )
     return data.with_labels(labels, int(labels.max()) + 1)
 
 
@@ -153,4 +161,6 @@ def _checked_labels(labels, num_images):
         raise ValueError(
             f"Labels must not be negative. Received: labels from {labels.min()} to {labels.max()}. Count from 0."
         )
+    if labels.max() > np.iinfo("int32").max:
+        raise ValueError(f"Labels must be below 2**31. Received: labels up to {labels.max()}. Count from 0.")
     return labels.astype("int32")

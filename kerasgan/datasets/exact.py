@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from kerasgan import backend
+from kerasgan.validation.model_files import DAMAGED
 from kerasgan.validation.printable import printable
 
-from . import decoding, photos
+from . import decoding, own_files, photos
 from .source import Source, split_indices
 
 ARRAYS = (".npy", ".npz")
@@ -49,14 +50,17 @@ def kind_of(path: pathlib.Path) -> Kind | None:
     """Returns what a picture holds if that is more than 8 bits, from its header; None for others and broken files."""
     if path.suffix.lower() not in DEEP_SUFFIXES or not path.is_file():
         return None
-    with open(path, "rb") as file:
-        head = file.read(26)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(26)
+    except OSError:  # decoding names the file and the reason
+        return None
     if head.startswith(PNG_MARK) and len(head) == 26:
         return Kind("uint16", PNG_CHANNELS[head[25]]) if head[24] == 16 and head[25] in PNG_CHANNELS else None
     try:
         with photos.opened(path) as photo:
             mode = photo.mode
-    except Exception:  # decoding names the file and the reason
+    except Exception:  # the same
         return None
     return Kind("uint16", 1) if mode.startswith("I;16") else Kind(DEEP_MODES[mode], 1) if mode in DEEP_MODES else None
 
@@ -143,6 +147,23 @@ def read_picture(path: pathlib.Path, dtype: str) -> np.ndarray:
     return image.reshape(*image.shape[:2], -1).astype("uint16") * np.uint16(EIGHT_TO_SIXTEEN)
 
 
+def read_deep_photo(path: pathlib.Path, size: tuple[int, int], channels: int) -> np.ndarray | None:
+    """Returns a picture of more than 8 bits as a folder of such is read: (*size, channels); None for one of 8 bits.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    kind = kind_of(path)
+    if kind is None:
+        return None
+    try:
+        return resized(_with_channels(read_picture(path, kind.dtype), channels), size)
+    except Exception as error:  # of every kind, as damaged pictures cause them
+        raise ValueError(
+            f"A picture must be whole. Received: '{printable(path)}', which fails with: {printable(str(error))}."
+        ) from None
+
+
 def _plain_mode(photo):
     return "L" if photo.mode in ("1", "L") else "RGB"
 
@@ -194,8 +215,30 @@ def resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
 
 def array_paths(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the `.npy` and `.npz` files below a folder, in the order of their names."""
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in ARRAYS and not path.name.startswith(".")]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return [path for path in own_files.files_and_runs(folder)[0] if path.suffix.lower() in ARRAYS]
+
+
+def is_folder_of_arrays(folder: pathlib.Path) -> bool:
+    """Returns whether a folder holds arrays and no photos."""
+    return not photos.num_photos(folder) and bool(array_paths(folder))
+
+
+def array_shape(path: str | os.PathLike[str]) -> tuple[int, ...] | None:
+    """Returns the shape of the array in a file, without reading its values where it is `.npy`; None if it has none."""
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            return stored.shape
+        names = [name for name in ("images", "arr_0", *stored.files) if name in stored.files]
+        return getattr(stored[names[0]], "shape", None) if names else None  # other ZIP files have bytes
+    except (OSError, ValueError, *DAMAGED):
+        return None
+
+
+def num_images(path: str | os.PathLike[str]) -> int:
+    """Returns how many images a file of a folder of arrays holds: 1 where that cannot be read."""
+    shape = array_shape(path)
+    return shape[0] if shape is not None and len(shape) == 4 else 1
 
 
 def read_array_file(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -210,7 +253,7 @@ def read_array_file(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             if isinstance(stored, np.ndarray):
                 return stored, None
             held = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, *DAMAGED) as error:
         raise ValueError(
             f"An array must be a file of NumPy's. Received: '{printable(path)}' ({printable(str(error))}). Write it "
             "with numpy.save."
@@ -235,15 +278,20 @@ def read_array_folder(
         folder: the folder.
         paths: the files, of `array_paths`.
         size: (height, width) of the center that is kept and resized; None where all have one size.
-        split: `"train"` or a slice of it, of the files.
+        split: `"train"` or a slice of it, of the images.
 
     Raises:
         ValueError: for files of several dtypes, sizes or numbers of channels, or that cannot be read.
     """
     names = [path.relative_to(folder).as_posix() for path in paths]
     labels, class_names = photos.labels_of(names)
-    chosen = split_indices(split, len(paths))
-    stacks = [_stack(read_array_file(paths[row])[0], names[row]) for row in chosen]
+    counts = [num_images(path) for path in paths]
+    firsts, file_of = np.cumsum([0, *counts[:-1]]), np.repeat(np.arange(len(paths)), counts)
+    chosen = split_indices(split, sum(counts))
+    used, starts = np.unique(file_of[chosen], return_index=True)
+    stacks = []
+    for number, rows in zip(used, np.split(chosen, starts[1:]), strict=True):
+        stacks.append(_stack(read_array_file(paths[number])[0], names[number])[rows - firsts[number]])
     _only("dtype", [each.dtype.name for each in stacks], folder, "Convert them to one")
     _only("number of channels", [each.shape[-1] for each in stacks], folder, "Pick the channels they have in common")
     if size is None:
@@ -251,7 +299,7 @@ def read_array_folder(
         _only("size", [f"{each.shape[1]}x{each.shape[2]}" for each in stacks], folder, way_out)
     values = np.concatenate([np.stack([resized(image, size) for image in stack]) for stack in stacks])
     if labels is not None:
-        labels = np.repeat(labels[chosen], [len(each) for each in stacks])
+        labels = labels[file_of[chosen]]
     num_classes = None if class_names is None else len(class_names)
     return Source(printable(folder.resolve().name), values, labels, num_classes, class_names)
 

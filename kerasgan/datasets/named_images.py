@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.validation.model_files import DAMAGED
 from kerasgan.validation.printable import printable
 
-from . import photos
+from . import exact, photos
 from .load import has_test_split, load_arrays
 
 
@@ -56,6 +57,8 @@ def load_named(
     if path.is_file():
         found = _read_file(path, image_shape, value_range)
     elif path.is_dir():
+        if exact.is_folder_of_arrays(path):
+            options.pop("channels", None)  # these have their own
         images, labels, info = load_arrays(path, split=split or "train", **options)
         skipped = set(info.skipped)
         names = [name for name in photos.photo_names(path) if name not in skipped]
@@ -77,13 +80,14 @@ def load_named(
 def _read_file(path, image_shape, value_range):
     if path.suffix not in (".npy", ".npz"):
         height, width, channels = image_shape if len(image_shape) == 3 else (1, 1, 1)
-        image = photos.read_photo(path, (height, width), channels)
+        image = exact.read_deep_photo(path, (height, width), channels)
+        image = photos.read_photo(path, (height, width), channels) if image is None else image
         return NamedImages(_scaled(image[None], value_range), None, (printable(path.name),))
     try:
         with open(path, "rb") as file:
             stored = np.load(file, allow_pickle=False)
             arrays = {"images": stored} if isinstance(stored, np.ndarray) else {name: stored[name] for name in stored}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, *DAMAGED) as error:
         raise ValueError(
             f"An array must be a file of NumPy's. Received: '{printable(path)}' ({printable(str(error))})."
         ) from None

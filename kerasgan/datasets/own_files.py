@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,9 +33,12 @@ def is_run_folder(folder: str | os.PathLike[str]) -> bool:
 
 
 def files_and_runs(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-    """Returns the files below a folder, without hidden ones and those of runs, and the run folders, by their names."""
+    """Returns the files below a folder, without hidden ones and those of runs, and the run folders, by their names.
+
+    Folders that cannot be read are left out with a warning.
+    """
     found, runs, seen = [], [], set()
-    for parent, subfolders, names in os.walk(folder, followlinks=True):
+    for parent, subfolders, names in os.walk(folder, followlinks=True, onerror=_warn_of_unreadable):
         real = os.path.realpath(parent)
         if real in seen:  # a link back to a folder above, which would be followed forever
             subfolders.clear()
@@ -47,6 +51,11 @@ def files_and_runs(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathl
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         found += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(runs)
+
+
+def _warn_of_unreadable(error):
+    reason = f"'{printable(error.filename)}' ({printable(error.strerror)})"
+    warnings.warn(f"Left out a folder that cannot be read: {reason}", stacklevel=4)
 
 
 def without_own_pictures(paths: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:

@@ -104,10 +104,9 @@ def _read_named(source, size, channels, split, conditions, values):
                 f"value_range={values.value_range!r} with split={split!r}. Load the split 'train' once, and give its "
                 "range: value_range=(info.value_scale.low, info.value_scale.high)."
             )
-        paths = exact.array_paths(folder)
-        if paths and not photos.num_photos(folder):
+        if exact.is_folder_of_arrays(folder):
             _check_arrays(folder, channels, conditions)
-            data = exact.read_array_folder(folder, paths, size, split)
+            data = exact.read_array_folder(folder, exact.array_paths(folder), size, split)
         else:
             deep = exact.deep_reader(size or photos.DEFAULT_SIZE, channels, values.bits)
             data = photos.read_folder(folder, size, channels, split, conditions, deep)

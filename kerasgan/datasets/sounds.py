@@ -2,6 +2,8 @@
 
 import collections
 import concurrent.futures
+import dataclasses
+import functools
 import math
 import os
 import pathlib
@@ -10,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan.validation import scalars
+from kerasgan.validation import memory, scalars
 from kerasgan.validation.printable import printable
 
 from . import decoding, photos, signals
@@ -25,6 +27,8 @@ SILENCE = 10 ** (-60 / 20)
 FULL_SCALE = 0.9999
 CLIPPED_SAMPLES = 4
 """A sound that stays at full scale for so many values together is clipped."""
+FILTER_PERIODS = 11
+"""Half the length of the filter that changes a rate, in periods of the lower one: SciPy has 10."""
 
 
 def load_sounds(
@@ -44,8 +48,8 @@ def load_sounds(
     """Returns batches of sounds in [-1, 1], and facts of the data set.
 
     WAV files are read as they are; FLAC and others need the package soundfile. What was mixed is said in a warning:
-    rates that were changed, lengths that were cut or padded, channels that were joined, and clipped sounds. Silent
-    files, and those that cannot be read, are left out and named.
+    rates that were changed, lengths that were cut or padded, channels that were joined, and clipped sounds. Files that
+    are silent for the length that is kept, and those that cannot be read, are left out and named.
 
     Args:
         folder: folder of the files, searched recursively. Where every file is in a sub-folder, these are the classes.
@@ -62,7 +66,7 @@ def load_sounds(
         (batch_size,) if `labels`; and a `DatasetInfo` whose `image_shape` is (length, channels) and `rate` the rate.
 
     Raises:
-        ValueError: when there are no sounds, none that can be read, or all are silent.
+        ValueError: when there are no sounds, none that can be read, all are silent, or more than the memory holds.
     """
     options = signals.checked_options(batch_size, seed, passes, skip_batches)
     data = read_sounds(folder, rate, length, channels, split)
@@ -80,20 +84,28 @@ def read_sounds(folder: str | os.PathLike[str], rate: int, length: int, channels
     names = [path.relative_to(folder).as_posix() for path in paths]
     chosen, (labels, class_names) = split_indices(split, len(names)), photos.labels_of(names)
     paths, names = [paths[row] for row in chosen], [names[row] for row in chosen]
+    num_bytes = len(paths) * length * channels * np.float32().itemsize
+    if not memory.fits(num_bytes):
+        raise ValueError(
+            f"All sounds must fit into memory. Received: length={length}, channels={channels} for {len(paths):,} "
+            f"files, which take {num_bytes / 2**30:,.0f} GiB. Use a smaller length or rate."
+        )
+    read = functools.partial(_read_or_reason, rate=rate, length=length, channels=channels)
     with concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(_read_or_reason, paths))
+        found = list(pool.map(read, paths))
     reasons = [each if isinstance(each, str) else None for each in found]
     skipped = decoding.unreadable(folder, names, reasons, stacklevel=3, what="sound")
-    kept = [row for row, each in enumerate(found) if not isinstance(each, str) and not _is_silent(each[0])]
-    silent = tuple(name for row, name in enumerate(names) if reasons[row] is None and row not in set(kept))
+    audible = [not isinstance(each, str) and not _is_silent(each.values) for each in found]
+    kept = [row for row, heard in enumerate(audible) if heard]
+    silent = tuple(name for row, name in enumerate(names) if reasons[row] is None and not audible[row])
     if not kept:
         raise ValueError(f"Sounds must not be silent. Received: '{printable(folder)}' with {len(silent)} silent files.")
     if silent:
         warnings.warn(f"Left out {len(silent)} silent files: {decoding.listed(silent)}", stacklevel=3)
-    _say_what_is_mixed([found[row] for row in kept], [names[row] for row in kept], rate, channels)
-    converted = [_converted(*found[row], rate, channels) for row in kept]
-    signals.fitting_warning([len(each) for each in converted], length, f"samples at {rate:,} Hz", stacklevel=3)
-    values = np.stack([_fitted(each, length) for each in converted])
+    sounds = [found[row] for row in kept]
+    _say_what_is_mixed(sounds, [names[row] for row in kept], rate, channels)
+    signals.fitting_warning([each.length for each in sounds], length, f"samples at {rate:,} Hz", stacklevel=3)
+    values = np.stack([each.values for each in sounds])
     labels = None if labels is None else labels[chosen][kept]
     return Source(
         printable(folder.resolve().name),
@@ -139,14 +151,33 @@ def _read_wav(path):
     return ((values.astype("float64") - middle) / 2 ** (8 * values.dtype.itemsize - 1)).astype("float32"), int(rate)
 
 
-def _read_or_reason(path) -> Any:
+@dataclasses.dataclass(frozen=True)
+class _Sound:
+    """A sound as it is trained on, float32 (length, channels), and what its file holds: its length at the new rate."""
+
+    values: np.ndarray[Any, Any]
+    rate: int
+    channels: int
+    length: int
+    is_clipped: bool
+
+
+def _read_or_reason(path, rate, length, channels) -> Any:
+    """Returns a `_Sound` of the beginning of a file, or why it cannot be read."""
     try:
-        values, rate = read_sound(path)
+        values, from_rate = read_sound(path)
     except Exception as error:  # of every kind, and one file must not end the reading
         return f"{type(error).__name__}: {error}"
-    if not values.size or rate < 1:
+    if not values.size or from_rate < 1:
         return "it holds no sound"
-    return (values, rate) if np.isfinite(values).all() else "it holds NaN or infinite values"
+    if not np.isfinite(values).all():
+        return "it holds NaN or infinite values"
+    whole = -(-len(values) * rate // from_rate)
+    # What comes later has no influence: the rest of a long file is not kept in memory.
+    margin = math.ceil(FILTER_PERIODS * max(1, from_rate / rate))
+    values = values[: math.ceil(length * from_rate / rate) + margin]
+    fitted = _fitted(_converted(values, from_rate, rate, channels), length)
+    return _Sound(fitted, from_rate, values.shape[1], whole, is_clipped(values))
 
 
 def _is_silent(values):
@@ -155,19 +186,19 @@ def _is_silent(values):
 
 def _say_what_is_mixed(found, names, rate, channels):
     """Warns of other rates and channels, and of clipped sounds."""
-    rates = collections.Counter(each for _, each in found if each != rate)
+    rates = collections.Counter(each.rate for each in found if each.rate != rate)
     if rates:
         warnings.warn(
             f"{sum(rates.values())} of {len(found)} files were resampled to {rate:,} Hz: {signals.in_words(rates)} Hz",
             stacklevel=4,
         )
-    others = collections.Counter(values.shape[1] for values, _ in found if values.shape[1] != channels)
+    others = collections.Counter(each.channels for each in found if each.channels != channels)
     if others:
         kind = "the mean of the channels was taken" if channels == 1 else "other numbers of channels became two"
         warnings.warn(
             f"Of {sum(others.values())} of {len(found)} files {kind}: {signals.in_words(others)} channels", stacklevel=4
         )
-    clipped = [name for name, (values, _) in zip(names, found, strict=True) if is_clipped(values)]
+    clipped = [name for name, each in zip(names, found, strict=True) if each.is_clipped]
     if clipped:
         warnings.warn(f"{len(clipped)} of {len(found)} files are clipped: {decoding.listed(clipped)}", stacklevel=4)
 
@@ -196,4 +227,4 @@ def _converted(values, from_rate, rate, channels):
 
 def _fitted(values, length):
     missing = length - len(values)
-    return values[:length] if missing <= 0 else np.pad(values, ((0, missing), (0, 0)))
+    return values[:length].copy() if missing <= 0 else np.pad(values, ((0, missing), (0, 0)))

@@ -90,6 +90,8 @@ def evaluate(
         classification.check(recipe)
     samples_path, json_path = _outputs(samples, json_file)
     gan = models.load(run)
+    if samples_path is not None and samples_path.suffix != ".npz":
+        _check_pictures(gan.data_spec[0])
     real = report.real_images(recipe, n, split, seed, None if recipe.domain_b is None else "b")
     _check_shape(real.info, gan)
     seeds = [(seed + number) % 2**31 for number in range(scalars.whole_number("num_seeds", num_seeds, 1))]
@@ -171,6 +173,14 @@ def _check_shape(info, gan):
         )
 
 
+def _check_pictures(shape):
+    if len(shape) != 3 or shape[-1] not in pictures.PNG_CHANNELS:
+        raise ValueError(
+            f"A folder of samples holds pictures of 1, 3 or 4 channels. Received: a run whose samples have the shape "
+            f"{tuple(shape)}. Write a .npz file: --samples samples.npz"
+        )
+
+
 def _figures(
     recipe: recipes.Recipe, real: report.RealImages, generated: Sequence[np.ndarray], extractor: str | None, seed: int
 ) -> tuple[str, dict[str, Any]]:
@@ -226,7 +236,7 @@ def write_samples(path: str | os.PathLike[str], samples: np.ndarray) -> None:
         samples: float (n, ...) in [-1, 1].
 
     Raises:
-        ValueError: for points as PNG files, or a folder that is not empty.
+        ValueError: for anything but pictures as PNG files, or a folder that is not empty.
         OSError: if they cannot be written.
     """
     path = pathlib.Path(path)
@@ -237,8 +247,7 @@ def write_samples(path: str | os.PathLike[str], samples: np.ndarray) -> None:
         with files.written_whole(path) as unfinished:
             np.savez_compressed(unfinished, samples=images)
         return
-    if images.ndim != 4:
-        raise ValueError(f"Points are not pictures. Received: samples of shape {images.shape}. Write a .npz file.")
+    _check_pictures(images.shape[1:])
     for number, image in enumerate(images):
         pictures.save_png(path / f"{number:05d}.png", image)
 

@@ -7,10 +7,8 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from kerasgan import datasets
-from kerasgan.datasets import own_files, sounds
+from kerasgan.datasets import exact, own_files, sounds
 
 KINDS: tuple[str, ...] = ("images", "signals", "sounds", "volumes")
 RECIPES: dict[str, str] = {"images": "photos", "signals": "signal", "sounds": "sound", "volumes": "volume"}
@@ -50,17 +48,28 @@ def files_of(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def count(source: Any, kind: str) -> int:
-    """Returns how many signals, sounds or volumes a source holds, those included that cannot be read."""
+    """Returns how many images, signals, sounds or volumes a folder or a file of an array holds.
+
+    Those are included that cannot be read.
+    """
     path = pathlib.Path(os.path.expanduser(str(source)))
     if path.is_file():
-        shape = _shape(path)
+        shape = exact.array_shape(path)
         return shape[0] if shape else 0
+    if kind == "images":
+        return datasets.num_photos(path) or sum(map(exact.num_images, exact.array_paths(path)))
     suffixes = sounds.SUFFIXES if kind == "sounds" else (".csv", ".npy") if kind == "signals" else (".npy", ".npz")
     found = [each for each in files_of(path) if each.suffix.lower() in suffixes]
     if kind == "volumes":
-        shapes = [_shape(each) for each in found]
+        shapes = [exact.array_shape(each) for each in found]
         return sum(shape[0] if shape and len(shape) == 5 else 1 for shape in shapes)
     return len(found)
+
+
+def is_counted(source: Any, kind: str) -> bool:
+    """Returns whether `count` knows the size of a source: not that of a named set, or of images in other files."""
+    path = pathlib.Path(os.path.expanduser(str(source)))
+    return kind != "images" or path.is_dir() or (path.is_file() and path.suffix.lower() in exact.ARRAYS)
 
 
 def fitted(recipe: Any, num_samples: int, given: Collection[str]) -> Any:
@@ -84,7 +93,7 @@ def fitted(recipe: Any, num_samples: int, given: Collection[str]) -> Any:
 
 def _of_array(path, is_stack):
     """The kind of an array in a file: a stack of samples, or one of a folder."""
-    shape = _shape(path)
+    shape = exact.array_shape(path)
     if shape is None:
         return "images"
     if (is_stack and len(shape) == 5) or (not is_stack and len(shape) in (4, 5) and _is_volume(shape)):
@@ -97,15 +106,3 @@ def _of_array(path, is_stack):
 def _is_volume(shape):
     """Whether a file of a folder holds one volume or several: four axes may also be several images."""
     return len(shape) == 5
-
-
-def _shape(path) -> tuple[int, ...] | None:
-    """Returns the shape of the array in a file, without reading its values where it is `.npy`; None if it has none."""
-    try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            return stored.shape
-        names = [name for name in ("images", "arr_0", *stored.files) if name in stored.files]
-        return getattr(stored[names[0]], "shape", None) if names else None  # other ZIP files have bytes
-    except (OSError, ValueError, EOFError):
-        return None

@@ -81,7 +81,7 @@ def _facts(settings):
 
 def _fitted(recipe, what, facts, given):
     """Returns a recipe for images with the settings that follow from the data and the machine, but for those given."""
-    if not _has_own_data(what) and os.path.isdir(recipe.source):
+    if not _has_own_data(what) and kinds.is_counted(recipe.source, recipe.kind):
         return photo_settings.fitted(recipe, _num_trained(recipe), given)
     if recipe.translates:  # of a named set nobody knows whether left and right differ
         return recipe if "flip" in given else dataclasses.replace(recipe, flip=False)
@@ -150,9 +150,10 @@ def _has_own_data(what):
 
 
 def _num_trained(recipe):
-    """Returns how many photos of a folder are trained on, those included that cannot be read."""
-    folders = [each for each in (recipe.source, recipe.domain_b) if each is not None and os.path.isdir(each)]
-    return max(1, round((1 - recipe.held_out) * max(map(datasets.num_photos, folders))))
+    """Returns how many images of a folder or file are trained on, those included that cannot be read."""
+    sources = [each for each in (recipe.source, recipe.domain_b) if each is not None]
+    counts = [kinds.count(each, recipe.kind) for each in sources if kinds.is_counted(each, recipe.kind)]
+    return max(1, round((1 - recipe.held_out) * max(counts)))
 
 
 def _names(fields):

@@ -6,7 +6,6 @@ A recipe is data. The named recipes are in `recipes.toml`.
 import contextlib
 import dataclasses
 import inspect
-import os
 import pathlib
 import tomllib
 import typing
@@ -252,14 +251,10 @@ def splits(recipe: Recipe) -> tuple[str, str | None]:
     if all(map(datasets.has_test_split, sources)):
         return "train", "test"
     percent = round(100 * recipe.held_out)
-    counts = [_count(recipe, source) for source in sources if recipe.kind != "images" or os.path.isdir(str(source))]
+    counts = [kinds.count(source, recipe.kind) for source in sources if kinds.is_counted(source, recipe.kind)]
     if percent == 0 or (counts and min(counts) * percent < 100 * MIN_HELD_OUT):
         return "train", None
     return f"train[:{100 - percent}%]", f"train[{100 - percent}%:]"
-
-
-def _count(recipe, source):
-    return datasets.num_photos(source) if recipe.kind == "images" else kinds.count(source, recipe.kind)
 
 
 def build(recipe: Recipe, info: DatasetInfo, seed: int) -> GAN:

@@ -114,7 +114,7 @@ def _write_folder(folder, samples, values, rate, label):
         stem = folder / f"sample-{number:05d}{class_part}"
         if rate is not None and sample.ndim == 2:
             _write_bytes(stem.with_suffix(".wav"), files.wav_bytes(sample, rate))
-        elif value.ndim == 3 and value.dtype == np.uint8 and value.shape[-1] in (1, 3, 4):
+        elif value.ndim == 3 and value.dtype == np.uint8 and value.shape[-1] in pictures.PNG_CHANNELS:
             pictures.save_png(stem.with_suffix(".png"), value, mark=False)
         elif value.ndim == 3 and value.dtype == np.uint16 and value.shape[-1] == 1:
             _write_gray16(stem.with_suffix(".png"), value[..., 0])

@@ -139,9 +139,10 @@ def test_few_real_images_are_warned_of(make_gan, images):
 
 def test_samples_that_are_not_finite_are_the_worst(make_gan, images):
     gan = make_gan(g_optimizer=keras.optimizers.SGD(math.nan))
-    history = fit(gan, images, evaluate(images), epochs=1)
+    callback = evaluate(images, metrics=["fid", "kid", "precision", "recall", "copies"], training_images=images)
+    history = fit(gan, images, callback, epochs=1)
     assert history["val_fid"] == history["val_kid"] == [math.inf]
-    assert history["val_precision"] == history["val_recall"] == [0.0]
+    assert history["val_precision"] == history["val_recall"] == [0.0] and history["val_copies"] == [1.0]
 
 
 @pytest.mark.parametrize(

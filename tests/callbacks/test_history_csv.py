@@ -1,6 +1,7 @@
 """The CSV file of a fit's logs: complete, one row per epoch, also after a resume and on a full disk."""
 
 import csv
+import errno
 import os
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from callback_helpers import IMAGES, fit, image_gan
 
-from kerasgan.callbacks import Checkpoint, HistoryCSV
+from kerasgan.callbacks import Checkpoint, HistoryCSV, history_csv
 from kerasgan.callbacks.history_csv import read_history
 
 
@@ -65,6 +66,31 @@ def test_a_folder_in_its_place_is_a_warning(tmp_path):
     with pytest.warns(UserWarning, match=r"history.csv could not be written"):
         history = fit(image_gan(), IMAGES, HistoryCSV(tmp_path / "file" / "history.csv"), *[blocked(tmp_path)])
     assert len(history.history["loss"]) == 2
+
+
+def test_a_row_that_is_cut_short_costs_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "history.csv"
+
+    class Torn(keras.callbacks.Callback):
+        """The disk is full for as long as the second epoch is written."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            monkeypatch.setattr(history_csv, "open", cut_short if epoch == 1 else open, raising=False)
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                logs["late"] = 0.5
+
+    def cut_short(file, *arguments, **options):
+        with open(file, "a") as written:
+            written.write("2,4,0.0,1.2")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.warns(UserWarning, match=r"history.csv could not be written"):
+        fit(image_gan(), IMAGES, Torn(), HistoryCSV(path), epochs=4)
+    rows = read_history(path)
+    assert [row["epoch"] for row in rows] == [1, 3, 4] and rows[-1]["late"] == 0.5
+    assert all(len(row) >= 8 for row in rows)
 
 
 def blocked(folder):

@@ -147,6 +147,20 @@ def test_float_images_pass_unchanged():
     np.testing.assert_array_equal(values(load(images, 6, shuffle=False)[0]), images[..., None])
 
 
+@pytest.mark.parametrize(
+    ("labels", "match"), [([1, 2, 3], "from 1 to 3, of which 3 are used"), ([0, 2, 2], "2 are used")]
+)
+def test_classes_without_images_are_warned_of(labels, match):
+    with pytest.warns(UserWarning, match=match) as caught:
+        _, info = load((np.zeros((3, 4, 4, 1), "uint8"), np.array(labels)), 1, labels=True)
+    assert info.num_classes == max(labels) + 1 and caught[0].filename == __file__
+
+
+def test_labels_beyond_int32_are_refused():
+    with pytest.raises(ValueError, match="below 2"):
+        load((np.zeros((2, 4, 4, 1), "uint8"), np.array([0, 2**40])), 1, labels=True)
+
+
 def test_labels_with_a_last_axis_of_one_are_taken():
     batches, info = load((numbered_images(4), np.array([[2], [0], [1], [2]])), 4, labels=True, shuffle=False)
     assert first_batch(batches)[1].tolist() == [2, 0, 1, 2]

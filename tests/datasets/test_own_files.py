@@ -29,6 +29,19 @@ def photos(tmp_path):
     return folder
 
 
+def test_folders_that_cannot_be_read_are_named(photos, monkeypatch):
+    usual = os.scandir
+
+    def refused(path):
+        if os.fspath(path).endswith("more"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.warns(UserWarning, match="folder that cannot be read: '.*more' .Permission denied"):
+        assert load(photos, 1)[1].num_images == 2
+
+
 def make_run(folder, settings=None, parts=("checkpoints",)):
     """Makes a run folder as kerasgan wrote it before its pictures had a mark: with pictures that nothing else shows."""
     folder.mkdir(parents=True)

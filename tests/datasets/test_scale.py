@@ -5,7 +5,7 @@ import pytest
 from dataset_helpers import noise, save
 from PIL import Image
 
-from kerasgan.datasets import ValueScale, exact, load, load_arrays, source
+from kerasgan.datasets import ValueScale, exact, load, load_arrays, named_images, source
 
 ALL_16 = np.arange(2**16, dtype="uint16")
 
@@ -139,6 +139,11 @@ def test_files_and_folders_of_arrays_are_data(tmp_path):
     np.testing.assert_array_equal(info.value_scale.to_source(images), stack[[2, 0, 1, 1]])
     assert labels.tolist() == [0, 1, 1, 1] and info.class_names == ("a", "b") and info.image_shape == (10, 30, 5)
     assert load(tmp_path / "stacks", 1, image_size=(5, 10))[1].image_shape == (5, 10, 5)
+    for split, expected in (("train[:75%]", 3), ("train[75%:]", 1), ("train", 4)):  # of the images, not of the files
+        assert load(tmp_path / "stacks", 1, split=split)[1].num_images == expected
+    (tmp_path / "stacks" / "b" / ".old").mkdir()
+    np.save(tmp_path / "stacks" / "b" / ".old" / "0.npy", stack[0])
+    assert load(tmp_path / "stacks", 1)[1].num_images == 4
     np.savez(tmp_path / "all.npz", images=stack, labels=np.arange(4))
     images, labels, info = load_arrays(tmp_path / "all.npz")
     np.testing.assert_array_equal(info.value_scale.to_source(images), stack)
@@ -167,6 +172,20 @@ def test_arrays_that_do_not_go_together_are_refused(tmp_path, files, options, ma
         np.save(tmp_path / f"{name}.npy", values)
     with pytest.raises(ValueError, match=match.replace("a of shape", "a.npy of shape")):
         load(tmp_path, 1, **options)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "folder"])
+def test_damaged_arrays_are_refused_by_name(tmp_path, name):
+    file = tmp_path / name / "a.npz" if name == "folder" else tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    np.savez(file, images=deep())
+    content = file.read_bytes()
+    for damaged in (content[: len(content) // 2], content[:100] + bytes(99) + content[199:]):
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"file of NumPy's.*a\.npz"):
+            load(tmp_path / name, 1)
+        with pytest.raises(ValueError, match=r"file of NumPy's.*a\.npz"):
+            named_images.load_named(str(tmp_path / name), (9, 12, 1))
 
 
 def test_constant_images_are_counted():

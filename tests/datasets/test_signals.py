@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import signal
 from scipy.io import wavfile
 
 from kerasgan import conditions
 from kerasgan.datasets import load_signals, load_sounds
 from kerasgan.runs import kinds
+from kerasgan.validation import memory
 
 
 def waves(num_signals=10, length=40, channels=2, seed=0):
@@ -164,6 +166,26 @@ def test_silence_is_left_out_and_clipped_sounds_are_named(tmp_path):
     assert "Left out 1 silent files: none.wav" in said and "1 of 2 files are clipped: loud.wav" in said
     assert "Skipped 1 of 4 sounds" in said and info.skipped == ("text.wav", "none.wav") and info.num_images == 2
     assert {each.filename for each in caught} == {__file__}
+
+
+def test_the_part_of_a_sound_that_is_kept_decides_and_is_that_of_the_whole(tmp_path):
+    long = tone(22_050, seconds=2)
+    write(tmp_path, "late.wav", 22_050, np.concatenate([np.zeros(22_050), long]))
+    write(tmp_path, "long.wav", 22_050, long)
+    with pytest.warns(UserWarning) as caught:
+        batches, info = load_sounds(tmp_path, 1, rate=8000, length=4000)
+    assert "Left out 1 silent files: late.wav" in " | ".join(str(each.message) for each in caught)
+    assert "16,000 to 16,000 samples at 8,000 Hz, 1 were cut" in " | ".join(str(each.message) for each in caught)
+    whole = signal.resample_poly(np.trunc(long * 32767) / 32768, 160, 441)
+    assert info.num_images == 1
+    np.testing.assert_allclose(read(batches)[0, :, 0], whole[:4000], atol=1e-6)
+
+
+def test_sounds_that_the_memory_does_not_hold_are_refused(tmp_path, monkeypatch):
+    write(tmp_path, "a.wav", 8000, tone(8000))
+    monkeypatch.setattr(memory, "total_bytes", lambda: 4 * 3999)
+    with pytest.raises(ValueError, match=r"must fit into memory.*length=4000, channels=1 for 1 files"):
+        load_sounds(tmp_path, 1, rate=8000, length=4000)
 
 
 def test_flac_is_read_by_soundfile(tmp_path):

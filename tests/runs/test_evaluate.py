@@ -251,6 +251,8 @@ def test_points_keep_their_values(tmp_path):
     assert np.array_equal(np.load(tmp_path / "points.npz")["samples"], points)
     with pytest.raises(ValueError, match=r"\.npz"):
         evaluate.write_samples(tmp_path / "points", points)
+    with pytest.raises(ValueError, match=r"of 1, 3 or 4 channels.*\(8, 8, 5\).*samples.npz"):
+        evaluate.write_samples(tmp_path / "bands", np.zeros((2, 8, 8, 5), "float32"))
 
 
 def test_refusals(make_run, tmp_path, capsys):

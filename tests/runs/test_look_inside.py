@@ -70,7 +70,9 @@ def test_values_are_those_of_the_run_s_range(tmp_path):
     (tmp_path / "scans").mkdir()
     Image.fromarray(values[..., 0]).save(tmp_path / "scans" / "a.png")
     np.save(tmp_path / "scans.npy", values[None])
-    for source in ("scans", "scans.npy"):
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "a.npy", values)
+    for source in ("scans", "scans.npy", "scans/a.png", "arrays"):
         named = named_images.load_named(str(tmp_path / source), (2, 2, 1), value_range=(0, 4095))
         np.testing.assert_allclose(named.images[0], expected, atol=1e-6)
     whole = named_images.load_named(str(tmp_path / "scans.npy"), (2, 2, 1)).images[0]

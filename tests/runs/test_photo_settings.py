@@ -88,6 +88,20 @@ def test_the_plan_of_a_folder_is_fitted_and_what_is_given_stays(folder):
     assert (plan.recipe.gamma, plan.recipe.epochs, plan.recipe.augment) == (7.0, 3, None)
 
 
+@pytest.mark.parametrize("stacked", [True, False])
+def test_arrays_are_counted_as_photos_are(tmp_path, stacked):
+    images = np.zeros((1000, 8, 8, 3), "uint8")
+    for number, part in enumerate(images.reshape(2, 500, 8, 8, 3) if stacked else images):
+        (tmp_path / "arrays").mkdir(exist_ok=True)
+        np.save(tmp_path / "arrays" / f"{number}.npy", part)
+    np.savez(tmp_path / "all.npz", images=images)
+    expected = fitted(900, image_size=8, given={"image_size"})
+    for source in ("arrays", "all.npz"):
+        recipe = plans.make_plan({"what": str(tmp_path / source)}, {"image_size": 8}, None, False).recipe
+        assert recipe == dataclasses.replace(expected, source=str(tmp_path / source))
+        assert recipes.splits(recipe) == ("train[:90%]", "train[90%:]")
+
+
 def test_the_settings_of_a_run_are_not_fitted_again(folder):
     plan = plans.make_plan({"what": str(folder)}, {"image_size": 64}, None, False)
     again = plans.make_plan({"recipe": dataclasses.asdict(plan.recipe), "name": "x"}, {}, None, False)
