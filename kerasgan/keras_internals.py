@@ -103,7 +103,12 @@ def consumers(network: keras.Model, input_number: int) -> list[keras.layers.Laye
 
 def output_shapes(network: keras.Model) -> list[tuple[int | None, ...]]:
     """Returns the shapes of everything that the layers of a network return, as far as its graphs are known."""
-    nodes = [node for layer in all_layers(network) for node in getattr(layer, "_inbound_nodes", ())]
+    return [shape for layer in all_layers(network) for shape in recorded_shapes(layer)]
+
+
+def recorded_shapes(operation: Any) -> list[tuple[int | None, ...]]:
+    """Returns the shapes of what a layer or an operation has returned in the graphs in which it was called."""
+    nodes = getattr(operation, "_inbound_nodes", ())
     return [tuple(tensor.shape) for node in nodes for tensor in node.output_tensors]
 
 

@@ -57,7 +57,8 @@ def test_vectors(subject: Exported) -> list[TestVector]:
     for each in subject.all:
         _add_vector(found, each, None)
     for each in subject.all:
-        size = _other_size(each.source or each) or _other_size(each)
+        # A discriminator of one size is compared at that alone, also where its generator takes others.
+        size = (_other_size(each.source or each) or _other_size(each)) if each.is_free else None
         if size is not None:
             _add_vector(found, each, size)
     names = {each.endpoint for each in subject.all}
@@ -144,7 +145,7 @@ def check(
     Raises:
         CheckFailed: if an output differs by more than the tolerance.
     """
-    chosen, runtime = FORMATS[format], module.runtime()
+    chosen, runtime = FORMATS[format], module.runtime(card)
     is_mixed = any(each.subject.is_mixed for each in vectors)
     tolerance = max(chosen.precisions[card["precision"]], MIXED_TOLERANCE if is_mixed else 0.0)
     is_fixed = card["sizes"] is not None and not card["sizes"]["free"]
@@ -187,7 +188,7 @@ def _outputs(module, vector, path, card):
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckFailed(
             f"{FORMATS[card['format']].title} must run in its own runtime. Received: a {vector.subject.role} with "
-            f"which {module.runtime()} ends in an error ({reason}); nothing was written. Choose another format, or "
+            f"which {module.runtime(card)} ends in an error ({reason}); nothing was written. Choose another format, or "
             "replace the layer that it names."
         ) from error
 

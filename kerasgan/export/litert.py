@@ -50,7 +50,7 @@ def run(
     return [np.concatenate([runner(**part)[exported.output.name] for part in parts])]
 
 
-def runtime() -> str:
+def runtime(card: Mapping[str, Any]) -> str:
     """Returns the name and the version of the runtime."""
     return f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
 

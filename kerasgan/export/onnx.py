@@ -40,7 +40,7 @@ def run(
     return session.run([exported.output.name], dict(inputs))
 
 
-def runtime() -> str:
+def runtime(card: Mapping[str, Any]) -> str:
     """Returns the name and the version of the runtime."""
     return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
 

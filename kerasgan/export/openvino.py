@@ -32,6 +32,6 @@ def run(
     return [compiled(dict(inputs))[exported.output.name]]
 
 
-def runtime() -> str:
+def runtime(card: Mapping[str, Any]) -> str:
     """Returns the name and the version of the runtime."""
     return f"openvino {importlib.metadata.version('openvino')}"

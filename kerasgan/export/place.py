@@ -79,8 +79,21 @@ def checked_path(filepath: str | os.PathLike[str], format: str) -> pathlib.Path:
             f"format={format!r}. Write {os.fspath(filepath)}{chosen.suffix}"
         )
     path = files.output(filepath, folder=chosen.is_folder)
+    if not path.name.endswith(chosen.suffix):
+        raise ValueError(
+            f"A file of {chosen.title} ends in {chosen.suffix}. Received: {os.fspath(filepath)!r}, a link to "
+            f"{str(path)!r}. Write to that, or to another path."
+        )
+    for suffix in chosen.companions:
+        companion = files.output(path.with_suffix(suffix))
+        if companion.exists() and not path.exists():
+            raise ValueError(
+                f"{chosen.title} has a second file of the same name, {companion.name}. Received: "
+                f"{os.fspath(filepath)!r}, beside which there is one of something else. Choose another path."
+            )
     if chosen.is_folder and path.is_dir():
-        others = sorted({each.name for each in path.iterdir()} - SAVED_MODEL)
+        held = {each.name for each in path.iterdir()}
+        others = sorted(held - SAVED_MODEL if "saved_model.pb" in held else held)
         if others:
             raise ValueError(
                 f"{chosen.title} is written to a new folder, or replaces one. Received: {os.fspath(filepath)!r}, which "

@@ -63,7 +63,7 @@ def _call(folder, calls):
     return found
 
 
-def runtime() -> str:
+def runtime(card: Mapping[str, Any]) -> str:
     """Returns the name and the version of the runtime."""
     return f"tensorflow {importlib.metadata.version('tensorflow')}"
 

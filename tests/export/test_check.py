@@ -156,10 +156,30 @@ def test_what_is_in_the_way_is_answered_with_a_sentence(gan, tmp_path):
     (tmp_path / "mine" / "thesis.tex").write_text("kept")
     with pytest.raises(ValueError, match=r"which holds 'thesis.tex'. Choose another path"):
         gan.export(tmp_path / "mine")
+    for part in ("assets", "variables"):
+        (tmp_path / "mine" / part).mkdir()
+    (tmp_path / "mine" / "thesis.tex").rename(tmp_path / "mine" / "assets" / "thesis.tex")
+    with pytest.raises(ValueError, match=r"which holds 'assets'. Choose another path"):
+        gan.export(tmp_path / "mine")
+    assert (tmp_path / "mine" / "assets" / "thesis.tex").read_text() == "kept"
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(ValueError, match="must be a file"):
         gan.export(tmp_path / "folder.onnx")
     assert names(tmp_path) == ["file", "folder.onnx", "mine"]
+
+
+def test_a_link_to_a_file_of_another_suffix_is_refused(gan, tmp_path):
+    (tmp_path / "l.onnx").symlink_to(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"ends in \.onnx. Received: .*l\.onnx', a link to"):
+        gan.export(tmp_path / "l.onnx")
+
+
+def test_a_second_file_replaces_only_that_of_the_same_export(tmp_path):
+    (tmp_path / "model.bin").write_text("kept")
+    with pytest.raises(ValueError, match=r"second file of the same name, model\.bin"):
+        place.checked_path(tmp_path / "model.xml", "openvino")
+    (tmp_path / "model.xml").write_text("")
+    assert place.checked_path(tmp_path / "model.xml", "openvino").name == "model.xml"
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,18 @@ def test_images_of_two_sizes_that_training_never_saw(format, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("what", ["both", "discriminator"])
+def test_a_discriminator_of_one_size_beside_a_generator_of_all(what, tmp_path):
+    condition = conditions.Image((16, 16, 1))
+    generator = kerasgan.networks.unet((16, 16, 1), condition, width=2)
+    images, given = keras.Input((16, 16, 1)), condition.input()
+    told = layers.Flatten()(layers.Concatenate()([images, layers.Reshape((16, 16, 1))(given)]))
+    discriminator = keras.Model([images, given], layers.Dense(1)(told))
+    gan = filled(kerasgan.GAN(generator, discriminator, latent_dim=0, condition=condition))
+    found = gan.export(tmp_path / "saved", what=what)["check"]
+    assert found["sizes"] == ([[16, 16], [20, 24]] if what == "both" else [[16, 16]])
+
+
 @pytest.mark.parametrize("format", FORMATS_RUN)
 def test_the_logits_of_all_patches_of_an_image_with_its_condition(format, tmp_path):
     gan, path = make("pairs"), tmp_path / f"gan{FORMATS[format].suffix}"

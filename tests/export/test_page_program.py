@@ -86,14 +86,15 @@ class Doubled(layers.Layer):
     def call(self, x):
         return 2 * x
 
-    def compute_output_shape(self, shape):
-        return shape
-
 
 def test_all_layers_that_cannot_be_run_are_named():
     network = Sequential([Input((6,)), Doubled(name="mine"), layers.Dense(4), layers.Softmax(name="soft")])
     with pytest.raises(ValueError, match=r"mine \(Doubled\); soft \(Softmax\).*--runtime onnx"):
         read(network)
+    z = Input((6,))
+    functional = keras.Model(z, layers.Softmax(name="soft")(layers.Dense(4)(Doubled(name="mine")(z) * 0.5)))
+    with pytest.raises(ValueError, match=r"mine \(Doubled\); multiply\w* \(Multiply\) which is no layer; soft"):
+        read(functional)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +122,6 @@ def test_a_model_with_a_call_of_its_own_is_refused():
     class Mine(keras.Model):
         def call(self, z):
             return z
-
-        def compute_output_shape(self, shape):
-            return shape
 
     with pytest.raises(ValueError, match=r"call\(\) of its own"):
         reading.read(Mine(name="mine"), 6, (6,), None)

@@ -1,5 +1,6 @@
 """A page: one HTML file that draws samples by itself, in any browser, without a server and without a network."""
 
+import importlib.metadata
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,11 @@ def write(
             f"A page shows images (height, width, channels) with {CHANNELS[0]} or {CHANNELS[1]} channels. Received: "
             f"image_shape={tuple(gan.image_shape)}. Export to ONNX and draw the samples in a program of your own."
         )
+    if runtime == "onnx" and precision == "float16":
+        raise ValueError(
+            "onnxruntime-web runs the network in float32. Received: precision='float16' with runtime='onnx'. Leave one "
+            "of them out."
+        )
     if runtime == "onnx":
         parts, found = runtime_of_onnx.parts(exported, onnxruntime_web), {"precision": "float32"}
     else:
@@ -98,8 +104,10 @@ def run(
     return [module.images(read, inputs)]
 
 
-def runtime() -> str:
+def runtime(card: Mapping[str, Any]) -> str:
     """Returns what runs a page in the check."""
+    if card["runtime"] == "onnx":
+        return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
     return "NumPy, from the page's own weights"
 
 

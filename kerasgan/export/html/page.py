@@ -128,9 +128,10 @@ def _facts(exported, about, found, versions):
     ]
     if "levels_apart" in found:
         facts.append(("Exactness", _exactness(found["levels_apart"])))
+    today = datetime.date.today()
     names = sorted(versions, key=lambda name: (name != "kerasgan", name))
     named = ", ".join(f"{name} {versions[name]}" for name in names)
-    return [*facts, ("Written", f"{datetime.date.today():%-d %B %Y}"), ("Versions", named)]
+    return [*facts, ("Written", f"{today.day} {today:%B %Y}"), ("Versions", named)]
 
 
 def _exactness(levels):

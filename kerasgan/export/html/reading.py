@@ -1,6 +1,5 @@
 """Reads a Keras network into a program of operations."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +27,11 @@ def read(network: keras.Model, latent_dim: int, image_shape: Sequence[int], num_
     inputs = [Value(program.LATENTS, (latent_dim,))]
     if num_classes is not None:
         inputs.append(Value(program.LABEL, ()))
-    output = reader.run(network, inputs)
+    try:
+        output = reader.run(network, inputs)
+    except Exception:  # of a layer that follows one without a shape
+        if not reader.refused:
+            raise
     if reader.refused:
         raise ValueError(
             "A page runs sequential and functional models of the layers that docs/html.md lists. Received: "
@@ -51,9 +54,7 @@ class _Reader:
         """Adds the operations of a network; returns its output."""
         graph = keras_internals.functional_graph(network)
         if graph is None:
-            return self._refuse(
-                network, network.compute_output_shape(_batched(inputs)), "which has a call() of its own"
-            )
+            return self._refuse(network, "which has a call() of its own")
         return keras_internals.run_graph(graph, inputs, self._operation)
 
     def add(
@@ -80,25 +81,25 @@ class _Reader:
     def _read(self, layer, values):
         kind = type(layer).__name__
         if not isinstance(layer, keras.layers.Layer):
-            return self._refuse(layer, layer.compute_output_spec(*map(_tensor, values)).shape, "which is no layer")
-        shape = layer.compute_output_shape(_batched(values))
+            return self._refuse(layer, "which is no layer")
         if kind not in layers.LAYERS or not keras_internals.is_built_in(layer):
-            return self._refuse(layer, shape)
+            return self._refuse(layer)
+        shape = layer.compute_output_shape(_batched(values))
         try:
             return layers.LAYERS[kind](layer, values, tuple(shape[1:]), self.add)
         except layers.Unsupported as reason:
-            return self._refuse(layer, shape, f"with {reason}")
+            return self._refuse(layer, f"with {reason}")
 
-    def _refuse(self, layer, shape, reason=""):
-        """Notes a layer that cannot be run, and goes on, so that all of them are named at once."""
+    def _refuse(self, layer, reason=""):
+        """Notes a layer that cannot be run, and goes on, so that all of them are named at once.
+
+        Its shape is that of the graph: a layer that is not Keras's own need not know it by itself.
+        """
         self.refused.append(f"{printable(layer.name)} ({type(layer).__name__}) {reason}".strip())
-        return dataclasses.replace(Value(self._next, tuple(shape[1:])))
+        shapes = keras_internals.recorded_shapes(layer)
+        return Value(self._next, tuple(1 if side is None else side for side in shapes[-1][1:]) if shapes else ())
 
 
 def _batched(values):
     shapes = [(1, *each.shape) for each in values]
     return shapes[0] if len(shapes) == 1 else shapes
-
-
-def _tensor(value):
-    return keras.KerasTensor((1, *value.shape))
