@@ -1,7 +1,8 @@
 """All that is to be known of a machine with a GPU, in one call: `KERAS_BACKEND=jax python benchmarks/gpu.py`.
 
-It needs JAX, and no TensorFlow. PyTorch is measured where it is installed. Each measurement is a process of its own,
-whose rows are kept as JSON in a new file, `--out`, as they come: a run that is killed leaves what it has.
+It needs JAX, and no TensorFlow. PyTorch is measured where it is installed. Each row of speed is a process of its own,
+whose rows are kept as JSON in a new file, `--out`, as they come: a run that is killed leaves what it has. With
+`--minutes` the parts share so many: the training is given what the others leave, and what lasts longer is stopped.
 
 - `kerasgan`: images a second of each update rule in float32 and bfloat16 on a DCGAN, with the seconds that JAX takes to
   trace the step and XLA to compile it; and those of `fit`, with the data in memory.
@@ -9,8 +10,8 @@ whose rows are kept as JSON in a new file, `--out`, as they come: a run that is 
 - `memory`: peak memory of one-stage steps by batch size: of the device, or on a CPU of the process.
 - `train`: the recipe `--recipe` on `--folder`, a folder of photos with a sub-folder for each class, at 32 pixels and
   with labels, for `--train-minutes` of training; at each point of the curve the Frechet distance on the features of a
-  classifier, and the share of samples that this classifier takes for the class that was asked for. The last grid
-  stands next to the JSON, as a PNG.
+  classifier, and the share of samples that this classifier takes for the class that was asked for. The last grid and
+  the network that draws it stand next to the JSON, as .png and .keras.
 
 A bare machine with Python 3.12, JAX 0.11, NumPy and SciPy lacks 27 MB of packages. Where there is a network:
 
@@ -24,24 +25,36 @@ and there `--wheels wheels` unpacks them into a temporary folder and uses them f
 import argparse
 import importlib.util
 import json
+import math
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import records
+
+AROUND_TRAINING = 2.0
+"""Minutes that the training needs besides, for its classifier, the compiler and the figures."""
 
 MARK = "MEASURED "
 """How a line begins by which a part hands over a row."""
 
 PARTS = ("kerasgan", "torch", "memory", "train")
-RULES = ("alternating", "simultaneous", "one_stage")
+SAME = "alternating on the same samples"
+"""As PyTorch's example does it: the discriminator and the generator see the samples of one forward pass."""
+
+RULES = ("alternating", SAME, "simultaneous", "one_stage")
+FIT = "one_stage in fit"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-USUAL = {"rules": RULES, "precisions": tuple(POLICIES), "size": 64, "width": 64, "batch": 128, "steps": 50}
+USUAL = {"rules": (*RULES, FIT), "precisions": tuple(POLICIES), "size": 64, "width": 64, "batch": 128, "steps": 50}
+USUAL |= {"compiled": (False, True), "seconds": 2.0, "rounds": 5}
 USUAL |= {"points": 20, "samples": 5000, "batches": (64, 256, 1024)}
-QUICK = {"rules": ("one_stage",), "precisions": ("float32",), "size": 32, "width": 2, "batch": 4, "steps": 2}
+QUICK = {"rules": ("one_stage", FIT), "precisions": ("float32",), "size": 32, "width": 2, "batch": 4, "steps": 2}
+QUICK |= {"compiled": (False,), "seconds": 0.0, "rounds": 2}
 QUICK |= {"points": 2, "samples": 20, "batches": (4,)}
 QUICK_RECIPE = ["network_options.width=2", "batch_size=4", "steps_per_execution=2"]
 
@@ -64,6 +77,7 @@ def make_gan(settings, rule, precision, steps_per_execution=1):
     keras.config.set_dtype_policy(POLICIES[precision])
     networks = pairs.dcgan(settings["size"], 3, settings["width"])
     gan = kerasgan.GAN(*networks, latent_dim=networks[0].input_shape[-1], seed=0)
+    rule = kerasgan.updates.Alternating(same_samples=True) if rule == SAME else rule
     gan.compile(updates=rule, steps_per_execution=steps_per_execution)
     keras.config.set_dtype_policy("float32")
     return gan
@@ -82,12 +96,24 @@ def compiled_step(gan, images):
     return step, state, {"trace_seconds": traced - start, "compile_seconds": time.perf_counter() - traced}
 
 
-def rate_of(step, steps, batch):
-    """Returns the images a second of a function from a number of steps that ends when they are done."""
-    step(2)
-    start = time.perf_counter()
-    step(steps)
-    return batch * steps / (time.perf_counter() - start)
+def rate_of(run, settings):
+    """Returns the images a second of a function from a number of steps that ends when they are done.
+
+    The steps are doubled until they take `seconds`, by when the device runs at its full clock; then rounds of as many
+    are timed, of which the median is the rate.
+    """
+
+    def seconds(steps):
+        start = time.perf_counter()
+        run(steps)
+        return time.perf_counter() - start
+
+    steps = settings["steps"]
+    run(2)
+    while seconds(steps) < settings["seconds"]:
+        steps *= 2
+    rounds = [settings["batch"] * steps / seconds(steps) for _ in range(settings["rounds"])]
+    return {"images_per_second": statistics.median(rounds), "rounds": rounds, "steps": steps}
 
 
 def measure_machine(settings):
@@ -110,6 +136,9 @@ def measure_kerasgan(settings):
     images = jax.numpy.asarray(images_of(settings, batch))
     for precision in settings["precisions"]:
         for rule in settings["rules"]:
+            if rule == FIT:
+                yield {"step": rule, "precision": precision, "batch": batch} | _speed_of_fit(settings, precision)
+                continue
             step, state, seconds = compiled_step(make_gan(settings, rule, precision), images)
 
             def run(steps, step=step, state=[state]):  # noqa: B006  the state is kept from call to call
@@ -117,20 +146,28 @@ def measure_kerasgan(settings):
                     logs, state[0] = step(state[0], (images,))
                 jax.block_until_ready(logs)
 
-            speed = {"images_per_second": rate_of(run, settings["steps"], batch)} | seconds
-            yield {"step": rule, "precision": precision, "batch": batch} | speed
-        yield {"step": "one_stage in fit", "precision": precision, "batch": batch} | _speed_of_fit(settings, precision)
+            yield {"step": rule, "precision": precision, "batch": batch} | rate_of(run, settings) | seconds
 
 
 def _speed_of_fit(settings, precision):
-    import settings as settings_benchmark
-
     from kerasgan import datasets
 
     batches, _ = datasets.load(images_of(settings, 2 * settings["batch"]), settings["batch"])
     gan = make_gan(settings, "one_stage", precision, steps_per_execution=2)
-    speed = settings_benchmark.speed_of_fit(gan, batches, 2 * settings["steps"])
+    speed = _long_speed(gan, batches, settings)
     return {"images_per_second": speed * settings["batch"]}
+
+
+def _long_speed(gan, batches, settings):
+    """Returns the steps a second of `fit` over `seconds` at least, after as many that are not counted."""
+    import settings as settings_benchmark
+
+    calls = gan.steps_per_execution
+    speed = settings_benchmark.speed_of_fit(gan, batches, 5 * calls)
+    for _ in range(2 if settings["seconds"] else 0):
+        steps = calls * max(5, round(settings["seconds"] * speed / calls))
+        speed = settings_benchmark.speed_of_fit(gan, batches, steps)
+    return speed
 
 
 def measure_torch(settings):
@@ -144,10 +181,12 @@ def measure_torch(settings):
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = True  # as XLA does
+    torch.backends.cudnn.benchmark = True  # as the example does, and XLA by itself
     generator, discriminator = pairs.dcgan(settings["size"], 3, settings["width"])
     images = images_of(settings, settings["batch"])
     for precision in settings["precisions"]:
-        for name, compiled in (("plain", False), ("torch.compile", True)):
+        for compiled in settings["compiled"]:
+            name = "torch.compile" if compiled else "plain"
             options = {"bfloat16": precision == "bfloat16", "channels_last": True, "device": device}
             row = {"step": f"PyTorch {name}", "precision": precision, "device": device, "batch": settings["batch"]}
             try:
@@ -155,8 +194,8 @@ def measure_torch(settings):
                 start = time.perf_counter()
                 float(step())
                 first = time.perf_counter() - start
-                speed = rate_of(lambda steps, step=step: _wait(step, steps), settings["steps"], settings["batch"])
-                yield row | {"images_per_second": speed, "first_step_seconds": first, "torch": torch.__version__}
+                speed = rate_of(lambda steps, step=step: _wait(step, steps), settings)
+                yield row | speed | {"first_step_seconds": first, "torch": torch.__version__}
             except Exception as error:  # torch.compile needs a compiler of the machine's own
                 yield row | {"error": f"{type(error).__name__}: {str(error)[:300]}"}
 
@@ -168,28 +207,33 @@ def _wait(step, steps):
 
 
 def measure_memory(settings):
-    """Yields the peak memory of one-stage steps of one batch size."""
+    """Yields the memory of one-stage steps of one batch size: what XLA plans for a step, and the peaks.
+
+    The peaks hold more than a step needs: the weights that the GAN keeps beside the state of the step, and what XLA
+    allocates while it tries out its kernels.
+    """
     import resource
 
     import jax
 
-    batch, precision = settings["batch"], settings["precision"]
+    batch, (precision,) = settings["batch"], settings["precisions"]
     images = jax.numpy.asarray(images_of(settings, batch))
     step, state, _ = compiled_step(make_gan(settings, "one_stage", precision), images)
     for _ in range(3):
         logs, state = step(state, (images,))
     jax.block_until_ready(logs)
     stats = jax.devices()[0].memory_stats() or {}
+    planned = step.memory_analysis()
+    parts = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
+    mib = (sum(getattr(planned, part) for part in parts) - planned.alias_size_in_bytes) / 2**20
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     peak = {"device_peak_mib": stats["peak_bytes_in_use"] / 2**20} if "peak_bytes_in_use" in stats else {}
-    yield {"batch": batch, "precision": precision, "process_peak_mib": resident, **peak}
+    yield {"batch": batch, "precision": precision, "step_mib": mib, "process_peak_mib": resident, **peak}
 
 
 def measure_train(settings):
     """Yields the plan, then the points of the curve."""
     import dataclasses
-
-    import settings as settings_benchmark
 
     from kerasgan import datasets
     from kerasgan.runs import overrides, recipes
@@ -201,13 +245,14 @@ def measure_train(settings):
     options = {"image_size": recipe.image_size, "split": split, "labels": True, "flip": recipe.flip, "seed": 0}
     batches, info = datasets.load(recipe.source, recipe.batch_size, **options)
     calls = recipe.steps_per_execution
-    speed = settings_benchmark.speed_of_fit(recipes.build(recipe, info, 0), batches, 5 * calls)
+    speed = _long_speed(recipes.build(recipe, info, 0), batches, settings)
     steps = max(1, int(60 * settings["minutes"] * speed))
     recipe = dataclasses.replace(recipe, epochs=max(1, round(steps / len(batches))))
     gan = recipes.build(recipe, info, 0)
     per_point = calls * max(1, -(-steps // (settings["points"] * calls)))
-    plan = {"images": info.num_images, "classes": info.num_classes, "steps_per_second": speed, "steps": steps}
-    yield {"plan": dataclasses.asdict(recipe) | {"source": "PHOTOS"}, **plan}
+    facts = {"held_out": held_out, "images": info.num_images, "classes": info.num_classes}
+    plan = dataclasses.asdict(recipe) | {"source": "PHOTOS"}
+    yield {"plan": plan, **facts, "steps_per_second": speed, "steps": steps}
     yield from _curve(gan, batches.with_epochs_of(per_point), settings, recipe, held_out)
 
 
@@ -227,8 +272,10 @@ def _curve(gan, batches, settings, recipe, held_out):
         gan.fit(batches, initial_epoch=point, epochs=point + 1, verbose=0)
         spent += time.perf_counter() - start
         images = int(gan.g_optimizer.iterations.numpy()) * recipe.batch_size
-        yield {"images": images, "seconds": spent, "accuracy": classifier.accuracy} | _figures(gan, classifier, real)
+        facts = {"images": images, "seconds": spent, "accuracy": classifier.accuracy, "real_images": len(real)}
+        yield facts | _figures(gan, classifier, real)
         if settings["picture"]:
+            gan.sampler.save(pathlib.Path(settings["picture"]).with_suffix(".keras"))
             picture = pictures.tile(gan.class_grid(columns=10, most=20), columns=10)
             pictures.save_png(settings["picture"], picture)
         if (spent + (time.perf_counter() - start) / 2 > limit and spent > 0.98 * limit) or spent >= limit:
@@ -255,16 +302,28 @@ MEASURES = {
 }
 
 
-def run_part(name, settings, results, environment):
-    """Runs a part in a process of its own, keeps its rows, and returns whether it came to its end."""
+def run_part(name, settings, results, environment, ends=math.inf):
+    """Runs a part in a process of its own, keeps its rows, and returns whether it came to its end.
+
+    Args:
+        name, settings: of the part.
+        results: to which its rows are added.
+        environment: of the process.
+        ends: the time, of `time.monotonic`, at which it is killed.
+    """
     command = [sys.executable, __file__, "--part", json.dumps([name, settings])]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        timer = threading.Timer(min(ends - time.monotonic(), threading.TIMEOUT_MAX), process.kill)
+        timer.daemon = True
+        timer.start()
         for line in process.stdout:
             print(line, end="", flush=True)
             if line.startswith(MARK):
                 results.add(name, json.loads(line.removeprefix(MARK)))
+        process.wait()
+        timer.cancel()
     if process.returncode:
-        named = {key: settings[key] for key in ("batch", "precision") if name == "memory"}
+        named = {key: settings[key] for key in ("rules", "compiled", "batch", "precisions") if key in settings}
         results.add(name, named | {"error": f"ended with exit code {process.returncode}"})
     return process.returncode == 0
 
@@ -290,15 +349,18 @@ def environment_of(packages):
 def run_all(options, results, environment):
     """Runs the parts that are asked for, one after another."""
     settings = QUICK if options.quick else USUAL
-    run_part("machine", {}, results, environment)
-    if "kerasgan" in options.parts:
-        run_part("kerasgan", settings, results, environment)
-    if "torch" in options.parts:
-        # The networks are read from Keras models, for which JAX must not take the GPU's memory.
-        run_part("torch", settings, results, environment | {"JAX_PLATFORMS": "cpu"})
-    for precision in settings["precisions"] if "memory" in options.parts else ():
-        for batch in settings["batches"]:
-            if not run_part("memory", settings | {"batch": batch, "precision": precision}, results, environment):
+    ends = math.inf if options.minutes is None else time.monotonic() + 60 * options.minutes
+    run_part("machine", {}, results, environment, ends)
+    for precision in settings["precisions"]:
+        alone = settings | {"precisions": [precision]}
+        for rule in settings["rules"] if "kerasgan" in options.parts else ():
+            run_part("kerasgan", alone | {"rules": [rule]}, results, environment, ends)
+        for compiled in settings["compiled"] if "torch" in options.parts else ():
+            # The networks are read from Keras models, for which JAX must not take the GPU's memory.
+            on_cpu = environment | {"JAX_PLATFORMS": "cpu"}
+            run_part("torch", alone | {"compiled": [compiled]}, results, on_cpu, ends)
+        for batch in settings["batches"] if "memory" in options.parts else ():
+            if not run_part("memory", alone | {"batch": batch}, results, environment, ends):
                 break
     if "train" in options.parts and not options.folder:
         results.add("train", {"skipped": "no --folder of photos was given"})
@@ -306,8 +368,9 @@ def run_all(options, results, environment):
         changes = [*(QUICK_RECIPE if options.quick else ()), *(options.set or ())]
         given = {"folder": os.path.abspath(options.folder), "recipe": options.recipe, "set": changes}
         picture = None if results.path is None else str(results.path.with_suffix(".png"))
-        given |= {"minutes": options.train_minutes, "picture": picture}
-        run_part("train", settings | given, results, environment)
+        left = (ends - time.monotonic()) / 60 - AROUND_TRAINING
+        given |= {"minutes": max(0.1, min(options.train_minutes, left)), "picture": picture}
+        run_part("train", settings | given, results, environment, ends)
 
 
 def main():
@@ -315,6 +378,7 @@ def main():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all")
     parser.add_argument("--folder", help="photos to train on, with a sub-folder for each class")
     parser.add_argument("--train-minutes", type=float, default=8.0, help="of training (default: %(default)g)")
+    parser.add_argument("--minutes", type=float, help="of everything (default: as long as it takes)")
     parser.add_argument("--recipe", default="photos", help="default: %(default)s")
     parser.add_argument("--set", action="append", metavar="FIELD=VALUE", help="change a field of the recipe")
     parser.add_argument("--wheels", metavar="FOLDER", help="packages that the machine lacks: see above")

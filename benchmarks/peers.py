@@ -4,6 +4,8 @@ Written from the structure of the peers' public examples (the keras.io DCGAN exa
 their code.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import layers
@@ -81,18 +83,22 @@ class TorchExample:
 
         real = self.put(images) if isinstance(images, np.ndarray) else images
         ones, zeros = (torch.full((len(real), 1), label, device=self.device) for label in (1.0, 0.0))
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
-            self.d_adam.zero_grad(set_to_none=True)
+        # Only forward passes are under autocast, which keeps its casts of weights until it ends.
+        low = functools.partial(torch.autocast, self.device, torch.bfloat16, enabled=self.bfloat16)
+        self.d_adam.zero_grad(set_to_none=True)
+        with low():
             real_loss = self.loss(self.d(real).float(), ones)
-            real_loss.backward()
+        real_loss.backward()
+        with low():
             fake = self.g(torch.randn(len(real), self.latent_dim, device=self.device))
             fake_loss = self.loss(self.d(fake.detach()).float(), zeros)
-            fake_loss.backward()
-            self.d_adam.step()
-            self.g_adam.zero_grad(set_to_none=True)
+        fake_loss.backward()
+        self.d_adam.step()
+        self.g_adam.zero_grad(set_to_none=True)
+        with low():
             g_loss = self.loss(self.d(fake).float(), ones)
-            g_loss.backward()
-            self.g_adam.step()
+        g_loss.backward()
+        self.g_adam.step()
         return g_loss.detach()
 
     def draw(self, latents):
