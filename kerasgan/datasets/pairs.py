@@ -14,7 +14,7 @@ from kerasgan.conditions import Image
 from kerasgan.validation import scalars
 from kerasgan.validation.printable import printable
 
-from . import arrays, decoding, photos
+from . import arrays, decoding, exact, photos
 from .batches import Batches, resize_array
 from .info import DatasetInfo
 from .load import arrays_of, batches_of, check_batch_size
@@ -287,6 +287,13 @@ def _of_files(pairs, split, size, channels):
     """Returns the readable pairs of a split as `Source`."""
     pairs = pairs.part(split_indices(split, len(pairs.names)))
     _check_sizes(pairs)
+    num_deep = sum(kind is not None for kind in exact.kinds_of(list({*pairs.targets, *pairs.inputs})))
+    if num_deep:
+        warnings.warn(
+            f"{num_deep} pictures in {printable(pairs.folder)} have more than 8 bits, of which 8 are kept in pairs. "
+            "Pass arrays of floats in [-1, 1] to keep them.",
+            stacklevel=4,
+        )
     modes, shape = ["L" if each == 1 else "RGB" for each in channels], (*size, sum(channels))
 
     def decode_both(number):

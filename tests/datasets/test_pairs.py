@@ -56,6 +56,14 @@ def test_one_file_holds_both_halves(pairs, side):
     check_partners(*((targets, inputs) if side == "left" else (inputs, targets)))
 
 
+def test_pictures_of_16_bits_are_said_to_lose_8(pairs):
+    save(pairs, "out/deeper/0.png", Image.fromarray(np.arange(64, dtype="uint16").reshape(8, 8)))
+    for given in ((pairs / "in", pairs / "out"), (pairs / "out", pairs / "in")):
+        with pytest.warns(UserWarning, match="1 pictures in .* have more than 8 bits, of which 8 are kept") as caught:
+            load_pairs(*given, 3, image_size=8)
+        assert caught[0].filename == __file__
+
+
 def test_both_are_resized_and_cropped_alike(tmp_path):
     """Of equal files all pixels stay equal, whatever is done to them."""
     for number in range(4):
