@@ -69,6 +69,11 @@ def sample(options: argparse.Namespace, gan: GAN, out: Any) -> None:
         raise ValueError(
             f"A run that translates images has no classes. Received: --label {options.label}. Leave it out."
         )
+    if out.suffix.lower() != ".png":
+        raise ValueError(
+            f"Samples of a translation are one picture, a .png file. Received: --out {printable(options.out)}. Use --out "
+            f"samples.png, or for a file of each: kerasgan translate {quoted(options.run)} IMAGES --out FOLDER"
+        )
     recipe = plans.make_plan(run_folder.read_settings(options.run), {}, None, False).recipe
     columns = translations.CYCLE_COLUMNS if translations.translates_both_ways(gan) else 3
     sizes.check_samples(columns * options.n, (*gan.image_shape[:2], 3))

@@ -57,6 +57,12 @@ def unet_gan():
     return kerasgan.GAN(*both, latent_dim=0, condition=condition)
 
 
+@pytest.mark.parametrize("out", ["samples.npz", "samples.npy", "folder"])
+def test_samples_of_a_translation_are_a_picture(run, tmp_path, capsys, out):
+    assert "are one picture, a .png file" in refused(capsys, "sample", run, "--out", tmp_path / out)
+    assert not (tmp_path / out).exists()
+
+
 def test_a_folder_of_any_sizes(run, tmp_path, capsys):
     """A size that halves goes through as it is; another one is padded by reflection and cropped back."""
     exact, odd = photo(tmp_path / "in" / "a.png", 8, 12), photo(tmp_path / "in" / "b" / "c.bmp", 9, 13)
