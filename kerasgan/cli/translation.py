@@ -71,8 +71,8 @@ def sample(options: argparse.Namespace, gan: GAN, out: Any) -> None:
         )
     if out.suffix.lower() != ".png":
         raise ValueError(
-            f"Samples of a translation are one picture, a .png file. Received: --out {printable(options.out)}. Use --out "
-            f"samples.png, or for a file of each: kerasgan translate {quoted(options.run)} IMAGES --out FOLDER"
+            f"Samples of a translation are one picture, a .png file. Received: --out {printable(options.out)}. Use "
+            f"--out samples.png, or for a file of each: kerasgan translate {quoted(options.run)} IMAGES --out FOLDER"
         )
     recipe = plans.make_plan(run_folder.read_settings(options.run), {}, None, False).recipe
     columns = translations.CYCLE_COLUMNS if translations.translates_both_ways(gan) else 3
