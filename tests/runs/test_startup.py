@@ -1,6 +1,7 @@
 """What a start imports, converts and traces: no more than it needs. Seconds are for `benchmarks/startup.py`."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -25,6 +26,25 @@ def test_the_entry_module_imports_nothing_heavy():
     loaded = modules_after("import kerasgan_cli")
     heavy = {"kerasgan", "tensorflow", "keras", "numpy", "asyncio", "importlib.metadata", "tomllib"}
     assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "expected"),
+    [(None, "", "1"), ("0", "", "0"), (None, "sys.modules['tensorflow'] = None", None)],
+)
+def test_the_command_turns_onednn_on_where_nobody_has_decided(given, before, expected):
+    code = f"""
+import os, sys
+{before}
+from kerasgan_cli import terminal
+with terminal.quiet_import():
+    pass
+print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert found.stdout.strip() == str(expected)
 
 
 @pytest.fixture(scope="module")
