@@ -100,7 +100,11 @@ def _name_and_recipe(settings, facts):
     name, base = _recipe_for(str(settings["what"]), facts) if "what" in settings else (settings.get("name"), None)
     if "recipe" not in settings:
         return name, base
-    recipe = _recipe_from(settings["recipe"], base)
+    fields = settings["recipe"]
+    recipe = _recipe_from(fields, base)
+    if facts is not None and photo_settings.are_photos(facts[0]) and fields.get("base") == photo_settings.RECIPE:
+        kept = {"image_size": base.image_size, "flip": base.flip}  # the recipe by its name is that of the set
+        recipe = dataclasses.replace(recipe, **{name: value for name, value in kept.items() if name not in fields})
     if base is not None and base.source is not None:
         recipe = dataclasses.replace(recipe, source=base.source)
     if recipe.source is None:

@@ -145,6 +145,15 @@ def test_a_named_set_of_photos_has_their_recipe(shape, name, image_size, monkeyp
     assert (plan.name, plan.recipe) == ("some_set", expected)
 
 
+def test_the_recipe_of_a_named_set_is_the_same_by_its_name(monkeypatch):
+    monkeypatch.setattr(datasets, "facts_of_set", lambda source: ((32, 32, 3), 50_000))
+    plan = plans.make_plan({"what": "some_set", "recipe": {"base": "photos"}}, {}, None, False)
+    assert plan.recipe == plans.make_plan({"what": "some_set"}, {}, None, False).recipe
+    given = {"base": "photos", "image_size": 64, "flip": True}
+    plan = plans.make_plan({"what": "some_set", "recipe": given}, {}, None, False)
+    assert (plan.recipe.image_size, plan.recipe.flip) == (64, True)
+
+
 def test_what_is_given_for_a_named_set_stays(monkeypatch):
     monkeypatch.setattr(datasets, "facts_of_set", lambda source: ((32, 32, 3), 50_000))
     plan = plans.make_plan({"what": "some_set"}, {"flip": True, "image_size": 64, "epochs": 2}, None, False)
