@@ -28,7 +28,8 @@ KINDS = {
         layers.Conv2DTranspose(8, 3, 2, padding="same", output_padding=1),
         layers.Conv2DTranspose(8, (2, 4), 2, padding="same", activation="relu"),
     ],
-    "batch norm": [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.BatchNormalization(scale=False)],
+    # The second norm would cancel a scale of the first, and leave nothing but rounding of its gradient.
+    "batch norm": [layers.BatchNormalization(scale=False), layers.ReLU(), layers.BatchNormalization(momentum=0.9)],
     "batch norm without center": [layers.BatchNormalization(center=False), layers.Conv2D(2, 1)],
     "batch norm of other kinds": [layers.BatchNormalization(axis=1), layers.BatchNormalization(trainable=False)],
     "leaky": [layers.Conv2D(8, 4, 2, padding="same"), layers.LeakyReLU(0.2), layers.LeakyReLU(0.0)],

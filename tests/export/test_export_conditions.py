@@ -120,7 +120,7 @@ def test_the_logits_of_all_patches_of_an_image_with_its_condition(format, tmp_pa
     found = clients.RUN[format](str(path), "logits", {"images": images, "condition": condition})
     expected = np.array(gan.discriminator([images, condition]))
     assert found.shape == expected.shape == (2, 12, 6, 1)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize(

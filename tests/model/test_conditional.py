@@ -119,12 +119,18 @@ def test_samples_of_a_class_vary_as_the_data_do():
 def test_generate_by_label(make_conditional):
     gan = make_conditional()
     mixed = gan.generate(latents=np.ones((4, 4)), labels=np.array([0, 1, 2, 1]))
-    assert np.array_equal(mixed[1], mixed[3]) and not np.array_equal(mixed[0], mixed[1])
+    close(mixed[1], mixed[3])
+    assert not np.allclose(mixed[0], mixed[1], atol=1e-3)
     one_class = gan.generate(5, seed=3, labels=1)
     assert np.array_equal(one_class, gan.generate(seed=3, labels=np.ones(5, int)))
-    assert np.array_equal(gan.generate(6, seed=2), gan.generate(6, seed=2, batch_size=4))
+    close(gan.generate(6, seed=2), gan.generate(6, seed=2, batch_size=4))
     assert gan.generate(0).shape == (0, 8, 8, 1)
-    assert np.array_equal(gan.predict([np.ones((1, 4)), np.array([2])], verbose=0)[0], mixed[2])
+    close(gan.predict([np.ones((1, 4)), np.array([2])], verbose=0)[0], mixed[2])
+
+
+def close(found, expected):
+    """Products of another number of rows may round in another way."""
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 class LabelGenerator(keras.Model):
@@ -186,9 +192,9 @@ def test_class_grid_has_one_class_in_each_row(make_conditional):
     gan = make_conditional()
     grid = gan.class_grid(columns=5, seed=1)
     assert grid.shape == (CLASSES * 5, 8, 8, 1)
-    np.testing.assert_array_equal(grid[5:10], gan.generate(5, seed=1, labels=1))
+    close(grid[5:10], gan.generate(5, seed=1, labels=1))
     assert pictures.tile(grid, columns=5).ndim == 3
-    np.testing.assert_array_equal(gan.class_grid(columns=5, seed=1, most=2), np.concatenate([grid[:5], grid[10:]]))
+    close(gan.class_grid(columns=5, seed=1, most=2), np.concatenate([grid[:5], grid[10:]]))
     for columns in (0, -1, 2.5, None):
         with pytest.raises(ValueError, match="columns"):
             gan.class_grid(columns)
