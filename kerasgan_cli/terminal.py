@@ -58,7 +58,7 @@ def printing_anything() -> Iterator[None]:
 def quiet_import() -> Iterator[None]:
     """Hides TensorFlow's notes on its build, written to standard error during its import, which no setting hides.
 
-    And has TensorFlow use oneDNN on every processor: by itself it does so only on those with AVX-512 for networks.
+    And has TensorFlow use oneDNN on every processor: by itself it does so on those with VNNI, AVX512-BF16 or AMX.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:  # which reads it when it is imported
