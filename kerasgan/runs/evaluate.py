@@ -176,7 +176,7 @@ def _check_shape(info, gan):
 def _check_pictures(shape):
     if len(shape) != 3 or shape[-1] not in pictures.PNG_CHANNELS:
         raise ValueError(
-            f"A folder of samples holds pictures of 1, 3 or 4 channels. Received: a run whose samples have the shape "
+            "A folder of samples holds pictures of 1, 3 or 4 channels. Received: samples of the shape "
             f"{tuple(shape)}. Write a .npz file: --samples samples.npz"
         )
 

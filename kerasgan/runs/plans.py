@@ -101,10 +101,10 @@ def _name_and_recipe(settings, facts):
     if "recipe" not in settings:
         return name, base
     fields = settings["recipe"]
+    is_named = isinstance(fields, dict) and fields.get("base") == photo_settings.RECIPE
+    if is_named and facts is not None and photo_settings.are_photos(facts[0]):
+        fields = {name: value for name, value in fields.items() if name != "base"}  # `base` is it, in the set's size
     recipe = _recipe_from(fields, base)
-    if facts is not None and photo_settings.are_photos(facts[0]) and fields.get("base") == photo_settings.RECIPE:
-        kept = {"image_size": base.image_size, "flip": base.flip}  # the recipe by its name is that of the set
-        recipe = dataclasses.replace(recipe, **{name: value for name, value in kept.items() if name not in fields})
     if base is not None and base.source is not None:
         recipe = dataclasses.replace(recipe, source=base.source)
     if recipe.source is None:
